@@ -1,0 +1,19 @@
+//! The pure core of premend: what a vehicle said in, what to do about it out.
+//!
+//! `settle` brings messages into the vehicle's own order, `fold` updates its state in constant
+//! time, `evaluate` runs the rules that the step touched, `decide` joins findings to cases and
+//! `respond` plans orders and notices. Everything is decided from arguments; nothing is read from
+//! a clock, a file or a socket.
+
+pub mod command;
+pub mod component;
+pub mod expr;
+pub mod fault_code;
+pub mod reading;
+pub mod rule;
+pub mod severity;
+pub mod signal;
+pub mod text;
+pub mod time;
+pub mod unit;
+pub mod vehicle;

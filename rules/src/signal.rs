@@ -1,0 +1,145 @@
+//! The signal catalogue: what a vehicle can measure, and what estimators derive from it.
+//!
+//! A signal has a permanent number (wire of journal and store, never reused) and, within one loaded
+//! catalogue, a dense [`Slot`] that vehicle state and compiled rules index with. Features of
+//! estimators are entries of the same table with `feature = true`: rules read both alike.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::text::Text;
+use crate::time::Span;
+use crate::unit::Unit;
+use crate::vehicle::{Powertrain, Purpose};
+
+/// The permanent number of a signal: 1 to 9,999 ours, from 10,000 for overlays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SignalNo(pub u16);
+
+/// The dense index of a signal in one loaded catalogue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Slot(pub u16);
+
+impl Slot {
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What the values of a signal are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    Number,
+    /// `true`/`false` on the wire, 1/0 inside.
+    Flag,
+    /// A word on the wire, its place in this list inside.
+    Words(Vec<String>),
+}
+
+/// One entry of `signals.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Signal {
+    pub no: SignalNo,
+    /// COVESA VSS 6.0 path, or a custom one under the same branches, or `Feature.…`.
+    pub path: String,
+    pub title: Text,
+    pub unit: Unit,
+    pub kind: Kind,
+    /// Physically valid values, both ends included.
+    pub range: (f64, f64),
+    /// Longest time between two readings over which the value may be taken to hold.
+    pub max_gap: Span,
+    /// Largest plausible change per second; a faster one is suspect until a second reading agrees.
+    pub max_rate: Option<f64>,
+    /// The same raw value for this long while the vehicle moves means the sensor is stuck.
+    pub stuck_after: Option<Span>,
+    /// Values that senders use for "no value"; they become missing.
+    pub sentinels: Vec<f64>,
+    /// At most one value per this span is kept for charts; `None`: every one.
+    pub keep: Option<Span>,
+    /// What the owner must consent to before it is kept.
+    pub purpose: Purpose,
+    pub powertrains: Vec<Powertrain>,
+    /// Derived by an estimator rather than sent by a vehicle.
+    pub feature: bool,
+    /// Not in VSS 6.0.
+    pub custom: bool,
+    /// Where range, rate and unit come from.
+    pub source: String,
+}
+
+/// All signals of one catalogue, by slot, number and path.
+#[derive(Clone, Debug, Default)]
+pub struct Signals {
+    list: Vec<Signal>,
+    by_no: Vec<Option<Slot>>,
+    by_path: HashMap<String, Slot>,
+}
+
+/// Why a list of signals is not a catalogue.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum SignalsError {
+    #[error("signal number {0} is given twice: `{1}` and `{2}`")]
+    SameNumber(u16, String, String),
+    #[error("signal `{0}` is given twice")]
+    SamePath(String),
+}
+
+impl Signals {
+    /// Indexes a list; slots follow the numbers, so that they are stable for one set of signals.
+    pub fn try_new(mut list: Vec<Signal>) -> Result<Self, SignalsError> {
+        list.sort_by_key(|signal| signal.no);
+        let mut signals = Self::default();
+        for (index, signal) in list.iter().enumerate() {
+            let slot = Slot(index as u16);
+            let no = signal.no.0 as usize;
+            if signals.by_no.len() <= no {
+                signals.by_no.resize(no + 1, None);
+            }
+            if let Some(other) = signals.by_no[no].replace(slot) {
+                let other = list[other.index()].path.clone();
+                return Err(SignalsError::SameNumber(signal.no.0, other, signal.path.clone()));
+            }
+            if signals.by_path.insert(signal.path.clone(), slot).is_some() {
+                return Err(SignalsError::SamePath(signal.path.clone()));
+            }
+        }
+        signals.list = list;
+        Ok(signals)
+    }
+
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (Slot, &Signal)> {
+        self.list.iter().enumerate().map(|(index, signal)| (Slot(index as u16), signal))
+    }
+
+    pub fn get(&self, slot: Slot) -> &Signal {
+        &self.list[slot.index()]
+    }
+
+    pub fn slot_of(&self, no: SignalNo) -> Option<Slot> {
+        self.by_no.get(no.0 as usize).copied().flatten()
+    }
+
+    pub fn slot_of_path(&self, path: &str) -> Option<Slot> {
+        self.by_path.get(path).copied()
+    }
+
+    pub fn by_path(&self, path: &str) -> Option<&Signal> {
+        self.slot_of_path(path).map(|slot| self.get(slot))
+    }
+
+    pub fn by_no(&self, no: SignalNo) -> Option<&Signal> {
+        self.slot_of(no).map(|slot| self.get(slot))
+    }
+}
