@@ -1,1 +1,4 @@
-//! Placeholder.
+//! The shell of premend: lanes, store, CRM, outbox, console.
+
+pub mod crm;
+pub mod store;

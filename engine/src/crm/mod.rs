@@ -1,0 +1,5 @@
+//! The dealer's side: people, work orders and what may be done with them.
+
+pub mod crypto;
+pub mod mask;
+pub mod password;
