@@ -6,8 +6,9 @@ create table notification (
     dealer_id uuid not null references dealer,
     -- Null: the car itself, whoever drives.
     person_id uuid,
-    case_id uuid not null references vehicle_case,
-    order_id uuid references work_order,
+    -- Not a foreign key: a stop-now notice may go out while the case still waits for missing messages.
+    case_id uuid not null,
+    order_id uuid,
     stage text not null check (stage in ('stop_now', 'opened', 'resolved')),
     severity smallint not null check (severity between 1 and 4),
     template text not null,
