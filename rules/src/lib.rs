@@ -5,6 +5,7 @@
 //! `respond` plans orders and notices. Everything is decided from arguments; nothing is read from
 //! a clock, a file or a socket.
 
+pub mod catalogue;
 pub mod command;
 pub mod component;
 pub mod expr;

@@ -41,6 +41,7 @@ pub enum Kind {
 
 /// One entry of `signals.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Entry")]
 pub struct Signal {
     pub no: SignalNo,
     /// COVESA VSS 6.0 path, or a custom one under the same branches, or `Feature.…`.
@@ -69,6 +70,112 @@ pub struct Signal {
     pub custom: bool,
     /// Where range, rate and unit come from.
     pub source: String,
+}
+
+/// What is written for a signal; everything that has a sensible default may be left out.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    no: SignalNo,
+    path: String,
+    title: Text,
+    #[serde(default)]
+    unit: Unit,
+    #[serde(default = "number")]
+    kind: Kind,
+    /// Flags and words have theirs by nature.
+    range: Option<(f64, f64)>,
+    max_gap: Span,
+    max_rate: Option<f64>,
+    stuck_after: Option<Span>,
+    #[serde(default)]
+    sentinels: Vec<f64>,
+    keep: Option<Span>,
+    #[serde(default = "diagnostics")]
+    purpose: Purpose,
+    #[serde(default = "every_powertrain")]
+    powertrains: Vec<Powertrain>,
+    #[serde(default)]
+    feature: bool,
+    #[serde(default)]
+    custom: bool,
+    source: String,
+}
+
+fn number() -> Kind {
+    Kind::Number
+}
+
+fn diagnostics() -> Purpose {
+    Purpose::Diagnostics
+}
+
+fn every_powertrain() -> Vec<Powertrain> {
+    vec![Powertrain::Ice, Powertrain::Hev, Powertrain::Bev]
+}
+
+/// Why an entry is not a signal.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum SignalError {
+    #[error("signal `{0}` has number 0: numbers begin at 1")]
+    NumberZero(String),
+    #[error("signal `{0}` is a number and needs `range = [low, high]`")]
+    NoRange(String),
+    #[error("signal `{0}` has an empty range: write `range = [low, high]` with low < high")]
+    EmptyRange(String),
+    #[error("signal `{0}` has no words: write `kind = {{ words = [..] }}` with two or more")]
+    NoWords(String),
+    #[error("signal `{0}` needs a `max_gap` above 0")]
+    NoGap(String),
+    #[error("signal `{0}` has a `max_rate` that is not above 0")]
+    BadRate(String),
+    #[error("signal `{0}` is for no powertrain")]
+    NoPowertrain(String),
+}
+
+impl TryFrom<Entry> for Signal {
+    type Error = SignalError;
+
+    fn try_from(entry: Entry) -> Result<Self, SignalError> {
+        let range = match (&entry.kind, entry.range) {
+            (Kind::Flag, _) => (0.0, 1.0),
+            (Kind::Words(words), _) if words.len() < 2 => return Err(SignalError::NoWords(entry.path)),
+            (Kind::Words(words), _) => (0.0, (words.len() - 1) as f64),
+            (Kind::Number, None) => return Err(SignalError::NoRange(entry.path)),
+            (Kind::Number, Some((low, high))) if low < high => (low, high),
+            (Kind::Number, Some(_)) => return Err(SignalError::EmptyRange(entry.path)),
+        };
+        if entry.no == SignalNo(0) {
+            return Err(SignalError::NumberZero(entry.path));
+        }
+        if entry.max_gap <= Span::ZERO {
+            return Err(SignalError::NoGap(entry.path));
+        }
+        if entry.max_rate.is_some_and(|rate| rate.is_nan() || rate <= 0.0) {
+            return Err(SignalError::BadRate(entry.path));
+        }
+        if entry.powertrains.is_empty() {
+            return Err(SignalError::NoPowertrain(entry.path));
+        }
+        Ok(Self {
+            no: entry.no,
+            path: entry.path,
+            title: entry.title,
+            unit: entry.unit,
+            kind: entry.kind,
+            range,
+            max_gap: entry.max_gap,
+            max_rate: entry.max_rate,
+            stuck_after: entry.stuck_after,
+            sentinels: entry.sentinels,
+            keep: entry.keep,
+            purpose: entry.purpose,
+            powertrains: entry.powertrains,
+            feature: entry.feature,
+            custom: entry.custom,
+            source: entry.source,
+        })
+    }
 }
 
 /// All signals of one catalogue, by slot, number and path.
