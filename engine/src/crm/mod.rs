@@ -2,4 +2,6 @@
 
 pub mod crypto;
 pub mod mask;
+pub mod order_state;
 pub mod password;
+pub mod role;

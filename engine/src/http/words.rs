@@ -1,0 +1,397 @@
+//! Everything the console says, in each language: one TOML file per language, read into one type.
+//!
+//! A word that a page uses and a language lacks does not load, and a test loads both. Pages say
+//! `words.board.title`; what the store names by a word (states, verdicts, reasons) is looked up.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rules::vehicle::Locale;
+use serde::Deserialize;
+
+/// The words of both languages.
+#[derive(Clone, Debug)]
+pub struct Dictionary {
+    zh_cn: Arc<Words>,
+    en: Arc<Words>,
+}
+
+/// A language's file is not complete.
+#[derive(Debug, thiserror::Error)]
+#[error("read the console's words in {language}")]
+pub struct WordsError {
+    language: &'static str,
+    #[source]
+    source: toml::de::Error,
+}
+
+impl Dictionary {
+    /// Reads the files the console ships with.
+    pub fn load() -> Result<Self, WordsError> {
+        Ok(Self {
+            zh_cn: read("zh-CN", include_str!("../../assets/words/zh-CN.toml"))?,
+            en: read("en", include_str!("../../assets/words/en.toml"))?,
+        })
+    }
+
+    pub fn of(&self, locale: Locale) -> Arc<Words> {
+        match locale {
+            Locale::ZhCn => Arc::clone(&self.zh_cn),
+            Locale::En => Arc::clone(&self.en),
+        }
+    }
+}
+
+fn read(language: &'static str, text: &str) -> Result<Arc<Words>, WordsError> {
+    toml::from_str(text).map(Arc::new).map_err(|source| WordsError { language, source })
+}
+
+/// Puts values into `{name}` places of a sentence.
+pub fn fill(sentence: &str, name: &str, value: impl std::fmt::Display) -> String {
+    sentence.replace(&format!("{{{name}}}"), &value.to_string())
+}
+
+/// What the store names by a word.
+pub type Named = BTreeMap<String, String>;
+
+/// The name of a stored word; the word itself where nobody named it yet.
+pub fn named<'a>(names: &'a Named, word: &'a str) -> &'a str {
+    names.get(word).map_or(word, String::as_str)
+}
+
+/// One language.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Words {
+    pub nav: NavWords,
+    pub login: LoginWords,
+    pub severity: SeverityWords,
+    pub board: BoardWords,
+    pub review: ReviewWords,
+    pub order: OrderWords,
+    pub vehicle: VehicleWords,
+    pub inbox: InboxWords,
+    pub status: StatusWords,
+    pub time: TimeWords,
+    pub state: Named,
+    pub act: Named,
+    pub verdict: Named,
+    pub change: Named,
+    pub role: Named,
+    pub purpose: Named,
+    pub powertrain: Named,
+    pub registered: Named,
+    pub stage: Named,
+    pub channel: Named,
+    pub delivery: Named,
+    pub dtc: Named,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NavWords {
+    pub board: String,
+    pub review: String,
+    pub inbox: String,
+    pub status: String,
+    pub search: String,
+    pub log_out: String,
+    pub skip: String,
+    pub language: String,
+    pub language_title: String,
+    pub virtual_clock: String,
+    pub virtual_rate: String,
+    pub live: String,
+    pub lost: String,
+    pub all_dealers: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoginWords {
+    pub title: String,
+    pub lead: String,
+    pub login: String,
+    pub password: String,
+    pub enter: String,
+    pub wrong: String,
+    pub wait: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeverityWords {
+    pub s1: String,
+    pub s2: String,
+    pub s3: String,
+    pub s4: String,
+    pub s1_hint: String,
+    pub s2_hint: String,
+    pub s3_hint: String,
+    pub s4_hint: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BoardWords {
+    pub title: String,
+    pub empty_s1: String,
+    pub empty_s2: String,
+    pub empty_s3: String,
+    pub empty_s4: String,
+    pub empty_title: String,
+    pub empty: String,
+    pub waiting: String,
+    pub unread: String,
+    pub overdue: String,
+    pub no_order: String,
+    pub case_only: String,
+    pub extra_work: String,
+    pub flagged: String,
+    pub more: String,
+    pub since: String,
+    pub due: String,
+    pub appointment: String,
+    pub truncated: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReviewWords {
+    pub title: String,
+    pub lead: String,
+    pub empty_title: String,
+    pub empty: String,
+    pub why_not: String,
+    pub confidence: String,
+    pub accept: String,
+    pub dismiss: String,
+    pub waiting_since: String,
+    pub gone: String,
+    pub read_only: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OrderWords {
+    pub order: String,
+    pub title: String,
+    pub and_more: String,
+    pub what: String,
+    pub why: String,
+    pub urgency: String,
+    pub evidence: String,
+    pub state: String,
+    pub due: String,
+    pub opened: String,
+    pub appointment: String,
+    pub odometer: String,
+    pub labour: String,
+    pub operations: String,
+    pub parts: String,
+    pub no_operations: String,
+    pub no_parts: String,
+    pub hours: String,
+    pub rule: String,
+    pub confidence: String,
+    pub holds_since: String,
+    pub reading: String,
+    pub limit: String,
+    pub at_odometer: String,
+    pub faults: String,
+    pub code: String,
+    pub ecu: String,
+    pub status: String,
+    pub first_seen: String,
+    pub last_seen: String,
+    pub readings: String,
+    pub no_chart: String,
+    pub chart_opened: String,
+    pub chart_limit: String,
+    pub history: String,
+    pub log: String,
+    pub other_cases: String,
+    pub no_other_cases: String,
+    pub next: String,
+    pub others: String,
+    pub over: String,
+    pub waits_for: String,
+    pub reason: String,
+    pub reason_hint: String,
+    pub note: String,
+    pub odometer_km: String,
+    pub appointment_at: String,
+    pub move_on: String,
+    pub flag: String,
+    pub flag_done: String,
+    pub verdict: String,
+    pub verdict_none: String,
+    pub verdict_choose: String,
+    pub verdict_note: String,
+    pub verdict_save: String,
+    pub verdict_work: String,
+    pub work_done: String,
+    pub work_open: String,
+    pub work_declined: String,
+    pub verdicts_missing: String,
+    pub line_withdrawn: String,
+    pub case_closed: String,
+    pub extra_work: String,
+    pub by_engine: String,
+    pub changed: String,
+    pub refused_reason: String,
+    pub refused_odometer: String,
+    pub refused_appointment: String,
+    pub refused_next: String,
+    pub value_at_opening: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VehicleWords {
+    pub title: String,
+    pub profile: String,
+    pub model: String,
+    pub powertrain: String,
+    pub delivered: String,
+    pub dealer: String,
+    pub region: String,
+    pub vehicle_id: String,
+    pub registered_by: String,
+    pub consents: String,
+    pub no_consents: String,
+    pub owner: String,
+    pub no_owner: String,
+    pub phone: String,
+    pub plate: String,
+    pub vin: String,
+    pub language: String,
+    pub show: String,
+    pub show_hint: String,
+    pub show_reason: String,
+    pub show_button: String,
+    pub reasons: Vec<String>,
+    pub revealed: String,
+    pub not_known: String,
+    pub last_heard: String,
+    pub never_heard: String,
+    pub trends: String,
+    pub no_trends: String,
+    pub values: String,
+    pub no_values: String,
+    pub cases: String,
+    pub no_cases: String,
+    pub open_cases: String,
+    pub past_cases: String,
+    pub orders: String,
+    pub no_orders: String,
+    pub services: String,
+    pub no_services: String,
+    pub plan: String,
+    pub no_plan: String,
+    pub notices: String,
+    pub no_notices: String,
+    pub attempts: String,
+    pub seen: String,
+    pub rejections: String,
+    pub no_rejections: String,
+    pub since: String,
+    pub closed: String,
+    pub item: String,
+    pub when: String,
+    pub age: String,
+    pub value: String,
+    pub signal: String,
+    pub case_no_order: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InboxWords {
+    pub title: String,
+    pub empty_title: String,
+    pub empty: String,
+    pub read: String,
+    pub read_all: String,
+    pub unread: String,
+    pub earlier: String,
+    pub open_order: String,
+    pub open_vehicle: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StatusWords {
+    pub title: String,
+    pub ready: String,
+    pub not_ready: String,
+    pub lead: String,
+    pub queues: String,
+    pub outbox_queued: String,
+    pub outbox_parked: String,
+    pub commands_waiting: String,
+    pub reviews_waiting: String,
+    pub orders_open: String,
+    pub rejections: String,
+    pub no_rejections: String,
+    pub metrics: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TimeWords {
+    pub now: String,
+    pub minutes: String,
+    pub hours: String,
+    pub days: String,
+    pub ago: String,
+    pub ahead: String,
+    pub overdue: String,
+    pub day_month: String,
+    pub day_month_year: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crm::order_state::OrderState;
+    use crate::crm::role::Role;
+
+    #[test]
+    fn both_languages_have_every_word() {
+        let dictionary = Dictionary::load().unwrap();
+        let (zh_cn, en) = (dictionary.of(Locale::ZhCn), dictionary.of(Locale::En));
+        for (one, other) in [
+            (&zh_cn.state, &en.state), (&zh_cn.act, &en.act), (&zh_cn.verdict, &en.verdict),
+            (&zh_cn.change, &en.change), (&zh_cn.role, &en.role), (&zh_cn.purpose, &en.purpose),
+            (&zh_cn.powertrain, &en.powertrain), (&zh_cn.stage, &en.stage), (&zh_cn.channel, &en.channel),
+            (&zh_cn.delivery, &en.delivery), (&zh_cn.dtc, &en.dtc), (&zh_cn.registered, &en.registered),
+        ] {
+            assert!(one.keys().eq(other.keys()), "{one:?} {other:?}");
+        }
+        assert_eq!(zh_cn.vehicle.reasons.len(), en.vehicle.reasons.len());
+    }
+
+    #[test]
+    fn names_every_word_of_the_store() {
+        let words = Dictionary::load().unwrap().of(Locale::En);
+        for state in OrderState::ALL {
+            assert!(words.state.contains_key(state.word()) && words.act.contains_key(state.word()), "{state:?}");
+        }
+        for role in Role::ALL {
+            assert!(words.role.contains_key(role.word()));
+        }
+        for kind in ["open", "update", "escalate", "ease", "withdraw", "close"] {
+            assert!(words.change.contains_key(kind), "{kind}");
+        }
+        for stage in ["stop_now", "opened", "resolved"] {
+            assert!(words.stage.contains_key(stage), "{stage}");
+        }
+    }
+
+    #[test]
+    fn a_missing_word_does_not_load() {
+        let without = include_str!("../../assets/words/en.toml").replace("skip = ", "skipp = ");
+        assert!(read("en", &without).is_err());
+    }
+}

@@ -1,0 +1,173 @@
+//! Accounts of the console, their log-ins and their failures to log in.
+//!
+//! Everything here is in system time, the database's: sessions never run on a virtual clock.
+
+use rules::vehicle::Locale;
+use sqlx::{PgConnection, query, query_as, query_scalar};
+use uuid::Uuid;
+
+use super::unknown_word;
+use crate::crm::role::Role;
+
+/// Someone who logs in.
+#[derive(Clone, Debug)]
+pub struct Account {
+    pub account_id: Uuid,
+    /// None for the manufacturer and operations.
+    pub dealer_id: Option<Uuid>,
+    pub login: String,
+    pub role: Role,
+    pub display_name: String,
+    pub locale: Locale,
+}
+
+struct Row {
+    account_id: Uuid,
+    dealer_id: Option<Uuid>,
+    login: String,
+    role: String,
+    display_name: String,
+    locale: String,
+}
+
+impl TryFrom<Row> for Account {
+    type Error = sqlx::Error;
+
+    fn try_from(row: Row) -> sqlx::Result<Self> {
+        Ok(Self {
+            account_id: row.account_id,
+            dealer_id: row.dealer_id,
+            login: row.login,
+            role: Role::from_word(&row.role).ok_or_else(|| unknown_word("account.role", &row.role))?,
+            display_name: row.display_name,
+            locale: locale(&row.locale).ok_or_else(|| unknown_word("account.locale", &row.locale))?,
+        })
+    }
+}
+
+/// The language with this tag.
+pub fn locale(tag: &str) -> Option<Locale> {
+    Locale::ALL.into_iter().find(|locale| locale.tag() == tag)
+}
+
+/// An account that may log in, with its password hash.
+pub async fn by_login(conn: &mut PgConnection, login: &str) -> sqlx::Result<Option<(Account, String)>> {
+    let found = query!(
+        "select account_id, dealer_id, login, password_hash, role, display_name, locale
+         from person.account where login = $1 and disabled_at is null",
+        login
+    )
+    .fetch_optional(conn)
+    .await?;
+    let Some(row) = found else { return Ok(None) };
+    let account = Account::try_from(Row {
+        account_id: row.account_id,
+        dealer_id: row.dealer_id,
+        login: row.login,
+        role: row.role,
+        display_name: row.display_name,
+        locale: row.locale,
+    })?;
+    Ok(Some((account, row.password_hash)))
+}
+
+/// Whose session a token is, while it lasts.
+pub async fn by_session(conn: &mut PgConnection, token_hash: &[u8]) -> sqlx::Result<Option<Account>> {
+    query_as!(
+        Row,
+        "select account_id, dealer_id, login, role, display_name, locale
+         from person.account join person.login_session using (account_id)
+         where token_hash = $1 and expires_at > now() and disabled_at is null",
+        token_hash
+    )
+    .fetch_optional(conn)
+    .await?
+    .map(Account::try_from)
+    .transpose()
+}
+
+/// Starts a session of `hours`, and forgets failures and sessions that are over.
+pub async fn start_session(
+    conn: &mut PgConnection,
+    account: &Account,
+    token_hash: &[u8],
+    hours: i32,
+) -> sqlx::Result<()> {
+    query!("delete from person.login_session where expires_at <= now()").execute(&mut *conn).await?;
+    query!("delete from person.login_failure where login = $1", account.login).execute(&mut *conn).await?;
+    query!(
+        "insert into person.login_session (token_hash, account_id, expires_at)
+         values ($1, $2, now() + make_interval(hours => $3))",
+        token_hash,
+        account.account_id,
+        hours
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Ends a session; ending one that does not exist is fine.
+pub async fn end_session(conn: &mut PgConnection, token_hash: &[u8]) -> sqlx::Result<()> {
+    query!("delete from person.login_session where token_hash = $1", token_hash).execute(conn).await?;
+    Ok(())
+}
+
+/// Failures of the last hour, and the seconds since the last one.
+pub async fn failures(conn: &mut PgConnection, login: &str) -> sqlx::Result<(i64, Option<f64>)> {
+    let row = query!(
+        r#"select count(*) as "count!", extract(epoch from now() - max(failed_at))::float8 as since
+           from person.login_failure where login = $1 and failed_at > now() - interval '1 hour'"#,
+        login
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok((row.count, row.since))
+}
+
+/// Remembers a failure, of a login that need not exist.
+pub async fn record_failure(conn: &mut PgConnection, login: &str) -> sqlx::Result<()> {
+    query!("delete from person.login_failure where failed_at < now() - interval '1 day'").execute(&mut *conn).await?;
+    query!("insert into person.login_failure (login) values ($1)", login).execute(conn).await?;
+    Ok(())
+}
+
+/// The language the person chose.
+pub async fn set_locale(conn: &mut PgConnection, account_id: Uuid, locale: Locale) -> sqlx::Result<()> {
+    query!("update person.account set locale = $2 where account_id = $1", account_id, locale.tag())
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Names of colleagues by id, as far as they can be seen.
+pub async fn names(conn: &mut PgConnection, ids: &[Uuid]) -> sqlx::Result<Vec<(Uuid, String)>> {
+    let rows = query!("select account_id, display_name from person.account where account_id = any($1)", ids)
+        .fetch_all(conn)
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.account_id, row.display_name)).collect())
+}
+
+/// A new account; one with the same login stays as it is.
+pub async fn add(conn: &mut PgConnection, account: &Account, password_hash: &str) -> sqlx::Result<()> {
+    query!(
+        "insert into person.account (account_id, dealer_id, login, password_hash, role, display_name, locale)
+         values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
+        account.account_id,
+        account.dealer_id,
+        account.login,
+        password_hash,
+        account.role.word(),
+        account.display_name,
+        account.locale.tag()
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Whether the login is taken.
+pub async fn exists(conn: &mut PgConnection, login: &str) -> sqlx::Result<bool> {
+    let found = query_scalar!(r#"select exists (select from person.account where login = $1) as "exists!""#, login);
+    found.fetch_one(conn).await
+}
