@@ -10,6 +10,7 @@ pub mod command;
 pub mod component;
 pub mod expr;
 pub mod fault_code;
+pub mod operation;
 pub mod reading;
 pub mod rule;
 pub mod severity;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
 use rules::catalogue::Catalogue;
+use rules::fault_code::{FaultCode, FaultPattern, TriageInput, UdsStatus, triage};
 use rules::signal::{Kind, Signal};
 
 #[expect(clippy::disallowed_methods, reason = "tests may ask where the public lists lie")]
@@ -39,7 +40,7 @@ fn vss_unit(unit: &str) -> &str {
 
 fn check(signal: &Signal, (datatype, unit, allowed): &(String, String, String)) {
     let path = &signal.path;
-    assert_eq!(vss_unit(&signal.unit.0), unit, "unit of {path}");
+    assert_eq!(vss_unit(&signal.unit.as_str()), unit, "unit of {path}");
     match &signal.kind {
         Kind::Flag => assert_eq!(datatype, "boolean", "{path}"),
         Kind::Number => {
@@ -74,4 +75,23 @@ fn every_signal_is_as_in_vss_or_marked_custom() {
             None => assert!(signal.custom, "{} is not in VSS 6.0: fix the path or say custom = true", signal.path),
         }
     }
+}
+
+#[test]
+fn every_generic_code_parses_and_has_a_class() {
+    let Some(text) = public_list("dtc/generic_codes.tsv.gz") else { return };
+    let catalogue = Catalogue::builtin().unwrap();
+    let mut count = 0;
+    for line in text.lines() {
+        let (code, _) = line.split_once('\t').unwrap();
+        let parsed: FaultCode = code.parse().unwrap();
+        assert_eq!(parsed.to_string(), code);
+        let class = catalogue.fault_codes.class(parsed);
+        assert_ne!(class.pattern, FaultPattern::ANY, "{code} falls through to the last class");
+        let input = TriageInput { code: parsed, status: UdsStatus(0x2f), ..TriageInput::default() };
+        let verdict = triage(&catalogue.fault_codes, &input);
+        assert!(catalogue.components.contains(verdict.component.as_str()), "{code}");
+        count += 1;
+    }
+    assert!(count > 9_000, "{count} codes");
 }

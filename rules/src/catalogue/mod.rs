@@ -5,25 +5,38 @@
 //! the hash of [`Catalogue::files`], so that every decision can be replayed under its own.
 
 mod builtin;
+mod check;
+mod draft;
 mod layer;
 mod near;
 mod read;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 pub use layer::OVERLAY;
 pub use near::nearest;
 pub use read::{Fault, Place, Placed};
 
-use crate::signal::{Signal, Signals};
-use layer::{by_key, is_overlay, within_layer};
-use read::Document;
+use crate::component::{Component, Components};
+use crate::fault_code::FaultCodes;
+use crate::operation::{Operation, Part};
+use crate::signal::Signals;
+use crate::text::Text;
+use check::Names;
+use draft::Draft;
 
 /// One complete, checked catalogue.
 #[derive(Clone, Debug)]
 pub struct Catalogue {
     files: Vec<(String, String)>,
     pub signals: Signals,
+    pub components: Components,
+    pub fault_codes: FaultCodes,
+    /// By key.
+    pub operations: BTreeMap<String, Operation>,
+    /// By key.
+    pub parts: BTreeMap<String, Part>,
 }
 
 /// Everything that is wrong with a catalogue; never empty.
@@ -58,7 +71,7 @@ impl Catalogue {
         for (path, text) in &owned {
             draft.read(path, text);
         }
-        draft.finish(owned)
+        Self::check(draft, owned)
     }
 
     /// This catalogue with the files of a directory laid over it: an entry replaces the shipped one
@@ -78,61 +91,36 @@ impl Catalogue {
     pub fn files(&self) -> &[(String, String)] {
         &self.files
     }
-}
 
-/// Entries as read, before they are checked against each other.
-#[derive(Default)]
-struct Draft {
-    faults: Vec<Fault>,
-    signals: Vec<Placed<Signal>>,
-}
-
-impl Draft {
-    fn read(&mut self, path: &str, text: &str) {
-        let faults = &mut self.faults;
-        let Some(mut document) = Document::parse(path, text, faults) else { return };
-        match within_layer(path) {
-            "signals.toml" => {
-                self.signals.extend(document.entries("signal", faults));
-                document.finish(&["signal"], faults);
-            }
-            other => {
-                let place = Place { file: path.to_owned(), line: 1 };
-                faults.push(place.unknown("catalogue file", other, ["signals.toml"]));
-            }
-        }
+    pub fn operation(&self, key: &str) -> Option<&Operation> {
+        self.operations.get(key)
     }
 
-    fn finish(mut self, files: Vec<(String, String)>) -> Result<Catalogue, CatalogueError> {
-        let signals = check_signals(self.signals, &mut self.faults);
-        if self.faults.is_empty() { Ok(Catalogue { files, signals }) } else { Err(CatalogueError(self.faults)) }
+    pub fn part(&self, key: &str) -> Option<&Part> {
+        self.parts.get(key)
     }
-}
 
-/// First number of signals that an overlay adds.
-const OVERLAY_NUMBERS: u16 = 10_000;
-
-fn check_signals(entries: Vec<Placed<Signal>>, faults: &mut Vec<Fault>) -> Signals {
-    let map = by_key("signal", entries, |signal| signal.path.clone(), faults);
-    for entry in map.values() {
-        let Placed { place, value } = entry;
-        if !is_overlay(&place.file) && value.no.0 >= OVERLAY_NUMBERS {
-            faults.push(
-                place.fault(format!("signal `{}`: numbers from {OVERLAY_NUMBERS} belong to overlays", value.path)),
-            );
-        }
-        if value.title.zh_cn.is_empty() || value.title.en.is_empty() {
-            faults.push(place.fault(format!("signal `{}` has an empty title", value.path)));
-        }
+    pub fn component_title(&self, component: &Component) -> Option<&Text> {
+        self.components.title(component)
     }
-    let places: Vec<Place> = map.values().map(|entry| entry.place.clone()).collect();
-    match Signals::try_new(map.into_values().map(|entry| entry.value).collect()) {
-        Ok(signals) => signals,
-        Err(error) => {
-            if let Some(place) = places.first() {
-                faults.push(Fault { line: None, ..place.fault(error.to_string()) });
+
+    fn check(draft: Draft, files: Vec<(String, String)>) -> Result<Self, CatalogueError> {
+        let mut faults = draft.faults;
+        let signals = check::signals(draft.signals, &mut faults);
+        let components = check::components(draft.components, &mut faults);
+        let operations = check::operations(draft.operations, &mut faults);
+        let parts = check::parts(draft.parts, &mut faults);
+        let names = Names {
+            components: &components,
+            operations: operations.keys().map(String::as_str).collect(),
+            parts: parts.keys().map(String::as_str).collect(),
+        };
+        let fault_codes = check::fault_codes(draft.codes, draft.classes, &names, &mut faults);
+        match fault_codes {
+            Some(fault_codes) if faults.is_empty() => {
+                Ok(Self { files, signals, components, fault_codes, operations, parts })
             }
-            Signals::default()
+            _ => Err(CatalogueError(faults)),
         }
     }
 }
