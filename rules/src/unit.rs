@@ -129,6 +129,16 @@ impl Unit {
         self.measure.same(NUMBER)
     }
 
+    /// Whether it has no dimension, as `%`.
+    pub fn is_ratio(&self) -> bool {
+        self.measure.exponents == NUMBER.exponents
+    }
+
+    /// The symbols that units are made of, without prefixes.
+    pub fn symbols() -> impl Iterator<Item = &'static str> {
+        SYMBOLS.iter().map(|(symbol, ..)| *symbol)
+    }
+
     /// Whether values are points on a scale with an offset, as `degC`.
     pub fn is_point(&self) -> bool {
         self.measure.offset != 0.0
@@ -140,8 +150,13 @@ impl Unit {
             return Ok(());
         }
         let (mine, yours) = (self.named(), other.named());
-        let same_dimension = self.measure.exponents == other.measure.exponents;
-        Err(if same_dimension { UnitError::Scale(mine, yours) } else { UnitError::Dimension(mine, yours) })
+        Err(if self.measure.exponents != other.measure.exponents {
+            UnitError::Dimension(mine, yours)
+        } else if self.is_point() != other.is_point() {
+            UnitError::Point(if self.is_point() { mine } else { yours })
+        } else {
+            UnitError::Scale(mine, yours)
+        })
     }
 
     /// The unit of a sum; a difference of temperatures may be added to a temperature.

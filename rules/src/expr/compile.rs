@@ -1,0 +1,57 @@
+//! From text to program: parse, check, fold, emit.
+
+use super::check::Checker;
+use super::error::ExprError;
+use super::fold::fold;
+use super::parse::{Parsed, parse};
+use super::program::{Program, emit};
+use super::tree::{Kind, Node};
+use crate::signal::Signals;
+
+/// What the names of an expression can mean.
+pub struct Context<'a> {
+    pub signals: &'a Signals,
+    /// Keys of the service items, by the index of [`super::View::service`].
+    pub items: &'a [String],
+    /// The rule is asked about one fault code at a time and may use `code`.
+    pub by_code: bool,
+}
+
+/// Compiles an expression, or says everything that is wrong with it.
+pub fn compile(text: &str, context: &Context<'_>) -> Result<Program, Vec<ExprError>> {
+    build(text, context, fold)
+}
+
+fn build(text: &str, context: &Context<'_>, simplify: fn(Node) -> Node) -> Result<Program, Vec<ExprError>> {
+    let parsed = parse(text)?;
+    let mut checker = Checker::new(&parsed, context);
+    let tree = checker.condition(&parsed.root);
+    let (tables, cells, mut errors) = (checker.tables, checker.cells, checker.errors);
+    let Some(tree) = tree.filter(|_| errors.is_empty()) else {
+        errors.sort_by_key(|error| (error.line, error.column));
+        return Err(errors);
+    };
+    let tree = simplify(tree);
+    refuse_constants(&parsed, &tree)?;
+    let mut texts = Vec::new();
+    tree.walk(&mut |node| texts.push(parsed.text(node.place).to_owned()));
+    emit(tree, texts, tables, cells, text).ok_or_else(|| {
+        vec![parsed.error(0, "the expression needs too many intermediate values").hint("split the rule")]
+    })
+}
+
+/// A rule that looks at nothing, or computes something that is no number, is a mistake.
+fn refuse_constants(parsed: &Parsed<'_>, tree: &Node) -> Result<(), Vec<ExprError>> {
+    let mut errors = Vec::new();
+    tree.walk(&mut |node| {
+        if matches!(node.kind, Kind::Const(value) if value.is_nan()) {
+            errors.push(parsed.error(node.place.first, "this is not a number"));
+        }
+    });
+    if let (Kind::Const(value), true) = (&tree.kind, errors.is_empty()) {
+        let always = if *value == 0.0 { "never" } else { "always" };
+        let error = parsed.error(tree.place.first, format!("the expression is {always} true"));
+        errors.push(error.hint("it looks at nothing that the vehicle says"));
+    }
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
+}

@@ -1,0 +1,42 @@
+//! When to ask again although nothing was measured.
+
+use super::probe::{Probe, applicable};
+use super::program::Program;
+use super::tree::Kind;
+use super::view::View;
+use crate::time::{Span, Time};
+
+/// The earliest measured time after `view.now` at which silence or the calendar could change the
+/// program's outcome. The engine sets a Timer for it and judges absence at that instant.
+pub fn next_change(program: &Program, view: &View<'_>) -> Option<Time> {
+    if !program.absence() {
+        return None;
+    }
+    let tables = &program.cold.tables;
+    let mut earliest: Option<Time> = None;
+    program.cold.tree.walk(&mut |node| {
+        let Kind::Probe(probe) = node.kind else { return };
+        let at = match probe {
+            Probe::Stale { read, after } => {
+                let read = tables.reads.get(usize::from(read));
+                read.and_then(|read| view.last.get(read.slot.index())).and_then(|last| later(last.at, after))
+            }
+            Probe::Silent { after } => later(view.newest, after),
+            Probe::Service { item, .. } | Probe::ServiceProbability { item, .. } => {
+                applicable(view, item).map(|_| next_day(view.now))
+            }
+            _ => None,
+        };
+        let at = at.filter(|at| *at > view.now);
+        earliest = earliest.into_iter().chain(at).min();
+    });
+    earliest
+}
+
+fn later(from: Time, after: Span) -> Option<Time> {
+    (from != Time::NEVER).then(|| from + after)
+}
+
+fn next_day(now: Time) -> Time {
+    Time::from_secs((i64::from(now.day()) + 1) * 86_400)
+}

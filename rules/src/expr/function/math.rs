@@ -1,0 +1,97 @@
+//! Arithmetic beyond the operators, and the only way from one unit to another.
+
+use super::{Behaviour, Function, LATE, NO_TICK};
+use crate::expr::check::{Call, Checker};
+use crate::expr::tree::{Binary, Node, Type, Unary};
+use crate::unit::Unit;
+
+const PLAIN: Behaviour = Behaviour { gap: "as its argument", missing: "unknown", late: LATE, tick: NO_TICK };
+
+pub(super) const ABS: Function = Function {
+    name: "abs",
+    signature: "abs(x)",
+    description: "The amount without its sign.",
+    example: "abs(Vehicle.Speed - 60) < 5",
+    behaviour: PLAIN,
+    arguments: (1, 1),
+    check: |checker, call| unary(checker, call, Unary::Abs),
+};
+
+pub(super) const FLOOR: Function = Function {
+    name: "floor",
+    signature: "floor(x)",
+    description: "The next whole number below.",
+    example: "floor(Vehicle.Speed / 10) >= 6",
+    behaviour: PLAIN,
+    arguments: (1, 1),
+    check: |checker, call| unary(checker, call, Unary::Floor),
+};
+
+pub(super) const MIN: Function = Function {
+    name: "min",
+    signature: "min(a, b, …)",
+    description: "The smallest of two to eight numbers of one unit.",
+    example: "min(Vehicle.Speed, 100) > 60",
+    behaviour: PLAIN,
+    arguments: (2, 8),
+    check: |checker, call| fold(checker, call, Binary::Min),
+};
+
+pub(super) const MAX: Function = Function {
+    name: "max",
+    signature: "max(a, b, …)",
+    description: "The largest of two to eight numbers of one unit.",
+    example: "max(Vehicle.Speed, 10) > 60",
+    behaviour: PLAIN,
+    arguments: (2, 8),
+    check: |checker, call| fold(checker, call, Binary::Max),
+};
+
+pub(super) const TO: Function = Function {
+    name: "to",
+    signature: "to(x, \"km\")",
+    description: "The same quantity in another unit; a bare number gets the unit.",
+    example: "to(Vehicle.Speed, \"m/s\") > 20",
+    behaviour: PLAIN,
+    arguments: (2, 2),
+    check: convert,
+};
+
+fn unary(checker: &mut Checker<'_>, call: &Call<'_>, op: Unary) -> Option<Node> {
+    let of = checker.number(call.args.first()?)?;
+    let is = of.is.clone();
+    Some(Node::unary(op, of, is, call.place))
+}
+
+fn fold(checker: &mut Checker<'_>, call: &Call<'_>, op: Binary) -> Option<Node> {
+    let all: Vec<Option<Node>> = call.args.iter().map(|arg| checker.number(arg)).collect();
+    let mut all = all.into_iter();
+    let mut sum = all.next()??;
+    for next in all {
+        let next = next?;
+        let token = next.place.first;
+        sum = checker.arithmetic(op, token, sum, next, call.place)?;
+    }
+    Some(sum)
+}
+
+fn convert(checker: &mut Checker<'_>, call: &Call<'_>) -> Option<Node> {
+    let of = checker.number(call.args.first()?);
+    let (text, token) = checker.text_argument(call, 1)?;
+    let target = match Unit::parse(text) {
+        Ok(target) => target,
+        Err(error) => return checker.unit_error(token, &error),
+    };
+    let of = of?;
+    let (factor, summand) = match &of.is {
+        Type::Number(Some(unit)) => match unit.conversion(&target) {
+            Ok(found) => found,
+            Err(error) => return checker.unit_error(token, &error),
+        },
+        _ => (1.0, 0.0),
+    };
+    let is = Type::Number(Some(target));
+    let number = |value: f64| Node::constant(value, is.clone(), call.place);
+    let scaled = Node::binary(Binary::Multiply, of, number(factor), is.clone(), call.place);
+    Some(Node::binary(Binary::Add, scaled, number(summand), is.clone(), call.place))
+}

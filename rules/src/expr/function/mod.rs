@@ -1,0 +1,64 @@
+//! The functions of the language: one slice, from which checking, errors and documents come.
+//!
+//! To add one: write its [`Function`] in a file here, with what it means when readings are missing,
+//! late or far apart, and put it into [`FUNCTIONS`].
+
+mod absence;
+mod hold;
+mod math;
+mod service;
+
+use super::check::{Call, Checker};
+use super::tree::Node;
+
+/// One function: what authors read about it, and how a call is checked.
+pub struct Function {
+    pub name: &'static str,
+    pub signature: &'static str,
+    pub description: &'static str,
+    /// A condition that uses it.
+    pub example: &'static str,
+    pub behaviour: Behaviour,
+    /// Fewest and most arguments.
+    pub(super) arguments: (usize, usize),
+    pub(super) check: fn(&mut Checker<'_>, &Call<'_>) -> Option<Node>,
+}
+
+/// What a function does when the data is not perfect.
+pub struct Behaviour {
+    /// Two readings are further apart than the signal's `max_gap`.
+    pub gap: &'static str,
+    /// There is no reading, or it is too old.
+    pub missing: &'static str,
+    /// A reading arrives after a younger one was folded.
+    pub late: &'static str,
+    /// Time passes without a reading.
+    pub tick: &'static str,
+}
+
+/// Late readings never reach an expression.
+const LATE: &str = "not seen: late readings change nothing";
+/// Most functions are asked only when something they read was measured.
+const NO_TICK: &str = "not asked";
+
+/// All functions, in the order of the reference.
+pub static FUNCTIONS: &[Function] = &[
+    hold::HELD,
+    absence::STALE,
+    absence::SILENT,
+    absence::AGE,
+    absence::HAS,
+    service::SERVICE,
+    service::SERVICE_DAYS,
+    service::SERVICE_KM,
+    service::SERVICE_PROBABILITY,
+    math::ABS,
+    math::MIN,
+    math::MAX,
+    math::FLOOR,
+    math::TO,
+];
+
+pub(super) fn find(name: &str) -> Option<&'static Function> {
+    FUNCTIONS.iter().find(|function| function.name == name)
+}

@@ -1,0 +1,237 @@
+//! A compiled expression: a flat program for the machine, and what the engine must know to run it.
+
+use std::sync::Arc;
+
+use super::cell::Hold;
+use super::probe::{Probe, Tables};
+use super::tree::{Binary, Kind, Node, Unary};
+use crate::signal::Slot;
+
+/// Most intermediate values at once.
+pub(super) const STACK: usize = 32;
+
+/// One instruction of the stack machine.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Op {
+    Const(f64),
+    Probe(Probe),
+    /// The most frequent pair: a signal against a limit.
+    Compare {
+        read: u16,
+        with: Binary,
+        limit: f64,
+    },
+    Unary(Unary),
+    Binary(Binary),
+    Choose,
+    /// Go on at this instruction, and keep the value, if it is false.
+    SkipIfFalse(u16),
+    /// Go on at this instruction, and keep the value, if it is true.
+    SkipIfTrue(u16),
+    /// Index into `Program::holds`.
+    Held(u16),
+}
+
+/// A compiled expression. Cheap to clone; holds no state of any vehicle.
+#[derive(Clone, Debug)]
+pub struct Program {
+    pub(super) ops: Arc<[Op]>,
+    pub(super) holds: Arc<[Hold]>,
+    pub(super) cold: Arc<Cold>,
+}
+
+/// What running does not need.
+#[derive(Debug)]
+pub(super) struct Cold {
+    pub tables: Tables,
+    pub tree: Node,
+    /// The source text of every node, by the order of [`Node::walk`].
+    pub texts: Vec<String>,
+    pub source: String,
+    slots: Vec<Slot>,
+    evidence: Vec<Slot>,
+    cells: usize,
+    reads: Reads,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent facts, each asked by name")]
+struct Reads {
+    code: bool,
+    faults: bool,
+    service: bool,
+    absence: bool,
+    silence: bool,
+}
+
+impl Program {
+    /// The slots it reads, in order, each once. A step that touches none of them, and nothing else
+    /// that it reads, need not run it.
+    pub fn slots(&self) -> &[Slot] {
+        &self.cold.slots
+    }
+
+    /// The slots whose values it judges, in the order of the text; silence alone is no value.
+    pub fn evidence_slots(&self) -> &[Slot] {
+        &self.cold.evidence
+    }
+
+    /// Whether it looks at all fault codes of the vehicle.
+    pub fn reads_faults(&self) -> bool {
+        self.cold.reads.faults
+    }
+
+    /// Whether it looks at the one fault code it is asked about.
+    pub fn reads_code(&self) -> bool {
+        self.cold.reads.code
+    }
+
+    /// Whether it looks at the service plan.
+    pub fn reads_service(&self) -> bool {
+        self.cold.reads.service
+    }
+
+    /// Whether time alone can make it true: it needs a Timer at [`super::next_change`].
+    pub fn absence(&self) -> bool {
+        self.cold.reads.absence
+    }
+
+    /// Whether every step touches it, because it asks how long the vehicle was silent.
+    pub fn every_step(&self) -> bool {
+        self.cold.reads.silence
+    }
+
+    /// How many state cells [`super::run`] needs.
+    pub fn cells(&self) -> usize {
+        self.cold.cells
+    }
+
+    /// The text it was compiled from.
+    pub fn source(&self) -> &str {
+        &self.cold.source
+    }
+}
+
+/// Lays a checked tree out as instructions; `None` if it needs too many intermediate values.
+pub(super) fn emit(tree: Node, texts: Vec<String>, tables: Tables, cells: u16, source: &str) -> Option<Program> {
+    let mut emitter = Emitter::default();
+    emitter.node(&tree)?;
+    let (slots, evidence, reads) = inventory(&tree, &tables);
+    let cold = Cold { tables, tree, texts, source: source.to_owned(), slots, evidence, cells: cells.into(), reads };
+    Some(Program { ops: emitter.ops.into(), holds: emitter.holds.into(), cold: Arc::new(cold) })
+}
+
+#[derive(Default)]
+struct Emitter {
+    ops: Vec<Op>,
+    holds: Vec<Hold>,
+    depth: usize,
+}
+
+impl Emitter {
+    fn node(&mut self, node: &Node) -> Option<()> {
+        match &node.kind {
+            Kind::Const(value) => self.push(Op::Const(*value)),
+            Kind::Probe(probe) => self.push(Op::Probe(*probe)),
+            Kind::Unary(op, of) => {
+                self.node(of)?;
+                self.ops.push(Op::Unary(*op));
+                Some(())
+            }
+            Kind::Held(hold, of) => {
+                self.node(of)?;
+                self.ops.push(Op::Held(self.holds.len() as u16));
+                self.holds.push(*hold);
+                Some(())
+            }
+            Kind::Binary(op, both) => self.binary(*op, both),
+            Kind::Choose(three) => {
+                for part in three.iter() {
+                    self.node(part)?;
+                }
+                self.depth -= 2;
+                self.ops.push(Op::Choose);
+                Some(())
+            }
+            Kind::Text(_) => None,
+        }
+    }
+
+    fn binary(&mut self, op: Binary, [left, right]: &[Node; 2]) -> Option<()> {
+        if let Some(fused) = compare(op, left, right) {
+            return self.push(fused);
+        }
+        self.node(left)?;
+        let is_logic = matches!(op, Binary::And | Binary::Or);
+        // State must see every step, and skipping a single instruction costs more than running it.
+        let skip = is_logic && !right.keeps_state() && !right.children().is_empty() && !is_fused(right);
+        let jump = self.ops.len();
+        if skip {
+            self.ops.push(Op::Choose);
+        }
+        self.node(right)?;
+        self.ops.push(Op::Binary(op));
+        self.depth -= 1;
+        let target = u16::try_from(self.ops.len()).ok()?;
+        if let Some(place) = self.ops.get_mut(jump).filter(|_| skip) {
+            *place = if op == Binary::And { Op::SkipIfFalse(target) } else { Op::SkipIfTrue(target) };
+        }
+        Some(())
+    }
+
+    fn push(&mut self, op: Op) -> Option<()> {
+        self.ops.push(op);
+        self.depth += 1;
+        (self.depth <= STACK).then_some(())
+    }
+}
+
+fn compare(op: Binary, left: &Node, right: &Node) -> Option<Op> {
+    if !op.is_comparison() {
+        return None;
+    }
+    match (&left.kind, &right.kind) {
+        (Kind::Probe(Probe::Value { read }), Kind::Const(limit)) => {
+            Some(Op::Compare { read: *read, with: op, limit: *limit })
+        }
+        (Kind::Const(limit), Kind::Probe(Probe::Value { read })) => {
+            Some(Op::Compare { read: *read, with: op.mirrored(), limit: *limit })
+        }
+        _ => None,
+    }
+}
+
+fn is_fused(node: &Node) -> bool {
+    matches!(&node.kind, Kind::Binary(op, both) if compare(*op, &both[0], &both[1]).is_some())
+}
+
+fn inventory(tree: &Node, tables: &Tables) -> (Vec<Slot>, Vec<Slot>, Reads) {
+    let (mut slots, mut evidence, mut reads) = (Vec::new(), Vec::new(), Reads::default());
+    let slot_of = |read: u16| tables.reads.get(usize::from(read)).map(|read| read.slot);
+    tree.walk(&mut |node| {
+        let Kind::Probe(probe) = node.kind else { return };
+        match probe {
+            Probe::Value { read } => {
+                slots.extend(slot_of(read));
+                evidence.extend(slot_of(read).filter(|slot| !evidence.contains(slot)));
+            }
+            Probe::Known { read } | Probe::Age { read } => slots.extend(slot_of(read)),
+            Probe::Stale { read, .. } => {
+                slots.extend(slot_of(read));
+                reads.absence = true;
+            }
+            Probe::Silent { .. } => {
+                reads.absence = true;
+                reads.silence = true;
+            }
+            Probe::Code(_) => reads.code = true,
+            Probe::Service { .. } | Probe::ServiceProbability { .. } => {
+                reads.service = true;
+                reads.absence = true;
+            }
+        }
+    });
+    slots.sort_unstable();
+    slots.dedup();
+    (slots, evidence, reads)
+}

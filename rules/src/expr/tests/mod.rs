@@ -1,0 +1,132 @@
+//! A small catalogue and a vehicle for the tests of the language.
+
+mod behaviour;
+mod mistakes;
+mod properties;
+
+use super::*;
+use crate::signal::{Kind, Signal, SignalNo, Signals};
+use crate::text::Text;
+use crate::time::{Span, Time};
+use crate::unit::Unit;
+use crate::vehicle::Purpose;
+
+pub(super) const SPEED: &str = "Vehicle.Speed";
+pub(super) const VOLTAGE: &str = "Vehicle.LowVoltageBattery.CurrentVoltage";
+pub(super) const STATE: &str = "Vehicle.LowVoltageSystemState";
+
+/// The catalogue of these tests; every `max_gap` is ten seconds but the odometer's hour.
+pub(super) fn signals() -> Signals {
+    let number = |unit: &str, range| (Kind::Number, unit.to_owned(), range);
+    let entries = [
+        (SPEED, number("km/h", (0.0, 250.0))),
+        ("Vehicle.TraveledDistance", number("km", (0.0, 2e6))),
+        ("Vehicle.Trip.Distance", number("m", (0.0, 1e7))),
+        ("Vehicle.Coolant", number("degC", (-50.0, 150.0))),
+        ("Vehicle.Ambient", number("degC", (-50.0, 60.0))),
+        ("Vehicle.OilPressure", number("kPa", (0.0, 1_000.0))),
+        (VOLTAGE, number("V", (0.0, 36.0))),
+        ("Vehicle.LowVoltageBattery.CurrentCurrent", number("A", (-500.0, 500.0))),
+        ("Vehicle.IsMoving", (Kind::Flag, String::new(), (0.0, 1.0))),
+        (STATE, (Kind::Words(["LOCK", "OFF", "ON", "START"].map(str::to_owned).to_vec()), String::new(), (0.0, 3.0))),
+        ("Feature.Level", number("", (-100.0, 100.0))),
+    ];
+    let list = entries.into_iter().enumerate().map(|(index, (path, (kind, unit, range)))| Signal {
+        no: SignalNo(index as u16 + 1),
+        path: path.to_owned(),
+        title: Text::default(),
+        unit: Unit::parse(&unit).unwrap(),
+        kind,
+        range,
+        max_gap: if path.ends_with("Distance") { Span::from_hours(1) } else { Span::from_secs(10) },
+        max_rate: None,
+        stuck_after: None,
+        sentinels: Vec::new(),
+        keep: None,
+        purpose: Purpose::Diagnostics,
+        powertrains: Vec::new(),
+        feature: path.starts_with("Feature"),
+        custom: false,
+        source: String::new(),
+    });
+    Signals::try_new(list.collect()).unwrap()
+}
+
+pub(super) fn items() -> Vec<String> {
+    ["oil", "brake_fluid"].map(str::to_owned).to_vec()
+}
+
+pub(super) fn try_compile(text: &str) -> Result<Program, Vec<ExprError>> {
+    compile(text, &Context { signals: &signals(), items: &items(), by_code: false })
+}
+
+pub(super) fn compiled(text: &str) -> Program {
+    try_compile(text).unwrap_or_else(|errors| panic!("{text}: {errors:?}"))
+}
+
+/// A vehicle: what it measured last, and the cells of one program.
+pub(super) struct Car {
+    pub signals: Signals,
+    pub now: Time,
+    pub newest: Time,
+    pub last: Vec<Last>,
+    pub service: Vec<ItemState>,
+    pub faults: Vec<FaultCycle>,
+    pub code: Option<FaultCycle>,
+    pub cells: Vec<Cell>,
+}
+
+impl Car {
+    pub fn new() -> Self {
+        let signals = signals();
+        let last = vec![Last::NEVER; signals.len()];
+        let (now, newest) = (Time::from_secs(0), Time::NEVER);
+        Self {
+            signals,
+            now,
+            newest,
+            last,
+            service: Vec::new(),
+            faults: Vec::new(),
+            code: None,
+            cells: vec![Cell::EMPTY; 8],
+        }
+    }
+
+    /// Readings at a second.
+    pub fn at(&mut self, second: i64, readings: &[(&str, f64)]) -> &mut Self {
+        self.now = Time::from_secs(second);
+        if !readings.is_empty() {
+            self.newest = self.now;
+        }
+        for (path, value) in readings {
+            let slot = self.signals.slot_of_path(path).unwrap();
+            self.last[slot.index()] = Last { value: *value, at: self.now };
+        }
+        self
+    }
+
+    pub fn view(&self) -> View<'_> {
+        View {
+            now: self.now,
+            newest: self.newest,
+            last: &self.last,
+            faults: &self.faults,
+            code: self.code.as_ref(),
+            service: &self.service,
+        }
+    }
+
+    pub fn run(&mut self, program: &Program) -> Tri {
+        let mut cells = std::mem::take(&mut self.cells);
+        let outcome = run(program, &self.view(), &mut cells);
+        self.cells = cells;
+        outcome
+    }
+
+    /// Compiles and runs once.
+    pub fn says(&mut self, text: &str) -> Tri {
+        self.cells = vec![Cell::EMPTY; 8];
+        self.run(&compiled(text))
+    }
+}

@@ -1,0 +1,5 @@
+//! What must be true of every expression.
+
+use proptest::prelude::*;
+
+use super::*;

@@ -1,0 +1,119 @@
+//! Why an expression came out as it did: every sub-expression with its value, for `explain`.
+
+use super::cell::Cell;
+use super::probe::{Probe, Tables};
+use super::program::Program;
+use super::run::hold_on;
+use super::tree::{Kind, Node, Type, choose};
+use super::tri::Tri;
+use super::view::View;
+use crate::signal::Slot;
+use crate::time::Time;
+
+/// One sub-expression at one instant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// 0 for the whole expression.
+    pub depth: usize,
+    /// As the author wrote it.
+    pub text: String,
+    pub value: Value,
+    pub state: State,
+}
+
+/// What a sub-expression came out as.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    Truth(Tri),
+    /// With its unit; `None`: unknown.
+    Number(Option<f64>, String),
+    Word(Option<String>),
+}
+
+/// What stands behind a value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum State {
+    /// Only its parts.
+    Derived,
+    /// A signal: when it was measured, and whether that is recent enough to be used.
+    Measured { slot: Slot, at: Option<Time>, usable: bool },
+    /// `held`: since when its condition holds, if it does.
+    Held { since: Option<Time> },
+}
+
+/// Takes a program apart at one step, from the outermost expression inwards. Cells may be those
+/// from before or after the step; they are not changed.
+pub fn trace(program: &Program, view: &View<'_>, cells: &[Cell]) -> Vec<Step> {
+    let mut tracer = Tracer {
+        tables: &program.cold.tables,
+        texts: &program.cold.texts,
+        view,
+        cells: cells.to_vec(),
+        steps: Vec::new(),
+    };
+    tracer.node(&program.cold.tree, 0);
+    tracer.steps
+}
+
+struct Tracer<'a> {
+    tables: &'a Tables,
+    texts: &'a [String],
+    view: &'a View<'a>,
+    cells: Vec<Cell>,
+    steps: Vec<Step>,
+}
+
+impl Tracer<'_> {
+    fn node(&mut self, node: &Node, depth: usize) -> f64 {
+        let place = self.steps.len();
+        let text = self.texts.get(place).cloned().unwrap_or_default();
+        self.steps.push(Step { depth, text, value: Value::Truth(Tri::Unknown), state: State::Derived });
+        let parts: Vec<f64> = node.children().iter().map(|child| self.node(child, depth + 1)).collect();
+        let part = |at: usize| parts.get(at).copied().unwrap_or(f64::NAN);
+        let (value, state) = match &node.kind {
+            Kind::Const(value) => (*value, State::Derived),
+            Kind::Text(_) => (f64::NAN, State::Derived),
+            Kind::Probe(probe) => (probe.ask(self.tables, self.view), self.measured(*probe)),
+            Kind::Unary(op, _) => (op.apply(part(0)), State::Derived),
+            Kind::Binary(op, _) => (op.apply(part(0), part(1)), State::Derived),
+            Kind::Choose(_) => (choose(part(0), part(1), part(2)), State::Derived),
+            Kind::Held(hold, _) => {
+                let value = hold_on(*hold, part(0), self.view, &mut self.cells);
+                let since = self.cells.get(usize::from(hold.cell)).and_then(Cell::holds_since);
+                (value, State::Held { since })
+            }
+        };
+        if let Some(step) = self.steps.get_mut(place) {
+            step.value = shown(&node.is, value);
+            step.state = state;
+        }
+        value
+    }
+
+    fn measured(&self, probe: Probe) -> State {
+        let (Probe::Value { read } | Probe::Known { read } | Probe::Age { read } | Probe::Stale { read, .. }) = probe
+        else {
+            return State::Derived;
+        };
+        let Some(read) = self.tables.reads.get(usize::from(read)) else { return State::Derived };
+        let last = self.view.last.get(read.slot.index());
+        let at = last.map(|last| last.at).filter(|at| *at != Time::NEVER);
+        let usable = at.is_some_and(|at| self.view.now.since(at) <= read.max_gap);
+        State::Measured { slot: read.slot, at, usable }
+    }
+}
+
+fn shown(is: &Type, value: f64) -> Value {
+    match is {
+        Type::Flag => Value::Truth(Tri::of_number(value)),
+        Type::Number(unit) => {
+            let unit = unit.as_ref().map_or_else(String::new, ToString::to_string);
+            Value::Number(Some(value).filter(|value| !value.is_nan()), unit)
+        }
+        Type::Words(words) => {
+            let index = (!value.is_nan()).then_some(value as usize);
+            Value::Word(index.and_then(|index| words.list.get(index).cloned()))
+        }
+        Type::Text => Value::Word(None),
+    }
+}
