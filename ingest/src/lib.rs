@@ -1,1 +1,15 @@
-//! Placeholder.
+//! From broker to admitted messages.
+//!
+//! A source (`broker` embedded, or `subscriber` to an external one) puts deliveries into the
+//! byte-bounded queue of the lane that owns the vehicle. The lane lets `admit` look at one message
+//! at a time: a dialect decodes it, admission refuses what must not be used, each with a reason.
+//! Everything a vehicle sends is taken as hostile until it is a [`rules::reading::Message`].
+
+pub mod admit;
+pub mod dialect;
+pub mod down;
+pub mod hostile;
+pub mod redact;
+pub mod signal_index;
+pub mod topic;
+pub mod wire;
