@@ -18,23 +18,54 @@ use crate::vehicle::{Contact, Profile, Purpose};
 pub enum Command {
     /// A vehicle is known from now on, or its profile is replaced as a whole.
     Register(Box<Profile>),
-    Consent { purposes: BTreeSet<Purpose> },
-    Owner { contact: Option<Contact>, effective_at: Time },
-    Attribute { name: String, value: f64 },
+    Consent {
+        purposes: BTreeSet<Purpose>,
+    },
+    Owner {
+        contact: Option<Contact>,
+        effective_at: Time,
+    },
+    Attribute {
+        name: String,
+        value: f64,
+    },
     /// An advisor answered a case of the review queue.
-    Review { case: Uuid, answer: ReviewAnswer },
+    Review {
+        case: Uuid,
+        answer: ReviewAnswer,
+    },
     /// A work order moved on by a person.
-    Order { order: Uuid, event: OrderMove, effective_at: Time },
+    Order {
+        order: Uuid,
+        event: OrderMove,
+        effective_at: Time,
+    },
     /// A person closes a case without a visit.
-    CloseCase { case: Uuid, why: String },
+    CloseCase {
+        case: Uuid,
+        why: String,
+    },
     /// No contact and no proposal for a case until then.
-    Snooze { case: Uuid, until: Time },
+    Snooze {
+        case: Uuid,
+        until: Time,
+    },
     /// A part was fitted: what was learned about it starts again.
-    Replaced { component: Component, effective_at: Time },
+    Replaced {
+        component: Component,
+        effective_at: Time,
+    },
     /// A service item was done, here or elsewhere.
-    ServiceDone { item: String, odometer_km: f64, effective_at: Time },
+    ServiceDone {
+        item: String,
+        odometer_km: f64,
+        effective_at: Time,
+    },
     /// The instrument cluster was replaced; the odometer continues from `odometer_km`.
-    OdometerReplaced { odometer_km: f64, effective_at: Time },
+    OdometerReplaced {
+        odometer_km: f64,
+        effective_at: Time,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,5 +86,8 @@ pub enum OrderMove {
     Declined,
     Expired,
     /// Keys handed over; `delivered` are the components whose lines were done.
-    Closed { delivered: Vec<Component>, odometer_km: Option<f64> },
+    Closed {
+        delivered: Vec<Component>,
+        odometer_km: Option<f64>,
+    },
 }

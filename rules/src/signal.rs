@@ -55,6 +55,8 @@ pub struct Signal {
     pub max_gap: Span,
     /// Largest plausible change per second; a faster one is suspect until a second reading agrees.
     pub max_rate: Option<f64>,
+    /// Largest plausible change between two readings, however far apart within `max_gap`.
+    pub max_jump: Option<f64>,
     /// The same raw value for this long while the vehicle moves means the sensor is stuck.
     pub stuck_after: Option<Span>,
     /// Values that senders use for "no value"; they become missing.
@@ -87,6 +89,7 @@ struct Entry {
     range: Option<(f64, f64)>,
     max_gap: Span,
     max_rate: Option<f64>,
+    max_jump: Option<f64>,
     stuck_after: Option<Span>,
     #[serde(default)]
     sentinels: Vec<f64>,
@@ -166,6 +169,7 @@ impl TryFrom<Entry> for Signal {
             range,
             max_gap: entry.max_gap,
             max_rate: entry.max_rate,
+            max_jump: entry.max_jump,
             stuck_after: entry.stuck_after,
             sentinels: entry.sentinels,
             keep: entry.keep,

@@ -6,8 +6,13 @@ use super::layer::within_layer;
 use super::read::{Document, Fault, Place, Placed};
 use crate::component::ComponentEntry;
 use crate::fault_code::{CodeClass, CodeEntry};
+use crate::model::Model;
 use crate::operation::{Operation, Part};
+use crate::plan::{Item, PlanHead};
+use crate::rule::RuleSource;
 use crate::signal::Signal;
+use crate::template::TemplateEntry;
+use crate::vehicle::Locale;
 
 /// Everything that was read, and everything that could not be.
 #[derive(Default)]
@@ -19,10 +24,37 @@ pub struct Draft {
     pub classes: Vec<Placed<CodeClass>>,
     pub operations: Vec<Placed<Operation>>,
     pub parts: Vec<Placed<Part>>,
+    pub plans: Vec<Placed<PlanDraft>>,
+    pub models: Vec<Placed<Model>>,
+    pub templates: Vec<Placed<TemplateDraft>>,
+    pub rules: Vec<Placed<RuleSource>>,
+}
+
+/// A plan before its items are placed in the catalogue's list of codes.
+pub struct PlanDraft {
+    pub head: PlanHead,
+    pub items: Vec<Placed<Item>>,
+}
+
+/// A template with the language of its folder.
+pub struct TemplateDraft {
+    pub locale: Locale,
+    pub entry: TemplateEntry,
 }
 
 /// What the files of a catalogue may be called.
-const FILES: [&str; 5] = ["signals.toml", "components.toml", "fault_codes.toml", "operations.toml", "parts.toml"];
+const FILES: [&str; 10] = [
+    "signals.toml",
+    "components.toml",
+    "fault_codes.toml",
+    "operations.toml",
+    "parts.toml",
+    "models.toml",
+    "plans/….toml",
+    "rules/….toml",
+    "templates/zh-CN/….toml",
+    "templates/en/….toml",
+];
 
 impl Draft {
     /// Reads one file, by the place it has in its layer.
@@ -39,12 +71,40 @@ impl Draft {
                 self.classes.extend(document.entries("class", faults));
                 document.finish(&["code", "class"], faults);
             }
-            other => {
+            "models.toml" => table(path, text, "model", &mut self.models, faults),
+            other => self.read_in_folder(path, other, text),
+        }
+    }
+
+    fn read_in_folder(&mut self, path: &str, within: &str, text: &str) {
+        let faults = &mut self.faults;
+        let (folder, file) = within.rsplit_once('/').unwrap_or_default();
+        let is_toml = file.len() > 5 && file.ends_with(".toml");
+        let locale = Locale::ALL.into_iter().find(|locale| folder.strip_prefix("templates/") == Some(locale.tag()));
+        match (folder, locale) {
+            ("plans", _) if is_toml => self.plans.extend(plan(path, text, faults)),
+            ("rules", _) if is_toml => table(path, text, "rule", &mut self.rules, faults),
+            (_, Some(locale)) if is_toml => {
+                let mut entries = Vec::new();
+                table(path, text, "template", &mut entries, faults);
+                for Placed { place, value } in entries {
+                    self.templates.push(Placed { place, value: TemplateDraft { locale, entry: value } });
+                }
+            }
+            _ => {
                 let place = Place { file: path.to_owned(), line: 1 };
-                faults.push(place.unknown("catalogue file", other, FILES));
+                faults.push(place.unknown("catalogue file", within, FILES));
             }
         }
     }
+}
+
+/// Reads a plan: its items one by one, then what is said of all of them.
+fn plan(path: &str, text: &str, faults: &mut Vec<Fault>) -> Option<Placed<PlanDraft>> {
+    let mut document = Document::parse(path, text, faults)?;
+    let items = document.entries("item", faults);
+    let Placed { place, value: head } = document.rest(faults)?;
+    Some(Placed { place, value: PlanDraft { head, items } })
 }
 
 /// Reads a file of one kind of entry.

@@ -6,6 +6,8 @@
 
 mod builtin;
 mod check;
+mod check_plans;
+mod check_rules;
 mod draft;
 mod layer;
 mod near;
@@ -14,16 +16,23 @@ mod read;
 use std::collections::BTreeMap;
 use std::fmt;
 
+pub use check_rules::BY_FAULT_CODE;
 pub use layer::OVERLAY;
 pub use near::nearest;
 pub use read::{Fault, Place, Placed};
 
 use crate::component::{Component, Components};
 use crate::fault_code::FaultCodes;
+use crate::model::Model;
 use crate::operation::{Operation, Part};
+use crate::plan::Plan;
+use crate::rule::RuleSource;
 use crate::signal::Signals;
+use crate::template::Template;
 use crate::text::Text;
+use crate::vehicle::Locale;
 use check::Names;
+use check_rules::Scope;
 use draft::Draft;
 
 /// One complete, checked catalogue.
@@ -37,6 +46,17 @@ pub struct Catalogue {
     pub operations: BTreeMap<String, Operation>,
     /// By key.
     pub parts: BTreeMap<String, Part>,
+    /// By key.
+    pub models: BTreeMap<String, Model>,
+    /// By key.
+    pub plans: BTreeMap<String, Plan>,
+    /// In key order; expressions are compiled by the rule set.
+    pub rules: Vec<RuleSource>,
+    item_codes: Vec<String>,
+    /// The plan of each model, by the model's key.
+    model_plans: BTreeMap<String, Plan>,
+    /// By key, in the order of `Locale::ALL`.
+    templates: BTreeMap<String, Vec<Template>>,
 }
 
 /// Everything that is wrong with a catalogue; never empty.
@@ -104,6 +124,34 @@ impl Catalogue {
         self.components.title(component)
     }
 
+    pub fn model(&self, key: &str) -> Option<&Model> {
+        self.models.get(key)
+    }
+
+    /// The service plan of a model.
+    pub fn plan_of(&self, model: &str) -> Option<&Plan> {
+        self.model_plans.get(model)
+    }
+
+    /// Codes of all service items of all plans: their index is that of `View.service`.
+    pub fn item_codes(&self) -> &[String] {
+        &self.item_codes
+    }
+
+    pub fn template(&self, key: &str, locale: Locale) -> Option<&Template> {
+        let place = Locale::ALL.into_iter().position(|other| other == locale)?;
+        self.templates.get(key)?.get(place)
+    }
+
+    /// The version a template has in every language.
+    pub fn template_version(&self, key: &str) -> Option<u32> {
+        self.template(key, Locale::ZhCn).map(|template| template.version)
+    }
+
+    pub fn template_keys(&self) -> impl Iterator<Item = &str> {
+        self.templates.keys().map(String::as_str)
+    }
+
     fn check(draft: Draft, files: Vec<(String, String)>) -> Result<Self, CatalogueError> {
         let mut faults = draft.faults;
         let signals = check::signals(draft.signals, &mut faults);
@@ -116,10 +164,32 @@ impl Catalogue {
             parts: parts.keys().map(String::as_str).collect(),
         };
         let fault_codes = check::fault_codes(draft.codes, draft.classes, &names, &mut faults);
+        check_plans::item_models(&draft.plans, &draft.models, &mut faults);
+        let (plans, item_codes) = check_plans::plans(draft.plans, &names, &mut faults);
+        let (models, model_plans) = check_plans::models(draft.models, &plans, &mut faults);
+        let templates = check_plans::templates(draft.templates, &mut faults);
+        let scope = Scope {
+            names: &names,
+            signals: &signals,
+            templates: templates.keys().map(String::as_str).collect(),
+            models: models.keys().map(String::as_str).collect(),
+        };
+        let rules = check_rules::rules(draft.rules, &scope, &mut faults);
         match fault_codes {
-            Some(fault_codes) if faults.is_empty() => {
-                Ok(Self { files, signals, components, fault_codes, operations, parts })
-            }
+            Some(fault_codes) if faults.is_empty() => Ok(Self {
+                files,
+                signals,
+                components,
+                fault_codes,
+                operations,
+                parts,
+                models,
+                plans,
+                rules,
+                item_codes,
+                model_plans,
+                templates,
+            }),
             _ => Err(CatalogueError(faults)),
         }
     }
