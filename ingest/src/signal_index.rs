@@ -119,6 +119,7 @@ pub(crate) mod tests {
             range,
             max_gap: Span::from_mins(10),
             max_rate: None,
+            max_jump: None,
             stuck_after: None,
             sentinels: Vec::new(),
             keep: None,

@@ -5,18 +5,29 @@
 //! `respond` plans orders and notices. Everything is decided from arguments; nothing is read from
 //! a clock, a file or a socket.
 
+pub mod apply;
+pub mod case;
 pub mod catalogue;
 pub mod command;
 pub mod component;
+pub mod decide;
+pub mod effect;
+pub mod estimate;
+pub mod evaluate;
 pub mod expr;
 pub mod fault_code;
+pub mod finding;
 pub mod model;
 pub mod operation;
 pub mod plan;
 pub mod reading;
+pub mod recipe;
+pub mod respond;
 pub mod rule;
+pub mod rule_set;
 pub mod severity;
 pub mod signal;
+pub mod state;
 pub mod template;
 pub mod text;
 pub mod time;

@@ -40,6 +40,7 @@ pub(super) fn signals() -> Signals {
         range,
         max_gap: if path.ends_with("Distance") { Span::from_hours(1) } else { Span::from_secs(10) },
         max_rate: None,
+        max_jump: None,
         stuck_after: None,
         sentinels: Vec::new(),
         keep: None,

@@ -1,0 +1,169 @@
+//! What a lane must write because of one input: values for the one transaction of the batch.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::component::Component;
+use crate::finding::Evidence;
+use crate::reading::Reason;
+use crate::rule::Mode;
+use crate::severity::Severity;
+use crate::signal::SignalNo;
+use crate::text::Text;
+use crate::time::Time;
+use crate::vehicle::Locale;
+
+/// Everything one input led to. Order matters: effects are written as they stand.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Effects {
+    /// Readings kept for charts.
+    pub kept: Vec<KeptReading>,
+    pub written: Vec<Effect>,
+    /// Readings not used, by reason; counted, not refused.
+    pub unused: Vec<(Reason, Option<SignalNo>)>,
+    /// Settled samples, for the counters.
+    pub settled: u32,
+    pub evaluated: u32,
+    /// How often each rule could not say yes or no because a signal was missing, by rule number.
+    pub not_ready: Vec<u32>,
+    /// How often each rule came to a verdict.
+    pub ready: Vec<u32>,
+}
+
+impl Effects {
+    pub fn clear(&mut self) {
+        self.kept.clear();
+        self.written.clear();
+        self.unused.clear();
+        self.settled = 0;
+        self.evaluated = 0;
+    }
+}
+
+/// A row of `sample`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct KeptReading {
+    pub signal: SignalNo,
+    pub measured_at: Time,
+    pub received_at: Time,
+    pub value: f64,
+    /// 1 suspect, 2 late.
+    pub flags: i16,
+}
+
+/// One decision or plan, in the words of the store.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Effect {
+    OpenCase {
+        case: Uuid,
+        component: Component,
+        episode: u32,
+        mode: Mode,
+        severity: Severity,
+        rule: String,
+        version: u32,
+        opened_at: Time,
+        received_at: Time,
+        confidence: f64,
+    },
+    /// The worst finding, and so severity and rule, changed.
+    ChangeCase { case: Uuid, severity: Severity, rule: String, version: u32 },
+    EndCase { case: Uuid, withdrawn: bool, at: Time },
+    CaseChange { case: Uuid, change_no: u32, kind: ChangeKind, measured_at: Time, received_at: Time, because: String },
+    OpenFinding {
+        case: Uuid,
+        ordinal: u32,
+        rule: String,
+        version: u32,
+        subject: String,
+        severity: Severity,
+        at: Time,
+        evidence: Box<Evidence>,
+        because: Text,
+    },
+    ChangeFinding { case: Uuid, ordinal: u32, severity: Severity },
+    EndFinding { case: Uuid, ordinal: u32, withdrawn: bool, at: Time, because: String },
+    ProposeOrder { order: Uuid, visit: u32, severity: Severity, due_at: Time, opened_at: Time, because: String },
+    AddLine {
+        order: Uuid,
+        case: Uuid,
+        component: Component,
+        severity: Severity,
+        operations: Vec<String>,
+        parts: Vec<String>,
+        labour_h: f64,
+        extra_work: bool,
+    },
+    /// The order gets at least this urgent.
+    HastenOrder { order: Uuid, severity: Severity, due_at: Time },
+    /// Cancelled if nobody has touched it yet, flagged to the advisor otherwise.
+    CancelOrFlagOrder { order: Uuid, case: Uuid, because: String },
+    Review { case: Uuid, severity: Severity, because: String, queued_at: Time },
+    EndReview { case: Uuid },
+    Notify(Box<Notice>),
+    /// Tells whoever was told about the case that it is over.
+    Resolve { case: Uuid, created_at: Time, valid_until: Time },
+    Seen { notices: Vec<Uuid>, at: Time },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ChangeKind {
+    Open,
+    Update,
+    Escalate,
+    Ease,
+    Withdraw,
+    Close,
+}
+
+impl ChangeKind {
+    pub const ALL: [Self; 6] = [Self::Open, Self::Update, Self::Escalate, Self::Ease, Self::Withdraw, Self::Close];
+
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Update => "update",
+            Self::Escalate => "escalate",
+            Self::Ease => "ease",
+            Self::Withdraw => "withdraw",
+            Self::Close => "close",
+        }
+    }
+}
+
+/// A notice to enqueue, on every channel named.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Notice {
+    pub id: Uuid,
+    /// The owner; `None` for the car.
+    pub person: Option<Uuid>,
+    pub case: Uuid,
+    pub order: Option<Uuid>,
+    pub stage: Stage,
+    pub severity: Severity,
+    pub template: String,
+    pub template_version: u32,
+    pub locale: Locale,
+    /// Fills the template; no personal data.
+    pub variables: std::collections::BTreeMap<String, String>,
+    pub channels: Vec<String>,
+    pub created_at: Time,
+    pub valid_until: Time,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stage {
+    StopNow,
+    Opened,
+    Resolved,
+}
+
+impl Stage {
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::StopNow => "stop_now",
+            Self::Opened => "opened",
+            Self::Resolved => "resolved",
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Use of the vehicle and when each service item falls due, DOMAIN 4.1 and 4.3.
+//!
+//! Kilometres per local day, apart for working days and weekends, with a half-life of 28 days,
+//! project the distance intervals; calendar intervals are exact; whichever comes first counts.
+//! Days without a reading are not days without driving: what the odometer moved over a silent gap
+//! is spread evenly over it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::expr::ItemState;
+use crate::plan::Interval;
+use crate::rule_set::RuleSet;
+use crate::state::Vehicle;
+use crate::state::fold::Step;
+use crate::time::{Span, Time};
+use crate::vehicle::Profile;
+
+/// Weight of a new day: half-life 28 days of its class.
+const WEIGHT: f64 = 0.024_45;
+/// Prior of an unknown driver, km a day and its standard deviation, as strong as this many days.
+const PRIOR_KM: f64 = 35.0;
+const PRIOR_SD: f64 = 20.0;
+const PRIOR_DAYS: f64 = 14.0;
+/// Share of the horizon added for changes of habit.
+const HABIT: f64 = 0.25;
+/// Uncertainty of a calendar date, days: shop hours.
+const CALENDAR_SD: f64 = 0.5;
+/// Days passed one by one after a long silence; the rest cannot change a calendar date.
+const MOST_DAYS: i32 = 400;
+/// A vehicle whose first odometer is beyond this share of the first interval was serviced somewhere.
+const USED: f64 = 1.2;
+
+/// Mean, variance and count of one class of days.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Class {
+    mean: f32,
+    variance: f32,
+    days: u16,
+}
+
+/// From when an interval counts.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Anchor {
+    km: f32,
+    at: Time,
+    /// A service was done, rather than assumed.
+    done: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Local day that is running, counted from 1970; `None` before the first reading.
+    day: Option<i32>,
+    /// Odometer at its start, km.
+    day_km: f32,
+    /// Days passed without any reading.
+    silent_days: u16,
+    utc_offset_h: i8,
+    workday: Class,
+    weekend: Class,
+    anchors: Box<[Option<Anchor>]>,
+    /// By index of the catalogue's service items.
+    pub items: Box<[ItemState]>,
+}
+
+const UNKNOWN: ItemState = ItemState { phase: None, days_left: f32::NAN, days_sigma: f32::NAN, km_left: f32::NAN };
+
+impl Usage {
+    pub fn new(profile: &Profile, set: &RuleSet) -> Self {
+        let count = set.catalogue.item_codes().len();
+        let mut usage = Self {
+            day: None,
+            day_km: f32::NAN,
+            silent_days: 0,
+            utc_offset_h: 8,
+            workday: Class::default(),
+            weekend: Class::default(),
+            anchors: vec![None; count].into(),
+            items: vec![UNKNOWN; count].into(),
+        };
+        usage.take_profile(profile, set);
+        usage
+    }
+
+    pub fn take_profile(&mut self, profile: &Profile, _set: &RuleSet) {
+        self.utc_offset_h = profile.attributes.get("UtcOffset").map_or(8, |hours| *hours as i8);
+    }
+
+    /// A new owner drives differently.
+    pub fn restart(&mut self, _at: Time) {
+        self.workday = Class::default();
+        self.weekend = Class::default();
+    }
+
+    /// An item was done at this odometer and time.
+    pub fn anchor(&mut self, item: &str, km: f64, at: Time, set: &RuleSet) {
+        let index = set.catalogue.item_codes().iter().position(|code| code == item);
+        if let Some(place) = index.and_then(|index| self.anchors.get_mut(index)) {
+            // A record of an older service must not undo a newer one.
+            if place.is_none_or(|known| !known.done || known.at <= at) {
+                *place = Some(Anchor { km: km as f32, at, done: true });
+            }
+        }
+    }
+
+    /// Takes over what another set's items know, by code.
+    pub fn carry(&mut self, from: &RuleSet, to: &RuleSet) {
+        let (old, new) = (from.catalogue.item_codes(), to.catalogue.item_codes());
+        let place = |code: &String| old.iter().position(|known| known == code);
+        self.anchors = new.iter().map(|code| place(code).and_then(|index| self.anchors[index])).collect();
+        self.items = new.iter().map(|code| place(code).map_or(UNKNOWN, |index| self.items[index])).collect();
+    }
+
+    fn local_day(&self, at: Time) -> i32 {
+        (at + Span::from_hours(i64::from(self.utc_offset_h))).day()
+    }
+
+    fn start_of(&self, day: i32) -> Time {
+        Time::from_secs(i64::from(day) * 86_400) - Span::from_hours(i64::from(self.utc_offset_h))
+    }
+
+    /// Ends the running day with the odometer at `km`.
+    fn end_day(&mut self, day: i32, km: f64, had_reading: bool) {
+        let driven = km - f64::from(self.day_km);
+        if !had_reading || !driven.is_finite() {
+            self.silent_days = self.silent_days.saturating_add(1);
+            return;
+        }
+        let days = i32::from(self.silent_days) + 1;
+        for past in (day - days + 1)..=day {
+            // 1970-01-01 was a Thursday.
+            let class = if (past + 3).rem_euclid(7) >= 5 { &mut self.weekend } else { &mut self.workday };
+            class.take(driven.max(0.0) / f64::from(days));
+        }
+        self.silent_days = 0;
+        self.day_km = km as f32;
+    }
+
+    /// Days until `km` are driven, and the standard deviation of that.
+    fn project(&self, km: f64) -> (f64, f64) {
+        let days = f64::from(self.workday.days) + f64::from(self.weekend.days);
+        let trust = days / (days + PRIOR_DAYS);
+        let mix = |of: fn(&Class) -> f32| (5.0 * f64::from(of(&self.workday)) + 2.0 * f64::from(of(&self.weekend))) / 7.0;
+        let mean = trust * mix(|class| class.mean) + (1.0 - trust) * PRIOR_KM;
+        let variance = trust * mix(|class| class.variance) + (1.0 - trust) * PRIOR_SD * PRIOR_SD;
+        let per_day = mean.max(0.5);
+        let n = km / per_day;
+        let sigma = (variance * n.abs() / (per_day * per_day) + (HABIT * n).powi(2)).sqrt();
+        (n, sigma)
+    }
+}
+
+impl Class {
+    /// DOMAIN 4.3: exponential weights, faster while young; outliers are drawn in.
+    fn take(&mut self, km: f64) {
+        let (mean, variance) = (f64::from(self.mean), f64::from(self.variance));
+        let km = if self.days >= 10 { km.min(mean + 4.0 * variance.sqrt()) } else { km };
+        self.days = self.days.saturating_add(1);
+        let weight = WEIGHT.max(1.0 / f64::from(self.days));
+        let mean = mean + weight * (km - mean);
+        self.mean = mean as f32;
+        self.variance = ((1.0 - weight) * (variance + weight * (km - mean).powi(2))) as f32;
+    }
+}
+
+/// The start of the next local day up to `to` that has not been passed.
+pub fn next_day(vehicle: &mut Vehicle, to: Time) -> Option<Time> {
+    let usage = &mut vehicle.estimates.usage;
+    let today = usage.local_day(to);
+    let Some(day) = usage.day else {
+        usage.day = Some(today);
+        return None;
+    };
+    if today <= day {
+        return None;
+    }
+    if today - day > MOST_DAYS {
+        usage.day = Some(today - MOST_DAYS);
+    }
+    usage.day.map(|day| usage.start_of(day + 1))
+}
+
+/// Passes the start of a day: closes the day before and judges the calendar.
+pub fn begin_day(vehicle: &mut Vehicle, day_start: Time, set: &RuleSet) {
+    let (km, newest) = (vehicle.odometer.km, vehicle.newest);
+    let usage = &mut vehicle.estimates.usage;
+    let Some(day) = usage.day else { return };
+    let had_reading = newest >= usage.start_of(day);
+    usage.end_day(day, km, had_reading);
+    usage.day = Some(day + 1);
+    recompute(vehicle, day_start, set);
+}
+
+/// When the next day starts, in measured time.
+pub fn wake(vehicle: &Vehicle) -> Option<Time> {
+    let usage = &vehicle.estimates.usage;
+    usage.day.map(|day| usage.start_of(day + 1))
+}
+
+/// The odometer moved: service states follow at once.
+pub fn update(vehicle: &mut Vehicle, step: &mut Step, set: &RuleSet) {
+    let moved = set.known.odometer.is_some_and(|slot| step.touched.contains(slot));
+    if !moved {
+        return;
+    }
+    let first = vehicle.estimates.usage.day_km.is_nan();
+    if first {
+        vehicle.estimates.usage.day_km = vehicle.odometer.km as f32;
+    }
+    recompute(vehicle, step.at, set);
+    step.service = true;
+}
+
+/// Computes every item's state as of `now`.
+pub fn recompute(vehicle: &mut Vehicle, now: Time, set: &RuleSet) {
+    let Some(plan) = set.catalogue.plan_of(&vehicle.profile.model) else { return };
+    let km = vehicle.odometer.km;
+    let delivered_at = vehicle.profile.delivered_at;
+    let powertrain = vehicle.profile.powertrain;
+    let usage = &mut vehicle.estimates.usage;
+    for (index, item) in plan.items(powertrain) {
+        let Some(place) = usage.anchors.get_mut(index) else { continue };
+        if place.is_none() && km.is_finite() {
+            // A used car without records: its intervals start at what is known, the present odometer.
+            let used = item.first().km.is_some_and(|first| km > f64::from(first) * USED);
+            *place = Some(if used {
+                Anchor { km: km as f32, at: now, done: false }
+            } else {
+                Anchor { km: 0.0, at: delivered_at, done: false }
+            });
+        }
+        let anchor = *place;
+        let state = anchor.map_or(UNKNOWN, |anchor| state_of(usage, anchor, item.interval(anchor.done || anchor.km > 0.0), km, now));
+        if let Some(place) = usage.items.get_mut(index) {
+            *place = state;
+        }
+    }
+}
+
+fn state_of(usage: &Usage, anchor: Anchor, interval: Interval, km: f64, now: Time) -> ItemState {
+    let km_left = interval.km.filter(|_| km.is_finite()).map(|every| f64::from(anchor.km) + f64::from(every) - km);
+    let due_at = interval.months.map(|months| months_after(anchor.at, months));
+    let days_left = due_at.map(|due| due.since(now).days_f64());
+    let by_distance = km_left.map(|km| usage.project(km));
+    let by_date = days_left.map(|days| (days, CALENDAR_SD));
+    let first = match (by_distance, by_date) {
+        (Some(distance), Some(date)) => Some(if distance.0 <= date.0 { distance } else { date }),
+        (one, other) => one.or(other),
+    };
+    let Some((days, sigma)) = first else { return UNKNOWN };
+    ItemState {
+        phase: Some(interval.phase(km_left, days_left)),
+        days_left: days as f32,
+        days_sigma: sigma.max(CALENDAR_SD) as f32,
+        km_left: km_left.map_or(f32::NAN, |km| km as f32),
+    }
+}
+
+fn months_after(at: Time, months: u16) -> Time {
+    at.to_utc().checked_add_months(chrono::Months::new(u32::from(months))).map_or(at, Time::from)
+}

@@ -1,0 +1,366 @@
+//! evaluate: the rules that read something a step touched, to findings that open and end.
+//!
+//! Three-valued throughout: only a true `when` opens and only a true end closes; what is unknown
+//! for want of a reading does neither.
+
+use serde::{Deserialize, Serialize};
+
+use crate::component::Component;
+use crate::effect::Effects;
+use crate::expr::{self, Cell, FaultCycle, FaultPhase, Tri};
+use crate::fault_code::FaultCode;
+use crate::finding::{Evidence, EvidenceFault, EvidenceReading, EvidenceSignal, FindingChange, FindingKey, Opened};
+use crate::rule::{Per, RuleKind};
+use crate::rule_set::{MASK_WORDS, Rule, RuleMask, RuleNo, RuleSet};
+use crate::severity::Severity;
+use crate::state::Vehicle;
+use crate::state::fold::Step;
+use crate::text::Text;
+use crate::time::Time;
+use crate::vehicle::{Locale, Profile};
+
+/// What the rules remember of a vehicle: cells of `held`, evidence, open findings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Watches {
+    cells: Box<[Cell]>,
+    /// Sparse: only rules with something to remember; sorted by key.
+    list: Vec<Watch>,
+    #[serde(skip)]
+    scope: RuleMask,
+}
+
+/// Memory of one rule instance.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Watch {
+    key: FindingKey,
+    /// Outcomes of the last samples, trips or days, newest in bit 0.
+    outcomes: u32,
+    /// Which of them had an outcome at all.
+    judged: u32,
+    /// Trip or day of bit 0.
+    period: i64,
+    /// When the finding opened, if it is open.
+    open_at: Option<Time>,
+    severity: Severity,
+}
+
+impl Watches {
+    pub fn new(set: &RuleSet) -> Self {
+        Self { cells: vec![Cell::default(); set.cell_count()].into(), list: Vec::new(), scope: [0; MASK_WORDS] }
+    }
+
+    pub fn rescope(&mut self, profile: &Profile, set: &RuleSet) {
+        self.scope = set.scope_of(profile);
+    }
+
+    pub fn scope(&self) -> &RuleMask {
+        &self.scope
+    }
+
+    /// Forgets what rules of a component have gathered, after a repair.
+    pub fn reset(&mut self, component: &Component, set: &RuleSet) {
+        for rule in &set.rules {
+            if rule.component.as_ref().is_some_and(|own| own.same_branch(component)) {
+                self.cells[rule.when_cell..rule.when_cell + rule.cells()].fill(Cell::default());
+                self.list.retain(|watch| watch.key.rule != rule.no);
+            }
+        }
+    }
+
+    /// Takes over from another set: cells of rules whose version is the same, memory of all that
+    /// have a counterpart. A changed version keeps its open findings and gathers evidence anew.
+    pub fn carry(&mut self, from: &RuleSet, to: &RuleSet, counterpart: impl Fn(RuleNo) -> Option<(RuleNo, bool)>) {
+        let mut cells = vec![Cell::default(); to.cell_count()];
+        for old in &from.rules {
+            let Some((rule, true)) = counterpart(old.no).and_then(|(no, same)| to.rule(no).map(|rule| (rule, same))) else { continue };
+            let count = old.cells().min(rule.cells());
+            cells[rule.when_cell..rule.when_cell + count].copy_from_slice(&self.cells[old.when_cell..old.when_cell + count]);
+        }
+        self.cells = cells.into();
+        let mut list: Vec<Watch> = self
+            .list
+            .iter()
+            .filter_map(|watch| counterpart(watch.key.rule).map(|(rule, same)| (rule, same, *watch)))
+            .filter(|(_, same, watch)| *same || watch.open_at.is_some())
+            .map(|(rule, _, watch)| Watch { key: FindingKey { rule, ..watch.key }, ..watch })
+            .collect();
+        list.sort_by_key(|watch| watch.key);
+        self.list = list;
+    }
+
+    /// Marks a finding as over that something else than its rule ended.
+    pub fn end(&mut self, key: FindingKey) {
+        self.list.retain(|watch| watch.key != key);
+    }
+
+    /// Open findings by key, for carrying state to another rule set and for tests.
+    pub fn open(&self) -> impl Iterator<Item = (FindingKey, Time)> + '_ {
+        self.list.iter().filter_map(|watch| watch.open_at.map(|at| (watch.key, at)))
+    }
+
+    fn find(&self, key: FindingKey) -> Option<&Watch> {
+        self.list.binary_search_by_key(&key, |watch| watch.key).ok().map(|index| &self.list[index])
+    }
+
+    fn entry(&mut self, key: FindingKey) -> &mut Watch {
+        let index = self.list.binary_search_by_key(&key, |watch| watch.key).unwrap_or_else(|index| {
+            let fresh = Watch { key, outcomes: 0, judged: 0, period: i64::MIN, open_at: None, severity: Severity::S4 };
+            self.list.insert(index, fresh);
+            index
+        });
+        &mut self.list[index]
+    }
+}
+
+/// Runs the rules that a settled step touched.
+pub fn evaluate(vehicle: &mut Vehicle, step: &Step, set: &RuleSet, effects: &mut Effects) -> Vec<FindingChange> {
+    let mask = set.touched(&step.touched, step.faults, step.service);
+    evaluate_mask(vehicle, mask, step.at, set, effects)
+}
+
+/// Runs those rules of a mask that are in the vehicle's scope, as of `now`.
+pub fn evaluate_mask(vehicle: &mut Vehicle, mut mask: RuleMask, now: Time, set: &RuleSet, effects: &mut Effects) -> Vec<FindingChange> {
+    for (word, scope) in mask.iter_mut().zip(&vehicle.watches.scope) {
+        *word &= scope;
+    }
+    let mut changes = Vec::new();
+    for rule in set.in_mask(mask) {
+        if rule.by_code {
+            evaluate_codes(vehicle, rule, now, set, effects, &mut changes);
+        } else {
+            evaluate_one(vehicle, rule, None, now, set, effects, &mut changes);
+        }
+    }
+    changes
+}
+
+fn evaluate_codes(vehicle: &mut Vehicle, rule: &Rule, now: Time, set: &RuleSet, effects: &mut Effects, changes: &mut Vec<FindingChange>) {
+    let gone: Vec<FindingKey> = vehicle
+        .watches
+        .list
+        .iter()
+        .filter(|watch| watch.key.rule == rule.no && watch.open_at.is_some())
+        .map(|watch| watch.key)
+        .filter(|key| !vehicle.faults.iter().any(|cycle| Some(cycle.code) == key.code))
+        .collect();
+    for key in gone {
+        vehicle.watches.end(key);
+        changes.push(FindingChange::Closed { key, at: now, because: "the fault code is gone".to_owned() });
+    }
+    let mut codes: Vec<FaultCode> = vehicle.faults.iter().map(|cycle| cycle.code).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    for code in codes {
+        evaluate_one(vehicle, rule, Some(code), now, set, effects, changes);
+    }
+}
+
+fn evaluate_one(
+    vehicle: &mut Vehicle,
+    rule: &Rule,
+    code: Option<FaultCode>,
+    now: Time,
+    set: &RuleSet,
+    effects: &mut Effects,
+    changes: &mut Vec<FindingChange>,
+) {
+    let key = FindingKey { rule: rule.no, code };
+    // The worst report speaks where several ECUs report one code.
+    let cycle = code.and_then(|code| {
+        vehicle.faults.iter().filter(|cycle| cycle.code == code).min_by_key(|cycle| cycle.severity).cloned()
+    });
+    let Some(component) = rule.component.clone().or_else(|| cycle.as_ref().map(|cycle| cycle.component.clone())) else { return };
+    if vehicle.is_obsolete(&component, now) {
+        return;
+    }
+    let held = run(vehicle, rule, cycle.as_ref(), now, Which::When);
+    count(effects, rule, held);
+    let open = vehicle.watches.find(key).and_then(|watch| watch.open_at);
+    let satisfied = gather(vehicle, rule, key, held, now);
+    let Some(opened_at) = open else {
+        if satisfied == Tri::True {
+            let opened = open_finding(vehicle, rule, key, cycle.as_ref(), component, now, set);
+            changes.push(FindingChange::Opened(Box::new(opened)));
+        }
+        return;
+    };
+    let ends = match rule.clear {
+        Some(_) => run(vehicle, rule, cycle.as_ref(), now, Which::Clear) == Tri::True,
+        None => satisfied == Tri::False,
+    };
+    if ends {
+        vehicle.watches.end(key);
+        changes.push(ended(rule, key, opened_at, now));
+    } else if let Some(severity) = cycle.map(|cycle| cycle.severity) {
+        let watch = vehicle.watches.entry(key);
+        if rule.source.severity.is_none() && watch.severity != severity {
+            watch.severity = severity;
+            changes.push(FindingChange::Severity { key, severity, at: now });
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Which {
+    When,
+    Clear,
+}
+
+fn run(vehicle: &mut Vehicle, rule: &Rule, cycle: Option<&FaultCycle>, now: Time, which: Which) -> Tri {
+    let (program, first) = match which {
+        Which::When => (&rule.when, rule.when_cell),
+        Which::Clear => match &rule.clear {
+            Some(clear) => (clear, rule.clear_cell),
+            None => return Tri::Unknown,
+        },
+    };
+    let view = expr::View {
+        now,
+        newest: vehicle.newest,
+        last: &vehicle.last,
+        faults: &vehicle.faults,
+        code: cycle,
+        service: &vehicle.estimates.usage.items,
+    };
+    expr::run(program, &view, &mut vehicle.watches.cells[first..first + program.cells()])
+}
+
+fn count(effects: &mut Effects, rule: &Rule, held: Tri) {
+    effects.evaluated += 1;
+    let counts = if held == Tri::Unknown { &mut effects.not_ready } else { &mut effects.ready };
+    let index = rule.no.0 as usize;
+    if counts.len() <= index {
+        counts.resize(index + 1, 0);
+    }
+    counts[index] += 1;
+}
+
+/// Applies `n of m`: true once enough periods were true, false once none of a full window was.
+fn gather(vehicle: &mut Vehicle, rule: &Rule, key: FindingKey, held: Tri, now: Time) -> Tri {
+    let Some(evidence) = rule.source.evidence else { return held };
+    if held == Tri::Unknown {
+        return Tri::Unknown;
+    }
+    let period = match evidence.per {
+        Per::Sample => i64::MAX,
+        Per::Trip => i64::from(vehicle.segment.trip),
+        Per::Day => i64::from(now.day()),
+    };
+    if held == Tri::False && vehicle.watches.find(key).is_none() {
+        return Tri::False;
+    }
+    let watch = vehicle.watches.entry(key);
+    if watch.period != period || evidence.per == Per::Sample {
+        watch.outcomes <<= 1;
+        watch.judged <<= 1;
+        watch.period = period;
+    }
+    let window = u32::MAX >> (32 - u32::from(evidence.of.clamp(1, 32)));
+    // The last word of a period is its outcome.
+    watch.outcomes = ((watch.outcomes & !1) | u32::from(held == Tri::True)) & window;
+    watch.judged = (watch.judged | 1) & window;
+    let enough = watch.outcomes.count_ones() >= u32::from(evidence.n);
+    let none = watch.outcomes == 0 && watch.judged == window;
+    match (enough, none) {
+        (true, _) => Tri::True,
+        (false, true) => Tri::False,
+        (false, false) if watch.open_at.is_some() => Tri::Unknown,
+        (false, false) => Tri::False,
+    }
+}
+
+fn ended(rule: &Rule, key: FindingKey, opened_at: Time, now: Time) -> FindingChange {
+    if rule.source.kind == RuleKind::Absence && now < opened_at {
+        let because = "readings measured before it arrived later".to_owned();
+        return FindingChange::Withdrawn { key, at: now, because };
+    }
+    let because = match &rule.source.clear {
+        Some(clear) => format!("`{clear}` came true"),
+        None => "the condition no longer holds".to_owned(),
+    };
+    FindingChange::Closed { key, at: now, because }
+}
+
+fn open_finding(
+    vehicle: &mut Vehicle,
+    rule: &Rule,
+    key: FindingKey,
+    cycle: Option<&FaultCycle>,
+    component: Component,
+    now: Time,
+    set: &RuleSet,
+) -> Opened {
+    // An absence began when the last reading had been followed by nothing long enough.
+    let at = match rule.source.kind {
+        RuleKind::Absence => expr::next_change(&rule.when, &vehicle.view(vehicle.newest)).map_or(now, |at| at.min(now)),
+        _ => now,
+    };
+    let severity = rule.source.severity.or(cycle.map(|cycle| cycle.severity)).unwrap_or(Severity::S4);
+    let watch = vehicle.watches.entry(key);
+    watch.open_at = Some(at);
+    watch.severity = severity;
+    let evidence = evidence_of(vehicle, rule, cycle, at, set);
+    let because = reason_of(rule, &evidence, set);
+    Opened { key, component, severity, at, evidence, because }
+}
+
+/// The evidence of an open finding as the state has it now.
+pub fn evidence_now(vehicle: &Vehicle, key: FindingKey, since: Time, set: &RuleSet) -> Option<Evidence> {
+    let cycle = key.code.and_then(|code| vehicle.faults.iter().find(|cycle| cycle.code == code));
+    set.rule(key.rule).map(|rule| evidence_of(vehicle, rule, cycle, since, set))
+}
+
+fn evidence_of(vehicle: &Vehicle, rule: &Rule, cycle: Option<&FaultCycle>, at: Time, set: &RuleSet) -> Evidence {
+    let shown = if rule.shows.is_empty() { rule.when.evidence_slots().to_vec() } else { rule.shows.clone() };
+    let readings: Vec<EvidenceReading> = shown
+        .iter()
+        .map(|slot| (*slot, vehicle.last(Some(*slot))))
+        .filter(|(_, last)| last.at != Time::NEVER && !last.value.is_nan())
+        .map(|(slot, last)| EvidenceReading { signal: set.catalogue.signals.get(slot).no, at: last.at, value: last.value })
+        .collect();
+    let faults = match cycle {
+        Some(cycle) => vec![fault_of(cycle)],
+        None if rule.when.reads_faults() => {
+            vehicle.faults.iter().filter(|cycle| cycle.phase != FaultPhase::Stored).take(16).map(fault_of).collect()
+        }
+        None => Vec::new(),
+    };
+    let item = set.catalogue.item_codes().iter().position(|code| *code == rule.subject).and_then(|index| vehicle.estimates.usage.items.get(index));
+    Evidence {
+        signals: shown
+            .iter()
+            .map(|slot| set.catalogue.signals.get(*slot))
+            .map(|signal| EvidenceSignal { no: signal.no, path: signal.path.clone() })
+            .collect(),
+        limit: rule.source.limit,
+        value: shown.first().map(|slot| vehicle.last(Some(*slot)).value).filter(|value| !value.is_nan()),
+        readings,
+        faults,
+        since: at,
+        odometer_km: Some(vehicle.odometer.km).filter(|km| !km.is_nan()),
+        days_left: item.map(|item| item.days_left).filter(|days| days.is_finite()),
+        km_left: item.map(|item| item.km_left).filter(|km| km.is_finite()),
+    }
+}
+
+fn fault_of(cycle: &FaultCycle) -> EvidenceFault {
+    EvidenceFault {
+        code: cycle.code.to_string(),
+        ecu: cycle.ecu.to_string(),
+        status: cycle.status,
+        first_at: cycle.first_at,
+        at: cycle.last_at,
+    }
+}
+
+/// The rule's reason with `{value}`, `{limit}`, `{code}`, `{km}`, `{days}` and `{each}` filled in.
+fn reason_of(rule: &Rule, evidence: &Evidence, set: &RuleSet) -> Text {
+    let fill = |locale: Locale| {
+        let mut text = rule.source.reason.in_locale(locale).to_owned();
+        for (name, value) in crate::respond::variables(rule, evidence, locale, set) {
+            text = text.replace(&format!("{{{name}}}"), &value);
+        }
+        text
+    };
+    Text { zh_cn: fill(Locale::ZhCn), en: fill(Locale::En) }
+}

@@ -1,0 +1,213 @@
+//! The recipe of one input: settle, fold, evaluate, decide, respond.
+//!
+//! The lane runs it live, replay runs it with its effects thrown away, and tests, back-test and
+//! score card run it without any shell. It stands here and not in `engine/src/lane.rs`, because
+//! what must be the same everywhere must be one function; the lane adds decoding and the commit.
+
+use crate::apply::{apply, seen};
+use crate::decide::decide;
+use crate::effect::{Effect, Effects};
+use crate::evaluate::{evaluate, evaluate_mask, evidence_now};
+use crate::estimate::usage;
+use crate::expr;
+use crate::finding::FindingChange;
+use crate::reading::{Message, Sample, What};
+use crate::respond::{STOP_NOW_WITHIN, respond, stop_now};
+use crate::rule_set::RuleSet;
+use crate::severity::Severity;
+use crate::state::fold::{fold, keep_late};
+use crate::state::settle::{Arrival, Bounds, Settled};
+use crate::state::{Vehicle, Warned};
+use crate::time::{Span, Time};
+
+/// Readings older than this put a vehicle into back-fill.
+pub const BACKFILL_AGE: Span = Span::from_mins(10);
+
+/// No absence rule asks about less: shorter gaps need no judgement in between.
+const SHORTEST_ABSENCE: Span = Span::from_mins(1);
+
+/// Takes one input of a vehicle and appends what must be written to `effects`.
+///
+/// Returns how a message arrived; only [`Arrival::Taken`] messages belong into the journal.
+pub fn take(vehicle: &mut Vehicle, input: What, set: &RuleSet, bounds: &Bounds, effects: &mut Effects) -> Arrival {
+    vehicle.received = vehicle.received.max(input.received_at());
+    let received_at = vehicle.received;
+    let mut ready = Vec::new();
+    match input {
+        What::Message(message) => {
+            seen(&message.seen, received_at, effects);
+            let arrival = vehicle.order.arrive(message, bounds, &mut ready);
+            if arrival != Arrival::Taken {
+                return arrival;
+            }
+        }
+        What::Refused(refused) => vehicle.order.refuse(refused.sequence, &mut ready),
+        What::Timer { at } => {
+            vehicle.order.expire(at, bounds, &mut ready);
+            settle(vehicle, ready.drain(..), set, bounds, effects);
+            pass_time(vehicle, at, set, bounds, effects);
+        }
+        What::Command { command, .. } => {
+            apply(vehicle, &command, received_at, set, effects);
+            respond_unless_backfilling(vehicle, set, effects);
+        }
+    }
+    settle(vehicle, ready.into_iter(), set, bounds, effects);
+    peek(vehicle, set, effects);
+    Arrival::Taken
+}
+
+/// Folds and judges the messages whose turn has come, sample by sample.
+fn settle(vehicle: &mut Vehicle, ready: impl Iterator<Item = Settled>, set: &RuleSet, bounds: &Bounds, effects: &mut Effects) {
+    for Settled { message, passed } in ready {
+        for sample in &message.samples {
+            let late = passed || (message.sequence.is_none() && sample.measured_at <= vehicle.newest);
+            if late {
+                keep_late(sample, message.received_at, set, effects);
+            } else {
+                settle_step(vehicle, &message, sample, set, bounds, effects);
+            }
+        }
+    }
+}
+
+fn settle_step(vehicle: &mut Vehicle, message: &Message, sample: &Sample, set: &RuleSet, bounds: &Bounds, effects: &mut Effects) {
+    pass_days(vehicle, sample.measured_at, set, effects);
+    pass_silence(vehicle, sample.measured_at, set, effects);
+    let step = fold(vehicle, sample, message.received_at, set, effects);
+    note_backfill(vehicle, message.received_at.since(step.at), bounds);
+    let changes = evaluate(vehicle, &step, set, effects);
+    decide_and_respond(vehicle, changes, set, effects);
+}
+
+fn decide_and_respond(vehicle: &mut Vehicle, changes: Vec<FindingChange>, set: &RuleSet, effects: &mut Effects) {
+    if !changes.is_empty() {
+        decide(vehicle, changes, vehicle.received, set, effects);
+    }
+    respond_unless_backfilling(vehicle, set, effects);
+}
+
+/// A backlog is folded without proposing or contacting; what still holds at its end is answered.
+fn note_backfill(vehicle: &mut Vehicle, age: Span, bounds: &Bounds) {
+    if age > BACKFILL_AGE {
+        vehicle.backfill_until = Some(vehicle.received + bounds.lateness);
+    } else {
+        vehicle.backfill_until = None;
+    }
+}
+
+fn respond_unless_backfilling(vehicle: &mut Vehicle, set: &RuleSet, effects: &mut Effects) {
+    if vehicle.backfill_until.is_none() && !vehicle.cases.is_empty() {
+        let received_at = vehicle.received;
+        respond(vehicle, received_at, set, effects);
+    }
+}
+
+/// What only time brings about: the end of a back-fill, absence, calendar dates, snoozes.
+fn pass_time(vehicle: &mut Vehicle, at: Time, set: &RuleSet, bounds: &Bounds, effects: &mut Effects) {
+    if vehicle.backfill_until.is_some_and(|until| until <= at) {
+        vehicle.backfill_until = None;
+    }
+    vehicle.snoozed.retain(|(_, until)| *until > at);
+    // Absence is judged as of when everything measured must have arrived, never over waiting messages.
+    if vehicle.order.waiting_count() == 0 && vehicle.newest != Time::NEVER {
+        let now = at - bounds.lateness;
+        if now > vehicle.newest {
+            pass_days(vehicle, now, set, effects);
+            vehicle.judged = vehicle.judged.max(now);
+            let changes = evaluate_mask(vehicle, *set.absence(), now, set, effects);
+            decide_and_respond(vehicle, changes, set, effects);
+        }
+    }
+    respond_unless_backfilling(vehicle, set, effects);
+}
+
+/// Judges what was absent before this reading ended it, as if a Timer had come in between: how
+/// messages were cut must not matter.
+fn pass_silence(vehicle: &mut Vehicle, to: Time, set: &RuleSet, effects: &mut Effects) {
+    if vehicle.newest != Time::NEVER && to.since(vehicle.newest) > SHORTEST_ABSENCE {
+        let changes = evaluate_mask(vehicle, *set.absence(), to, set, effects);
+        decide_and_respond(vehicle, changes, set, effects);
+    }
+}
+
+/// Judges calendar due dates at every start of a day up to `to`, so that it does not matter
+/// whether a reading or a Timer came first.
+fn pass_days(vehicle: &mut Vehicle, to: Time, set: &RuleSet, effects: &mut Effects) {
+    while let Some(day_start) = usage::next_day(vehicle, to) {
+        usage::begin_day(vehicle, day_start, set);
+        let changes = evaluate_mask(vehicle, *set.by_service(), day_start, set, effects);
+        decide_and_respond(vehicle, changes, set, effects);
+    }
+}
+
+/// When this vehicle wants a Timer next, in time of reception.
+pub fn wake(vehicle: &Vehicle, set: &RuleSet, bounds: &Bounds) -> Option<Time> {
+    let waiting = vehicle.order.wake(bounds);
+    let backfill = vehicle.backfill_until;
+    let snooze = vehicle.snoozed.iter().map(|(_, until)| *until).min();
+    let judged = (waiting.is_none() && vehicle.newest != Time::NEVER).then(|| {
+        let view = vehicle.view(vehicle.newest);
+        let mut mask = *set.absence();
+        for (word, scope) in mask.iter_mut().zip(vehicle.watches.scope()) {
+            *word &= scope;
+        }
+        let absence = set.in_mask(mask).filter_map(|rule| expr::next_change(&rule.when, &view)).filter(|at| *at > vehicle.judged).min();
+        absence.into_iter().chain(usage::wake(vehicle)).min().map(|at| at + bounds.lateness)
+    });
+    [waiting, backfill, snooze, judged.flatten()].into_iter().flatten().min()
+}
+
+/// Runs the S1 rules on a copy that has the waiting messages folded in: who must stop now does
+/// not wait for a lost message. A hit warns at once and opens nothing; when the messages settle
+/// without it, the warning is taken back.
+fn peek(vehicle: &mut Vehicle, set: &RuleSet, effects: &mut Effects) {
+    if vehicle.order.waiting_count() > 0 {
+        let mut ahead = vehicle.clone();
+        let mut unwritten = Effects::default();
+        let waiting: Vec<Message> = vehicle.order.waiting().cloned().collect();
+        for (message, sample) in waiting.iter().flat_map(|message| message.samples.iter().map(move |sample| (message, sample))) {
+            if sample.measured_at < ahead.newest {
+                continue;
+            }
+            let step = fold(&mut ahead, sample, message.received_at, set, &mut unwritten);
+            for change in evaluate(&mut ahead, &step, set, &mut unwritten) {
+                warn(vehicle, &ahead, &change, set, effects);
+            }
+        }
+    } else if !vehicle.warned.is_empty() {
+        take_back(vehicle, effects);
+    }
+}
+
+fn warn(vehicle: &mut Vehicle, ahead: &Vehicle, change: &FindingChange, set: &RuleSet, effects: &mut Effects) {
+    let FindingChange::Opened(opened) = change else { return };
+    let fresh = vehicle.received.since(opened.at) <= STOP_NOW_WITHIN;
+    let told = vehicle.warned.iter().any(|warned| warned.component == opened.component)
+        || vehicle.cases.iter().any(|case| case.component == opened.component && case.severity == Severity::S1);
+    let Some(rule) = set.rule(opened.key.rule) else { return };
+    if opened.severity != Severity::S1 || rule.source.mode != crate::rule::Mode::Live || !fresh || told {
+        return;
+    }
+    // A case that is open already keeps its id; otherwise the one the next episode would get.
+    let open = vehicle.cases.iter().find(|case| case.component == opened.component && case.mode == rule.source.mode);
+    let episode = vehicle.past.iter().find(|past| past.component == opened.component).map_or(0, |past| past.episode) + 1;
+    let case = open.map_or_else(|| crate::case::case_id(&vehicle.id, &opened.component, episode), |case| case.id);
+    let evidence = evidence_now(ahead, opened.key, opened.at, set);
+    stop_now(vehicle, case, None, rule, evidence.as_ref(), vehicle.received, set, effects);
+    vehicle.warned.push(Warned { component: opened.component.clone(), case });
+}
+
+fn take_back(vehicle: &mut Vehicle, effects: &mut Effects) {
+    for warned in std::mem::take(&mut vehicle.warned) {
+        let confirmed = vehicle.cases.iter().any(|case| case.id == warned.case)
+            || effects.written.iter().any(|effect| matches!(effect, Effect::OpenCase { case, .. } if *case == warned.case));
+        if !confirmed {
+            effects.written.push(Effect::Resolve {
+                case: warned.case,
+                created_at: vehicle.received,
+                valid_until: vehicle.received + Span::from_days(1),
+            });
+        }
+    }
+}

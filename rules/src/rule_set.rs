@@ -1,0 +1,384 @@
+//! A catalogue made ready to run: rules expanded, compiled and indexed by what they read.
+//!
+//! A set is immutable and named by the hash of the files it came from. Lanes switch sets between
+//! batches; every journal row names the set it ran under.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::catalogue::Catalogue;
+use crate::component::Component;
+use crate::expr::{self, ExprError, Program};
+use crate::model::Model;
+use crate::rule::{RuleKind, RuleSource};
+use crate::signal::{Kind, Slot};
+use crate::state::SlotSet;
+use crate::vehicle::Profile;
+
+/// The place of a rule instance in its set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RuleNo(pub u16);
+
+/// Words of a rule mask: a set holds at most 64 times this many rule instances.
+pub const MASK_WORDS: usize = 16;
+
+/// A set of rule instances without allocation.
+pub type RuleMask = [u64; MASK_WORDS];
+
+/// One instance of a rule.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    pub no: RuleNo,
+    pub source: Arc<RuleSource>,
+    /// Value of `each`; empty for plain rules.
+    pub subject: String,
+    /// `None`: the component of the fault code that matched.
+    pub component: Option<Component>,
+    pub when: Program,
+    pub clear: Option<Program>,
+    /// First cell of `when` and of `clear` in the vehicle's cells.
+    pub when_cell: usize,
+    pub clear_cell: usize,
+    pub shows: Vec<Slot>,
+    pub by_code: bool,
+}
+
+impl Rule {
+    /// Cells of both programs; those of `clear` follow those of `when`.
+    pub fn cells(&self) -> usize {
+        self.when.cells() + self.clear.as_ref().map_or(0, Program::cells)
+    }
+}
+
+/// Why a catalogue cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum RuleSetError {
+    #[error("rule `{rule}`: {field}: {error}")]
+    Expression { rule: String, field: &'static str, error: ExprError },
+    #[error("rule `{rule}`: `shows` names the unknown signal `{path}`")]
+    Shows { rule: String, path: String },
+    #[error("rule `{rule}`: {what}")]
+    Rule { rule: String, what: &'static str },
+    #[error("{count} {what} are more than the {most} a set can hold")]
+    TooMany { what: &'static str, count: usize, most: usize },
+}
+
+/// A runnable catalogue.
+#[derive(Debug)]
+pub struct RuleSet {
+    /// SHA-256 of the catalogue's files.
+    pub hash: [u8; 32],
+    pub catalogue: Arc<Catalogue>,
+    pub rules: Vec<Rule>,
+    pub known: Known,
+    by_slot: Vec<RuleMask>,
+    by_fault: RuleMask,
+    by_service: RuleMask,
+    absence: RuleMask,
+    cells: usize,
+    stuck: Vec<Slot>,
+}
+
+impl RuleSet {
+    /// Compiles a catalogue; all errors at once.
+    pub fn compile(catalogue: Arc<Catalogue>, hash: [u8; 32]) -> Result<Self, Vec<RuleSetError>> {
+        let mut errors = Vec::new();
+        let mut set = Self {
+            hash,
+            known: Known::find(&catalogue),
+            by_slot: vec![[0; MASK_WORDS]; catalogue.signals.len()],
+            by_fault: [0; MASK_WORDS],
+            by_service: [0; MASK_WORDS],
+            absence: [0; MASK_WORDS],
+            cells: 0,
+            stuck: catalogue.signals.iter().filter(|(_, signal)| signal.stuck_after.is_some()).map(|(slot, _)| slot).collect(),
+            rules: Vec::new(),
+            catalogue,
+        };
+        if set.catalogue.signals.len() > SlotSet::CAPACITY {
+            errors.push(too_many("signals", set.catalogue.signals.len(), SlotSet::CAPACITY));
+        }
+        let catalogue = Arc::clone(&set.catalogue);
+        for source in &catalogue.rules {
+            set.add(&Arc::new(source.clone()), &mut errors);
+        }
+        if set.rules.len() > MASK_WORDS * 64 {
+            errors.push(too_many("rules", set.rules.len(), MASK_WORDS * 64));
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        set.index();
+        Ok(set)
+    }
+
+    pub fn slot_count(&self) -> usize {
+        self.catalogue.signals.len()
+    }
+
+    pub fn stuck_count(&self) -> usize {
+        self.stuck.len()
+    }
+
+    pub fn stuck_index(&self, slot: Slot) -> Option<usize> {
+        self.stuck.binary_search(&slot).ok()
+    }
+
+    pub fn cell_count(&self) -> usize {
+        self.cells
+    }
+
+    pub fn rule(&self, no: RuleNo) -> Option<&Rule> {
+        self.rules.get(no.0 as usize)
+    }
+
+    /// The instance with this key and subject.
+    pub fn find(&self, key: &str, subject: &str) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.source.key == key && rule.subject == subject)
+    }
+
+    /// Rules that read something a step touched.
+    pub fn touched(&self, touched: &SlotSet, faults: bool, service: bool) -> RuleMask {
+        let mut mask = [0; MASK_WORDS];
+        let words = self.rules.len().div_ceil(64);
+        for slot in touched.iter() {
+            for (to, from) in mask.iter_mut().zip(&self.by_slot[slot.index()]).take(words) {
+                *to |= from;
+            }
+        }
+        for (on, other) in [(faults, &self.by_fault), (service, &self.by_service)] {
+            if on {
+                for (to, from) in mask.iter_mut().zip(other).take(words) {
+                    *to |= from;
+                }
+            }
+        }
+        mask
+    }
+
+    /// Rules that can come to hold because time passes.
+    pub fn absence(&self) -> &RuleMask {
+        &self.absence
+    }
+
+    pub fn by_service(&self) -> &RuleMask {
+        &self.by_service
+    }
+
+    /// Rules of a mask, in order.
+    pub fn in_mask(&self, mask: RuleMask) -> impl Iterator<Item = &Rule> {
+        mask.into_iter().enumerate().flat_map(move |(index, word)| {
+            std::iter::successors((word != 0).then_some(word), |rest| {
+                let rest = rest & (rest - 1);
+                (rest != 0).then_some(rest)
+            })
+            .filter_map(move |rest| self.rules.get(index * 64 + rest.trailing_zeros() as usize))
+        })
+    }
+
+    /// Rules whose scope includes the vehicle.
+    pub fn scope_of(&self, profile: &Profile) -> RuleMask {
+        let mut mask = [0; MASK_WORDS];
+        for rule in &self.rules {
+            let scope = &rule.source.scope;
+            let applies = (scope.powertrain.is_empty() || scope.powertrain.contains(&profile.powertrain))
+                && (scope.model.is_empty() || scope.model.contains(&profile.model))
+                && (scope.region.is_empty() || scope.region.contains(&profile.region))
+                && scope.year.is_none_or(|(first, last)| (first..=last).contains(&profile.model_year));
+            if applies && profile.consents.contains(&rule.source.purpose) {
+                mask[rule.no.0 as usize / 64] |= 1 << (rule.no.0 % 64);
+            }
+        }
+        mask
+    }
+
+    /// Slots of the attributes a vehicle has: its model's, and its own over them.
+    pub fn attributes_of(&self, profile: &Profile) -> Vec<(Slot, f64)> {
+        let of_model = self.catalogue.model(&profile.model).map(Model::attributes).into_iter().flatten();
+        let own = profile.attributes.iter().map(|(name, value)| (name.as_str(), *value));
+        of_model
+            .chain(own)
+            .filter_map(|(name, value)| self.catalogue.signals.slot_of_path(&format!("Attribute.{name}")).map(|slot| (slot, value)))
+            .collect()
+    }
+
+    fn add(&mut self, source: &Arc<RuleSource>, errors: &mut Vec<RuleSetError>) {
+        let subjects = if source.each.is_empty() { vec![String::new()] } else { source.each.clone() };
+        for subject in subjects {
+            match self.instance(source, &subject) {
+                Ok(rule) => self.rules.push(rule),
+                Err(mut found) => errors.append(&mut found),
+            }
+        }
+    }
+
+    fn instance(&mut self, source: &Arc<RuleSource>, subject: &str) -> Result<Rule, Vec<RuleSetError>> {
+        let fill = |text: &str| text.replace("{each}", subject);
+        let by_code = source.component == "by fault code";
+        let hold = |text: String, span: Option<crate::time::Span>| match span {
+            Some(span) => format!("held({text}, \"{span}\")"),
+            None => text,
+        };
+        if source.severity.is_none() && !by_code {
+            return Err(vec![RuleSetError::Rule { rule: source.key.clone(), what: "`severity` is missing" }]);
+        }
+        let when = self.compile_text(source, "when", &hold(fill(&source.when), source.for_), by_code)?;
+        let ending = source.clear.as_deref().map(fill).or_else(|| source.clear_for.map(|_| format!("!({})", fill(&source.when))));
+        let clear = ending
+            .map(|text| self.compile_text(source, "clear", &hold(text, source.clear_for), by_code))
+            .transpose()?;
+        let mut shows = Vec::new();
+        for path in source.shows.iter().map(|path| fill(path)) {
+            let Some(slot) = self.catalogue.signals.slot_of_path(&path) else {
+                return Err(vec![RuleSetError::Shows { rule: source.key.clone(), path }]);
+            };
+            shows.push(slot);
+        }
+        let when_cell = self.cells;
+        let clear_cell = when_cell + when.cells();
+        self.cells = clear_cell + clear.as_ref().map_or(0, Program::cells);
+        Ok(Rule {
+            no: RuleNo(self.rules.len() as u16),
+            subject: subject.to_owned(),
+            component: (!by_code).then(|| Component::new(&fill(&source.component))),
+            when,
+            clear,
+            when_cell,
+            clear_cell,
+            shows,
+            by_code,
+            source: Arc::clone(source),
+        })
+    }
+
+    fn compile_text(&self, source: &RuleSource, field: &'static str, text: &str, by_code: bool) -> Result<Program, Vec<RuleSetError>> {
+        let context = expr::Context { signals: &self.catalogue.signals, items: self.catalogue.item_codes(), by_code };
+        expr::compile(text, &context).map_err(|found| {
+            found.into_iter().map(|error| RuleSetError::Expression { rule: source.key.clone(), field, error }).collect()
+        })
+    }
+
+    fn index(&mut self) {
+        for rule in &self.rules {
+            let (word, bit) = (rule.no.0 as usize / 64, 1_u64 << (rule.no.0 % 64));
+            for program in std::iter::once(&rule.when).chain(&rule.clear) {
+                for slot in program.slots() {
+                    self.by_slot[slot.index()][word] |= bit;
+                }
+                if program.reads_faults() {
+                    self.by_fault[word] |= bit;
+                }
+                if program.reads_service() {
+                    self.by_service[word] |= bit;
+                }
+                if program.absence() {
+                    self.absence[word] |= bit;
+                }
+            }
+            if rule.by_code {
+                self.by_fault[word] |= bit;
+            }
+            if rule.source.kind == RuleKind::Absence {
+                self.absence[word] |= bit;
+            }
+        }
+        // What can end by a reading must be asked at every reading: silence ends with any of them.
+        for (slot, _) in self.catalogue.signals.iter() {
+            for rule in &self.rules {
+                if rule.when.every_step() {
+                    self.by_slot[slot.index()][rule.no.0 as usize / 64] |= 1 << (rule.no.0 % 64);
+                }
+            }
+        }
+    }
+}
+
+fn too_many(what: &'static str, count: usize, most: usize) -> RuleSetError {
+    RuleSetError::TooMany { what, count, most }
+}
+
+/// Slots that fold and the estimators read or write by meaning rather than by rule.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    pub odometer: Option<Slot>,
+    pub speed: Option<Slot>,
+    pub rpm: Option<Slot>,
+    pub ignition: Option<Slot>,
+    pub charging: Option<Slot>,
+    pub volts_12: Option<Slot>,
+    pub rest_voltage: Option<Slot>,
+    pub charging_voltage: Option<Slot>,
+    pub ambient: Option<Slot>,
+    pub coolant: Option<Slot>,
+    pub coolant_rate: Option<Slot>,
+    pub tyre_pressure: [Option<Slot>; 4],
+    pub tyre_temperature: [Option<Slot>; 4],
+    pub tyre_cold_pressure: [Option<Slot>; 4],
+    pub tyre_cold_drop: [Option<Slot>; 4],
+    pub tyre_rate: [Option<Slot>; 4],
+    pub pack_volts: Option<Slot>,
+    pub insulation: Option<Slot>,
+    pub insulation_per_volt: Option<Slot>,
+    pub cell_temp_max: Option<Slot>,
+    pub cell_temp_min: Option<Slot>,
+    pub cell_temp_spread: Option<Slot>,
+    pub moving_minutes: Option<Slot>,
+    pub storm: Option<Slot>,
+    on: Vec<f64>,
+    starting: Option<f64>,
+}
+
+impl Known {
+    fn find(catalogue: &Catalogue) -> Self {
+        let slot = |path: &str| catalogue.signals.slot_of_path(path);
+        let wheels = |prefix: &str, name: &str| {
+            [("Row1", "Left"), ("Row1", "Right"), ("Row2", "Left"), ("Row2", "Right")]
+                .map(|(row, side)| slot(&format!("{prefix}.Chassis.Axle.{row}.Wheel.{side}.Tire.{name}")))
+        };
+        let words = match catalogue.signals.by_path(IGNITION).map(|signal| &signal.kind) {
+            Some(Kind::Words(words)) => words.as_slice(),
+            _ => &[],
+        };
+        let number = |word: &str| words.iter().position(|known| known == word).map(|index| index as f64);
+        Self {
+            odometer: slot("Vehicle.TraveledDistance"),
+            speed: slot("Vehicle.Speed"),
+            rpm: slot("Vehicle.Powertrain.CombustionEngine.Speed"),
+            ignition: slot(IGNITION),
+            charging: slot("Vehicle.Powertrain.TractionBattery.Charging.IsCharging"),
+            volts_12: slot("Vehicle.LowVoltageBattery.CurrentVoltage"),
+            rest_voltage: slot("Feature.LowVoltageBattery.RestVoltage"),
+            charging_voltage: slot("Feature.LowVoltageBattery.ChargingVoltage"),
+            ambient: slot("Vehicle.Exterior.AirTemperature"),
+            coolant: slot("Vehicle.Powertrain.CombustionEngine.EngineCoolant.Temperature"),
+            coolant_rate: slot("Feature.Powertrain.CombustionEngine.CoolantRate"),
+            tyre_pressure: wheels("Vehicle", "Pressure"),
+            tyre_temperature: wheels("Vehicle", "AirTemperature"),
+            tyre_cold_pressure: wheels("Feature", "ColdPressure"),
+            tyre_cold_drop: wheels("Feature", "ColdDrop"),
+            tyre_rate: wheels("Feature", "PressureRate"),
+            pack_volts: slot("Vehicle.Powertrain.TractionBattery.CurrentVoltage"),
+            insulation: slot("Vehicle.Powertrain.TractionBattery.InsulationResistance"),
+            insulation_per_volt: slot("Feature.Powertrain.TractionBattery.InsulationPerVolt"),
+            cell_temp_max: slot("Vehicle.Powertrain.TractionBattery.Temperature.Max"),
+            cell_temp_min: slot("Vehicle.Powertrain.TractionBattery.Temperature.Min"),
+            cell_temp_spread: slot("Feature.Powertrain.TractionBattery.CellTemperatureSpread"),
+            moving_minutes: slot("Feature.Trip.MovingMinutes"),
+            storm: slot("Feature.FaultCode.Storm"),
+            on: ["ON", "START"].iter().filter_map(|word| number(word)).collect(),
+            starting: number("START"),
+        }
+    }
+
+    pub fn is_on(&self, ignition: f64) -> bool {
+        self.on.contains(&ignition)
+    }
+
+    pub fn is_starting(&self, ignition: f64) -> bool {
+        self.starting == Some(ignition)
+    }
+}
+
+const IGNITION: &str = "Vehicle.LowVoltageSystemState";

@@ -1,0 +1,50 @@
+//! Carries a vehicle from one rule set to another: slots by signal number, rule state by key,
+//! version and subject. What has no counterpart starts empty; findings of removed rules are
+//! withdrawn, because nothing could ever end them.
+
+use crate::decide::decide;
+use crate::effect::Effects;
+use crate::expr::Last;
+use crate::finding::{FindingChange, FindingKey};
+use crate::rule_set::{RuleNo, RuleSet};
+use crate::state::{Suspect, Vehicle};
+use crate::time::Time;
+
+impl Vehicle {
+    /// Switches the state to `to`; withdrawals are appended to `effects`.
+    pub fn carry(&mut self, from: &RuleSet, to: &RuleSet, effects: &mut Effects) {
+        let counterpart = |no: RuleNo| {
+            let old = from.rule(no)?;
+            to.find(&old.source.key, &old.subject).map(|rule| (rule.no, rule.source.version == old.source.version))
+        };
+        let removed: Vec<FindingKey> = self.watches.open().map(|(key, _)| key).filter(|key| counterpart(key.rule).is_none()).collect();
+        let withdrawn = removed
+            .into_iter()
+            .map(|key| FindingChange::Withdrawn { key, at: self.newest.max(Time::from_micros(0)), because: "its rule was removed".to_owned() })
+            .collect();
+        decide(self, withdrawn, self.received, from, effects);
+
+        let slot_to = |slot: crate::signal::Slot| to.catalogue.signals.slot_of(from.catalogue.signals.get(slot).no);
+        let mut last = vec![Last::NEVER; to.slot_count()];
+        for (slot, signal) in to.catalogue.signals.iter() {
+            if let Some(old) = from.catalogue.signals.slot_of(signal.no) {
+                last[slot.index()] = self.last(Some(old));
+            }
+        }
+        self.last = last.into();
+        self.suspects = self
+            .suspects
+            .iter()
+            .filter_map(|suspect| slot_to(suspect.slot).map(|slot| Suspect { slot, ..*suspect }))
+            .collect();
+        self.unchanged = vec![self.segment.moving_s; to.stuck_count()].into();
+        self.estimates.usage.carry(from, to);
+        self.watches.carry(from, to, counterpart);
+        for finding in self.cases.iter_mut().flat_map(|case| &mut case.findings) {
+            if let Some((no, _)) = counterpart(finding.key.rule) {
+                finding.key.rule = no;
+            }
+        }
+        self.take_profile(to);
+    }
+}

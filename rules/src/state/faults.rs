@@ -1,0 +1,179 @@
+//! Fault-code cycles of a vehicle: from the first report of a code until it is gone.
+//!
+//! Reports are deltas: a code that is not mentioned is not gone. It ends when its ECU reports it
+//! without test failure, pending and confirmed bits, and is *unknown* while the ECU says that the
+//! test has not run since the codes were cleared.
+
+use serde::{Deserialize, Serialize};
+
+use crate::catalogue::Catalogue;
+use crate::expr::{FaultCycle, FaultPhase};
+use crate::fault_code::{TriageInput, UdsStatus, triage};
+use crate::reading::FaultReport;
+use crate::state::Vehicle;
+use crate::state::segment::SegmentKind;
+use crate::time::{Span, Time};
+
+/// Most codes kept per vehicle; the oldest give way.
+const MOST: usize = 64;
+/// DOMAIN 2.4: five new codes from three ECUs within this time, at low voltage, are one finding.
+const STORM_WINDOW: Span = Span::from_secs(30);
+const STORM_CODES: usize = 5;
+const STORM_ECUS: usize = 3;
+const STORM_VOLTS: f64 = 9.5;
+/// How long the low voltage may lie back.
+const STORM_VOLTS_WITHIN: Span = Span::from_secs(60);
+/// Trips for which the codes of a storm are held back.
+const STORM_TRIPS: u32 = 2;
+
+/// New codes of the last seconds, and a storm that is on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Storm {
+    recent: Vec<(Time, Box<str>)>,
+    low_at: Option<Time>,
+    /// Trip in which the newest storm came.
+    pub trip: Option<u32>,
+}
+
+/// Folds the fault reports of one sample; true if any cycle changed.
+pub fn fold_faults(vehicle: &mut Vehicle, reports: &[FaultReport], at: Time, conditions: Conditions, catalogue: &Catalogue) -> bool {
+    vehicle.storm.notice_voltage(conditions, at);
+    let mut changed = false;
+    for report in reports {
+        changed |= fold_report(vehicle, report, at, conditions, catalogue);
+    }
+    if changed {
+        vehicle.storm.gate(&mut vehicle.faults, at, vehicle.segment.trip, conditions);
+    }
+    changed
+}
+
+/// What triage and the storm gate need to know of the moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Conditions {
+    pub moving: bool,
+    pub charging: bool,
+    pub starting: bool,
+    pub volts: Option<f64>,
+}
+
+/// A new trip: shifts the recurrence bits and releases codes that a storm held back.
+pub fn begin_trip(vehicle: &mut Vehicle) -> bool {
+    let released = vehicle.storm.trip.is_some_and(|trip| vehicle.segment.trip >= trip + STORM_TRIPS);
+    if released {
+        vehicle.storm.trip = None;
+    }
+    let mut changed = released;
+    for cycle in &mut vehicle.faults {
+        cycle.trips = (cycle.trips << 1) & 0x3ff;
+        if released {
+            cycle.held_until = None;
+        }
+        changed = true;
+    }
+    changed
+}
+
+fn fold_report(vehicle: &mut Vehicle, report: &FaultReport, at: Time, conditions: Conditions, catalogue: &Catalogue) -> bool {
+    let status = UdsStatus(report.status);
+    let key = report.code.code_without_ftb();
+    let known = vehicle.faults.iter().position(|cycle| cycle.code == key && cycle.ecu == report.ecu);
+    let Some(phase) = phase_of(status) else {
+        // Cleared and not tested again is unknown, not healthy.
+        let ends = known.filter(|_| !status.test_not_completed_since_last_clear());
+        return ends.map(|index| vehicle.faults.remove(index)).is_some();
+    };
+    let failing = status.test_failed() || status.pending();
+    let index = known.unwrap_or_else(|| {
+        if vehicle.faults.len() == MOST {
+            vehicle.faults.remove(0);
+        }
+        vehicle.storm.notice_code(at, &report.ecu);
+        vehicle.faults.push(FaultCycle {
+            code: key,
+            ecu: report.ecu.clone(),
+            status: 0,
+            phase,
+            first_at: at,
+            last_at: at,
+            trips: 0,
+            severity: crate::severity::Severity::S4,
+            component: crate::component::Component::new(""),
+            held_until: None,
+        });
+        vehicle.faults.len() - 1
+    });
+    let Some(cycle) = vehicle.faults.get_mut(index) else { return false };
+    let before = (cycle.status, cycle.phase, cycle.trips, cycle.severity);
+    cycle.status = report.status;
+    cycle.phase = phase;
+    cycle.last_at = at;
+    if failing {
+        cycle.trips |= 1;
+    }
+    let input = TriageInput { code: report.code, status, moving: conditions.moving, charging: conditions.charging, ..TriageInput::default() };
+    let verdict = triage(&catalogue.fault_codes, &input.with_trips(cycle.trips));
+    cycle.severity = verdict.severity;
+    cycle.component = verdict.component;
+    known.is_none() || before != (cycle.status, cycle.phase, cycle.trips, cycle.severity)
+}
+
+/// DOMAIN 2.2: which bits make a code pending, confirmed or stored; none of them: it is over.
+fn phase_of(status: UdsStatus) -> Option<FaultPhase> {
+    match (status.confirmed(), status.test_failed(), status.pending()) {
+        (true, true, _) | (true, _, true) => Some(FaultPhase::Confirmed),
+        (true, false, false) => Some(FaultPhase::Stored),
+        (false, true, _) | (false, _, true) => Some(FaultPhase::Pending),
+        (false, false, false) => None,
+    }
+}
+
+impl Storm {
+    fn notice_voltage(&mut self, conditions: Conditions, at: Time) {
+        if conditions.starting || conditions.volts.is_some_and(|volts| volts < STORM_VOLTS) {
+            self.low_at = Some(at);
+        }
+    }
+
+    fn notice_code(&mut self, at: Time, ecu: &str) {
+        self.recent.retain(|(seen, _)| at.since(*seen) <= STORM_WINDOW);
+        self.recent.push((at, ecu.into()));
+    }
+
+    /// Holds the codes of a storm back: what they tell is low voltage.
+    fn gate(&mut self, faults: &mut [FaultCycle], at: Time, trip: u32, conditions: Conditions) {
+        let low = conditions.starting || self.low_at.is_some_and(|low| at.since(low) <= STORM_VOLTS_WITHIN);
+        let mut ecus: Vec<&str> = self.recent.iter().map(|(_, ecu)| &**ecu).collect();
+        ecus.sort_unstable();
+        ecus.dedup();
+        if !low || self.recent.len() < STORM_CODES || ecus.len() < STORM_ECUS {
+            return;
+        }
+        self.trip = Some(trip);
+        for cycle in faults {
+            if at.since(cycle.first_at) <= STORM_WINDOW {
+                cycle.held_until = Some(Time::from_micros(i64::MAX));
+            }
+        }
+    }
+
+    /// Whether a storm is on, for the feature that rules read.
+    pub fn is_on(&self) -> bool {
+        self.trip.is_some()
+    }
+}
+
+/// The conditions as the vehicle's last values say.
+pub fn conditions(vehicle: &Vehicle, at: Time, known: &crate::rule_set::Known) -> Conditions {
+    let fresh = |slot| {
+        let last = vehicle.last(slot);
+        (at.since(last.at) <= STORM_VOLTS_WITHIN).then_some(last.value)
+    };
+    let ignition = vehicle.last(known.ignition);
+    Conditions {
+        moving: fresh(known.speed).is_some_and(|speed| speed > 1.0),
+        charging: vehicle.segment.kind == SegmentKind::Charge,
+        starting: ignition.at != Time::NEVER && known.is_starting(ignition.value),
+        volts: fresh(known.volts_12),
+    }
+}

@@ -1,0 +1,151 @@
+//! fold: one settled sample into the vehicle's state, in constant time and memory.
+//!
+//! Here is judged what depends on earlier readings: steps back, contradictions, spikes, stuck
+//! sensors, the odometer. What fails is counted and kept for charts as suspect; it changes nothing.
+
+use crate::effect::{Effects, KeptReading};
+use crate::estimate;
+use crate::expr::Last;
+use crate::reading::{Reading, Reason, Sample};
+use crate::rule_set::RuleSet;
+use crate::signal::{Signal, Slot};
+use crate::state::faults::{begin_trip, conditions, fold_faults};
+use crate::state::odometer::Odometry;
+use crate::state::{SlotSet, Suspect, Vehicle, segment};
+use crate::time::{Span, Time};
+
+const SUSPECT: i16 = 1;
+const LATE: i16 = 2;
+
+/// Longest time over which a rate of change is multiplied: a signal that moves 2 K/s does not move 120 K in a minute.
+const RATE_OVER: Span = Span::from_secs(10);
+
+/// What one settled sample changed.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    pub at: Time,
+    pub touched: SlotSet,
+    pub faults: bool,
+    /// Service states were computed again.
+    pub service: bool,
+}
+
+/// Stores a reading that came too late for anything but charts.
+pub fn keep_late(sample: &Sample, received_at: Time, set: &RuleSet, effects: &mut Effects) {
+    effects.unused.push((Reason::Late, None));
+    for reading in &sample.readings {
+        if set.catalogue.signals.slot_of(reading.signal).is_some() {
+            effects.kept.push(kept(*reading, sample.measured_at, received_at, LATE));
+        }
+    }
+}
+
+/// Folds a sample whose turn has come.
+pub fn fold(vehicle: &mut Vehicle, sample: &Sample, received_at: Time, set: &RuleSet, effects: &mut Effects) -> Step {
+    let mut at = sample.measured_at;
+    if at < vehicle.newest {
+        // Along a vehicle's own numbering time does not run backwards; its clock was set.
+        at = vehicle.newest;
+        effects.unused.push((Reason::SteppedBack, None));
+    }
+    let mut step = Step { at, touched: SlotSet::default(), faults: false, service: false };
+    for reading in &sample.readings {
+        fold_reading(vehicle, *reading, received_at, set, effects, &mut step);
+    }
+    vehicle.newest = at;
+    effects.settled += 1;
+    let trip_began = segment::advance(vehicle, at, &set.known);
+    if trip_began {
+        step.faults |= begin_trip(vehicle);
+    }
+    if !sample.faults.is_empty() || !vehicle.faults.is_empty() {
+        let now = conditions(vehicle, at, &set.known);
+        step.faults |= fold_faults(vehicle, &sample.faults, at, now, &set.catalogue);
+    }
+    estimate::update(vehicle, &mut step, trip_began, set);
+    step
+}
+
+fn fold_reading(vehicle: &mut Vehicle, reading: Reading, received_at: Time, set: &RuleSet, effects: &mut Effects, step: &mut Step) {
+    let Some(slot) = set.catalogue.signals.slot_of(reading.signal) else {
+        effects.unused.push((Reason::UnknownSignal, Some(reading.signal)));
+        return;
+    };
+    let signal = set.catalogue.signals.get(slot);
+    let last = vehicle.last(Some(slot));
+    let refused = judge(vehicle, slot, signal, last, reading.value, step.at, set);
+    if let Some(reason) = refused {
+        effects.unused.push((reason, Some(reading.signal)));
+        effects.kept.push(kept(reading, step.at, received_at, SUSPECT));
+        return;
+    }
+    if worth_keeping(signal, last.at, step.at) {
+        effects.kept.push(kept(reading, step.at, received_at, 0));
+    }
+    if let Some(place) = vehicle.last.get_mut(slot.index()) {
+        *place = Last { value: reading.value, at: step.at };
+    }
+    step.touched.insert(slot);
+}
+
+/// Why a reading that admission let through is not believed.
+fn judge(vehicle: &mut Vehicle, slot: Slot, signal: &Signal, last: Last, value: f64, at: Time, set: &RuleSet) -> Option<Reason> {
+    if last.at == at && value != last.value {
+        return Some(Reason::SameTimeOtherContent);
+    }
+    if set.known.odometer == Some(slot) {
+        let judged = vehicle.odometer.take(value / 1_000.0, at);
+        return (judged != Odometry::Taken).then_some(Reason::Suspect);
+    }
+    if is_spike(vehicle, slot, signal, last, value, at) || is_stuck(vehicle, slot, signal, last, value, set) {
+        return Some(Reason::Suspect);
+    }
+    None
+}
+
+/// A change faster than the signal can move is not believed before the next reading agrees with it.
+fn is_spike(vehicle: &mut Vehicle, slot: Slot, signal: &Signal, last: Last, value: f64, at: Time) -> bool {
+    if signal.max_rate.is_none() && signal.max_jump.is_none() {
+        return false;
+    }
+    let plausible = |from: f64, since: Time| {
+        let gap = at.since(since);
+        let by_rate = signal.max_rate.map(|rate| rate * gap.min(RATE_OVER).secs_f64().max(1.0));
+        let allowed = by_rate.into_iter().chain(signal.max_jump).fold(f64::INFINITY, f64::min);
+        (value - from).abs() <= allowed
+    };
+    let held = vehicle.suspects.iter().position(|suspect| suspect.slot == slot);
+    let stale = at.since(last.at) > signal.max_gap;
+    if stale || plausible(last.value, last.at) {
+        held.map(|index| vehicle.suspects.swap_remove(index));
+        return false;
+    }
+    let witness = held.map(|index| vehicle.suspects.swap_remove(index));
+    if witness.is_some_and(|witness| plausible(witness.value, witness.at)) {
+        return false;
+    }
+    vehicle.suspects.push(Suspect { slot, value, at });
+    true
+}
+
+/// The same raw value through half an hour of driving is no measurement.
+fn is_stuck(vehicle: &mut Vehicle, slot: Slot, signal: &Signal, last: Last, value: f64, set: &RuleSet) -> bool {
+    let (Some(limit), Some(index)) = (signal.stuck_after, set.stuck_index(slot)) else { return false };
+    let moving_s = vehicle.segment.moving_s;
+    let Some(since) = vehicle.unchanged.get_mut(index) else { return false };
+    if value != last.value {
+        *since = moving_s;
+        return false;
+    }
+    f64::from(moving_s - *since) >= limit.secs_f64()
+}
+
+/// Down-sampling for charts: the first reading in each bucket of the signal's `keep`.
+fn worth_keeping(signal: &Signal, last: Time, at: Time) -> bool {
+    let Some(keep) = signal.keep.map(Span::micros).filter(|keep| *keep > 0) else { return true };
+    last == Time::NEVER || last.micros().div_euclid(keep) != at.micros().div_euclid(keep)
+}
+
+fn kept(reading: Reading, measured_at: Time, received_at: Time, flags: i16) -> KeptReading {
+    KeptReading { signal: reading.signal, measured_at, received_at, value: reading.value, flags }
+}

@@ -1,0 +1,162 @@
+//! The state of one vehicle: everything that decides about it, in constant size.
+//!
+//! Nothing outside changes it but the four kinds of input of its lane. It is kept small because it
+//! lives in memory for every vehicle: dense slots for last values, sparse lists for what few have.
+
+mod carry;
+pub mod faults;
+pub mod fold;
+pub mod odometer;
+pub mod segment;
+pub mod settle;
+mod slots;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+pub use self::slots::SlotSet;
+use crate::case::{Case, PastCase};
+use crate::component::Component;
+use crate::estimate::Estimates;
+use crate::evaluate::Watches;
+use crate::expr::{FaultCycle, Last, View};
+use crate::rule_set::RuleSet;
+use crate::severity::Severity;
+use crate::signal::Slot;
+use crate::time::Time;
+use crate::vehicle::{Profile, VehicleId};
+
+/// One vehicle, from its numbering to its open visits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Vehicle {
+    pub id: VehicleId,
+    pub profile: Profile,
+    pub order: settle::Order,
+    /// Newest measured time folded; `NEVER` before the first reading.
+    pub newest: Time,
+    /// Newest time of reception; never decreases.
+    pub received: Time,
+    /// Up to when absence has been judged.
+    pub judged: Time,
+    /// While a backlog is folded nothing is proposed and nobody is contacted; ends at this time of
+    /// reception at the latest.
+    pub backfill_until: Option<Time>,
+    /// By slot.
+    pub last: Box<[Last]>,
+    pub suspects: Vec<Suspect>,
+    /// Seconds in motion at the last change, by index of the signals that can be stuck.
+    pub unchanged: Box<[f32]>,
+    pub segment: segment::Segment,
+    pub odometer: odometer::Odometer,
+    pub faults: Vec<FaultCycle>,
+    pub storm: faults::Storm,
+    pub estimates: Estimates,
+    pub watches: Watches,
+    pub cases: Vec<Case>,
+    pub past: Vec<PastCase>,
+    pub visits: Vec<Visit>,
+    /// Visits so far; the next one's ordinal.
+    pub visit_count: u32,
+    pub warned: Vec<Warned>,
+    /// Physical acts: readings of the component measured before the time no longer count.
+    pub resets: Vec<(Component, Time)>,
+    pub snoozed: Vec<(Uuid, Time)>,
+}
+
+/// A reading that differs too much from its predecessor, until the next one agrees with it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Suspect {
+    pub slot: Slot,
+    pub value: f64,
+    pub at: Time,
+}
+
+/// An order of this vehicle that is not over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Visit {
+    pub order: Uuid,
+    pub severity: Severity,
+    /// S1 never joins a bundle.
+    pub alone: bool,
+    pub checked_in: bool,
+    pub cases: Vec<Uuid>,
+}
+
+/// A stop-now notice that went out before its case could be settled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Warned {
+    pub component: Component,
+    /// Id the case gets if it opens.
+    pub case: Uuid,
+}
+
+impl Vehicle {
+    /// A vehicle of which nothing is known but its profile.
+    pub fn new(id: VehicleId, profile: Profile, set: &RuleSet) -> Self {
+        let mut vehicle = Self {
+            id,
+            order: settle::Order::default(),
+            newest: Time::NEVER,
+            received: Time::NEVER,
+            judged: Time::NEVER,
+            backfill_until: None,
+            last: vec![Last::NEVER; set.slot_count()].into(),
+            suspects: Vec::new(),
+            unchanged: vec![0.0; set.stuck_count()].into(),
+            segment: segment::Segment::default(),
+            odometer: odometer::Odometer::default(),
+            faults: Vec::new(),
+            storm: faults::Storm::default(),
+            estimates: Estimates::new(&profile, set),
+            watches: Watches::new(set),
+            cases: Vec::new(),
+            past: Vec::new(),
+            visits: Vec::new(),
+            visit_count: 0,
+            warned: Vec::new(),
+            resets: Vec::new(),
+            snoozed: Vec::new(),
+            profile,
+        };
+        vehicle.take_profile(set);
+        vehicle
+    }
+
+    /// Makes the profile's attributes readable by rules, and the rules' scope current.
+    pub fn take_profile(&mut self, set: &RuleSet) {
+        for (slot, value) in set.attributes_of(&self.profile) {
+            self.last[slot.index()] = Last { value, at: Time::from_micros(0) };
+        }
+        self.estimates.take_profile(&self.profile, set);
+        self.watches.rescope(&self.profile, set);
+    }
+
+    pub fn last(&self, slot: Option<Slot>) -> Last {
+        slot.and_then(|slot| self.last.get(slot.index())).copied().unwrap_or(Last::NEVER)
+    }
+
+    /// What an expression sees at `now`.
+    pub fn view(&self, now: Time) -> View<'_> {
+        View {
+            now,
+            newest: self.newest,
+            last: &self.last,
+            faults: &self.faults,
+            code: None,
+            service: &self.estimates.usage.items,
+        }
+    }
+
+    pub fn case(&self, id: Uuid) -> Option<&Case> {
+        self.cases.iter().find(|case| case.id == id)
+    }
+
+    pub fn case_mut(&mut self, id: Uuid) -> Option<&mut Case> {
+        self.cases.iter_mut().find(|case| case.id == id)
+    }
+
+    /// Whether a reading measured at `at` was made obsolete by a physical act on the component.
+    pub fn is_obsolete(&self, component: &Component, at: Time) -> bool {
+        self.resets.iter().any(|(reset, since)| at < *since && component.same_branch(reset))
+    }
+}

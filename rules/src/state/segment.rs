@@ -1,0 +1,98 @@
+//! Trip, charge, park: what the vehicle is doing, cut from ignition, speed and charging.
+
+use serde::{Deserialize, Serialize};
+
+use crate::rule_set::Known;
+use crate::state::Vehicle;
+use crate::time::{Span, Time};
+
+/// A vehicle without ignition signal whose readings pause this long has ended its trip.
+const TRIP_GAP: Span = Span::from_mins(10);
+
+/// Motion between two readings further apart than this is not counted.
+const MOTION_GAP: Span = Span::from_secs(90);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub enum SegmentKind {
+    #[default]
+    Unknown,
+    Park,
+    Trip,
+    Charge,
+}
+
+/// The running segment and what earlier ones left behind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Segment {
+    pub kind: SegmentKind,
+    pub since: Time,
+    /// Trips so far; names the running or last one.
+    pub trip: u32,
+    /// Newest reading with the engine or the drive on.
+    pub running_at: Time,
+    /// Seconds in motion ever, and in this trip.
+    pub moving_s: f32,
+    pub trip_moving_s: f32,
+}
+
+impl Default for Segment {
+    fn default() -> Self {
+        Self {
+            kind: SegmentKind::Unknown,
+            since: Time::NEVER,
+            trip: 0,
+            running_at: Time::NEVER,
+            moving_s: 0.0,
+            trip_moving_s: 0.0,
+        }
+    }
+}
+
+impl Segment {
+    /// Since when it has stood with the drive off, if it does.
+    pub fn parked_for(&self, at: Time) -> Option<Span> {
+        (self.kind != SegmentKind::Trip && self.running_at != Time::NEVER).then(|| at.since(self.running_at))
+    }
+}
+
+/// Moves the segment on to `at`; true if a trip began.
+pub fn advance(vehicle: &mut Vehicle, at: Time, known: &Known) -> bool {
+    let fresh = |slot| {
+        let last = vehicle.last(slot);
+        (at.since(last.at) <= MOTION_GAP).then_some(last.value)
+    };
+    let moving = fresh(known.speed).is_some_and(|speed| speed > 1.0);
+    let turning = fresh(known.rpm).is_some_and(|rpm| rpm > 300.0);
+    let ignition = vehicle.last(known.ignition);
+    let switched_on = (ignition.at != Time::NEVER).then(|| known.is_on(ignition.value));
+    let running = moving || turning || switched_on == Some(true);
+    let charging = known.charging.is_some_and(|slot| vehicle.last(Some(slot)).value > 0.5);
+
+    let segment = &mut vehicle.segment;
+    let gap = at.since(segment.running_at);
+    let paused = segment.kind == SegmentKind::Trip && gap > TRIP_GAP;
+    let kind = match (running, charging) {
+        (true, _) => SegmentKind::Trip,
+        (false, true) => SegmentKind::Charge,
+        // Readings go on after a stop without ignition signal: a red light is no parking place.
+        (false, false) if segment.kind == SegmentKind::Trip && switched_on.is_none() && !paused => SegmentKind::Trip,
+        (false, false) => SegmentKind::Park,
+    };
+    let began = kind == SegmentKind::Trip && (segment.kind != SegmentKind::Trip || paused);
+    if kind != segment.kind || began {
+        segment.kind = kind;
+        segment.since = at;
+    }
+    if began {
+        segment.trip += 1;
+        segment.trip_moving_s = 0.0;
+    } else if moving && gap <= MOTION_GAP {
+        let secs = gap.secs_f64() as f32;
+        segment.moving_s += secs;
+        segment.trip_moving_s += secs;
+    }
+    if running {
+        segment.running_at = at;
+    }
+    began
+}

@@ -1,0 +1,456 @@
+//! Order: which message of a vehicle settles next, and which ones wait.
+//!
+//! A numbered message settles at once when nothing before it is missing. A gap makes its
+//! successors wait, at most the lateness bound counted from the first waiting message and ended
+//! only by a Timer, so that replay ends it at the same place. Unnumbered messages wait for their
+//! own bound and settle by measured time. What fills a hole after the bound is late.
+//!
+//! Waiting and acknowledging are two things: `covered` (S of the committed acknowledgement) moves
+//! only over numbers that arrived, were refused, or lie below the vehicle's `oldest`.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use crate::reading::{Message, Sequence};
+use crate::time::{Span, Time};
+
+/// How long and how much may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bounds {
+    /// Of numbered messages behind a gap; 0 to 10 min.
+    pub lateness: Span,
+    /// Of messages without numbers.
+    pub unsequenced: Span,
+    /// Most messages that wait per vehicle; more end the oldest gap early.
+    pub waiting_max: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { lateness: Span::from_secs(120), unsequenced: Span::from_secs(10), waiting_max: 2_048 }
+    }
+}
+
+/// A number this far above the position is refused: it would cost unbounded memory to remember.
+pub const FARTHEST_AHEAD: u64 = 65_536;
+
+/// Hashes of unnumbered messages remembered against duplicates.
+const RECENT: usize = 64;
+
+/// Older streams remembered against duplicates of their stragglers.
+const PAST_STREAMS: usize = 4;
+
+/// What became of an arriving message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// Taken into the order; it settles now or later.
+    Taken,
+    /// Known already; `moved` if its `oldest` still moved the position.
+    Duplicate { moved: bool },
+    TooFarAhead,
+}
+
+/// A message whose turn it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settled {
+    pub message: Message,
+    /// Its place in the order had been passed: stored, but changes nothing.
+    pub passed: bool,
+}
+
+/// The order of one vehicle's messages.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Order {
+    stream: Option<Stream>,
+    past: Vec<Stream>,
+    /// Messages behind a gap, by number.
+    waiting: VecDeque<Message>,
+    /// Messages without numbers, by measured time.
+    unsequenced: VecDeque<Message>,
+    recent: VecDeque<u64>,
+}
+
+/// One numbering of a vehicle.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Stream {
+    id: u64,
+    /// S: every number up to here has been dealt with.
+    covered: u64,
+    /// Ranges of numbers above `covered` that have been dealt with; sorted, apart.
+    ahead: Vec<(u64, u64)>,
+    /// Newest number whose turn has come.
+    settled: u64,
+}
+
+impl Stream {
+    /// The first S is `oldest` - 1, else the number before the first one heard.
+    fn starting_at(sequence: Sequence) -> Self {
+        let first = sequence.oldest.unwrap_or(sequence.seq).min(sequence.seq);
+        let covered = first.saturating_sub(1);
+        Self { id: sequence.stream, covered, ahead: Vec::new(), settled: covered }
+    }
+
+    fn knows(&self, seq: u64) -> bool {
+        seq <= self.covered || self.ahead.iter().any(|&(from, to)| (from..=to).contains(&seq))
+    }
+
+    /// Whether everything between the newest settled number and `seq` has been dealt with.
+    fn next_is(&self, seq: u64) -> bool {
+        let (first, last) = (self.settled.saturating_add(1), seq.saturating_sub(1));
+        last < first || last <= self.covered || self.ahead.iter().any(|&(from, to)| from <= first && last <= to)
+    }
+
+    fn cover(&mut self, seq: u64) {
+        if self.knows(seq) {
+            return;
+        }
+        let place = self.ahead.partition_point(|&(from, _)| from < seq);
+        self.ahead.insert(place, (seq, seq));
+        if place + 1 < self.ahead.len() && self.ahead[place + 1].0 == seq + 1 {
+            self.ahead[place].1 = self.ahead[place + 1].1;
+            self.ahead.remove(place + 1);
+        }
+        if place > 0 && self.ahead[place - 1].1 + 1 == seq {
+            self.ahead[place - 1].1 = self.ahead[place].1;
+            self.ahead.remove(place);
+        }
+        self.absorb();
+    }
+
+    /// Numbers below `oldest` are lost by definition; true if that moved the position.
+    fn forget_below(&mut self, oldest: Option<u64>) -> bool {
+        let Some(floor) = oldest.map(|oldest| oldest.saturating_sub(1)) else { return false };
+        if floor <= self.covered {
+            return false;
+        }
+        self.covered = floor;
+        self.ahead.retain(|&(_, to)| to > floor);
+        if let Some(first) = self.ahead.first_mut() {
+            first.0 = first.0.max(floor + 1);
+        }
+        self.absorb();
+        true
+    }
+
+    fn absorb(&mut self) {
+        while self.ahead.first().is_some_and(|&(from, _)| from <= self.covered + 1) {
+            self.covered = self.covered.max(self.ahead.remove(0).1);
+        }
+    }
+}
+
+impl Order {
+    /// Takes a message in and appends everything whose turn has come to `ready`.
+    pub fn arrive(&mut self, message: Message, bounds: &Bounds, ready: &mut Vec<Settled>) -> Arrival {
+        let Some(sequence) = message.sequence else { return self.arrive_unsequenced(message, bounds, ready) };
+        if let Some(past) = self.past.iter_mut().find(|past| past.id == sequence.stream) {
+            if past.knows(sequence.seq) {
+                return Arrival::Duplicate { moved: false };
+            }
+            past.cover(sequence.seq);
+            ready.push(Settled { message, passed: true });
+            return Arrival::Taken;
+        }
+        let known = self.stream.as_ref().is_some_and(|stream| stream.id == sequence.stream);
+        let (covered, duplicate) = match &self.stream {
+            Some(stream) if known => (stream.covered, stream.knows(sequence.seq)),
+            _ => (Stream::starting_at(sequence).covered, false),
+        };
+        let floor = covered.max(sequence.oldest.unwrap_or(0).saturating_sub(1));
+        if sequence.seq > floor.saturating_add(FARTHEST_AHEAD) {
+            return Arrival::TooFarAhead;
+        }
+        let moved = self.stream_of(sequence, ready).forget_below(sequence.oldest);
+        let none_waits = self.waiting.is_empty();
+        let stream = self.stream_of(sequence, ready);
+        if duplicate {
+            self.release(ready);
+            return Arrival::Duplicate { moved };
+        }
+        stream.cover(sequence.seq);
+        if sequence.seq <= stream.settled {
+            ready.push(Settled { message, passed: true });
+        } else if none_waits && stream.next_is(sequence.seq) {
+            stream.settled = sequence.seq;
+            ready.push(Settled { message, passed: false });
+        } else {
+            let place = self.waiting.partition_point(|other| number(other) < sequence.seq);
+            self.waiting.insert(place, message);
+        }
+        self.release(ready);
+        while self.waiting.len() > bounds.waiting_max {
+            self.pass_gap(ready);
+        }
+        Arrival::Taken
+    }
+
+    /// Counts a refused message's number as dealt with.
+    pub fn refuse(&mut self, sequence: Sequence, ready: &mut Vec<Settled>) {
+        if let Some(past) = self.past.iter_mut().find(|past| past.id == sequence.stream) {
+            past.cover(sequence.seq);
+            return;
+        }
+        let stream = self.stream_of(sequence, ready);
+        stream.forget_below(sequence.oldest);
+        if sequence.seq <= stream.covered.saturating_add(FARTHEST_AHEAD) {
+            stream.cover(sequence.seq);
+        }
+        self.release(ready);
+    }
+
+    /// Ends the waits that are over at `at`.
+    pub fn expire(&mut self, at: Time, bounds: &Bounds, ready: &mut Vec<Settled>) {
+        let over = |message: &Message, bound: Span| message.received_at + bound <= at;
+        while self.waiting.iter().any(|message| over(message, bounds.lateness)) {
+            self.pass_gap(ready);
+        }
+        // Everything measured before a message whose wait is over has had its chance too.
+        if let Some(last) = self.unsequenced.iter().rposition(|message| over(message, bounds.unsequenced)) {
+            ready.extend(self.unsequenced.drain(..=last).map(in_turn));
+        }
+        self.shrink();
+    }
+
+    /// When a wait ends, if anything waits.
+    pub fn wake(&self, bounds: &Bounds) -> Option<Time> {
+        let first = |queue: &VecDeque<Message>| queue.iter().map(|message| message.received_at).min();
+        let numbered = first(&self.waiting).map(|at| at + bounds.lateness);
+        let unnumbered = first(&self.unsequenced).map(|at| at + bounds.unsequenced);
+        numbered.into_iter().chain(unnumbered).min()
+    }
+
+    /// Waiting messages in the order in which they would settle, for the peek.
+    pub fn waiting(&self) -> impl Iterator<Item = &Message> {
+        self.waiting.iter().chain(&self.unsequenced)
+    }
+
+    pub fn waiting_count(&self) -> usize {
+        self.waiting.len() + self.unsequenced.len()
+    }
+
+    /// Stream and S for the committed acknowledgement; `None` for vehicles without numbers.
+    pub fn position(&self) -> Option<(u64, u64)> {
+        self.stream.as_ref().map(|stream| (stream.id, stream.covered))
+    }
+
+    fn arrive_unsequenced(&mut self, message: Message, bounds: &Bounds, ready: &mut Vec<Settled>) -> Arrival {
+        if self.recent.contains(&message.hash) {
+            return Arrival::Duplicate { moved: false };
+        }
+        self.recent.push_back(message.hash);
+        if self.recent.len() > RECENT {
+            self.recent.pop_front();
+        }
+        let place = self.unsequenced.partition_point(|other| first_measured(other) <= first_measured(&message));
+        self.unsequenced.insert(place, message);
+        while self.unsequenced.len() > bounds.waiting_max {
+            ready.extend(self.unsequenced.pop_front().map(in_turn));
+        }
+        Arrival::Taken
+    }
+
+    /// The stream of `sequence`; a new one ends the old one's gaps, which are lost by definition.
+    fn stream_of(&mut self, sequence: Sequence, ready: &mut Vec<Settled>) -> &mut Stream {
+        if self.stream.as_ref().is_some_and(|stream| stream.id != sequence.stream) {
+            ready.extend(self.waiting.drain(..).map(in_turn));
+            if self.past.len() == PAST_STREAMS {
+                self.past.remove(0);
+            }
+            self.past.extend(self.stream.take());
+        }
+        self.stream.get_or_insert_with(|| Stream::starting_at(sequence))
+    }
+
+    /// Moves the waiting messages that follow without a gap to the ready ones.
+    fn release(&mut self, ready: &mut Vec<Settled>) {
+        let Some(stream) = &mut self.stream else { return };
+        while let Some(front) = self.waiting.front().map(number) {
+            if !stream.next_is(front) {
+                return;
+            }
+            stream.settled = front;
+            ready.extend(self.waiting.pop_front().map(in_turn));
+        }
+        // Without anything waiting, numbers lost by definition or refused are passed as well.
+        stream.settled = stream.settled.max(stream.covered);
+        self.shrink();
+    }
+
+    /// Gives memory back: most vehicles never wait again after a gap.
+    fn shrink(&mut self) {
+        for queue in [&mut self.waiting, &mut self.unsequenced] {
+            if queue.is_empty() && queue.capacity() > 0 {
+                *queue = VecDeque::new();
+            }
+        }
+    }
+
+    /// Gives the first gap up: its numbers, should they still come, will be late.
+    fn pass_gap(&mut self, ready: &mut Vec<Settled>) {
+        if let Some(message) = self.waiting.pop_front() {
+            if let Some(stream) = &mut self.stream {
+                stream.settled = number(&message);
+            }
+            ready.push(in_turn(message));
+            self.release(ready);
+        }
+    }
+}
+
+fn in_turn(message: Message) -> Settled {
+    Settled { message, passed: false }
+}
+
+fn number(message: &Message) -> u64 {
+    message.sequence.map_or(0, |sequence| sequence.seq)
+}
+
+fn first_measured(message: &Message) -> Time {
+    message.samples.first().map_or(Time::NEVER, |sample| sample.measured_at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reading::Sample;
+
+    fn message(seq: u64, oldest: Option<u64>, received: i64) -> Message {
+        let sample = Sample { measured_at: Time::from_secs(seq as i64), readings: Vec::new(), faults: Vec::new() };
+        Message {
+            sequence: Some(Sequence { stream: 1, seq, oldest }),
+            received_at: Time::from_secs(received),
+            samples: vec![sample],
+            seen: Vec::new(),
+            hash: seq,
+        }
+    }
+
+    /// An order with everything it has released so far.
+    #[derive(Default)]
+    struct Observed {
+        order: Order,
+        ready: Vec<Settled>,
+    }
+
+    impl Observed {
+        fn after(seqs: &[u64]) -> Self {
+            let mut observed = Self::default();
+            for &seq in seqs {
+                assert_eq!(observed.arrive(message(seq, None, 0)), Arrival::Taken);
+            }
+            observed
+        }
+
+        fn arrive(&mut self, message: Message) -> Arrival {
+            self.order.arrive(message, &Bounds::default(), &mut self.ready)
+        }
+
+        fn expire(&mut self, secs: i64) {
+            self.order.expire(Time::from_secs(secs), &Bounds::default(), &mut self.ready);
+        }
+
+        fn settled(&mut self) -> Vec<(u64, bool)> {
+            self.ready.drain(..).map(|next| (number(&next.message), next.passed)).collect()
+        }
+    }
+
+    #[test]
+    fn settles_at_once_without_a_gap() {
+        let mut observed = Observed::after(&[7, 8, 9]);
+        assert_eq!(observed.settled(), [(7, false), (8, false), (9, false)]);
+        assert_eq!(observed.order.position(), Some((1, 9)));
+        assert_eq!(observed.order.wake(&Bounds::default()), None);
+    }
+
+    #[test]
+    fn waits_only_behind_a_gap_and_settles_when_it_fills() {
+        let mut observed = Observed::after(&[1, 3, 4]);
+        assert_eq!(observed.settled(), [(1, false)]);
+        assert_eq!(observed.order.position(), Some((1, 1)));
+        observed.arrive(message(2, None, 1));
+        assert_eq!(observed.settled(), [(2, false), (3, false), (4, false)]);
+        assert_eq!(observed.order.position(), Some((1, 4)));
+    }
+
+    #[test]
+    fn a_timer_ends_the_wait_but_never_moves_the_position() {
+        let mut observed = Observed::after(&[1, 3]);
+        observed.settled();
+        observed.expire(119);
+        assert_eq!(observed.settled(), []);
+        observed.expire(120);
+        assert_eq!(observed.settled(), [(3, false)]);
+        assert_eq!(observed.order.position(), Some((1, 1)));
+        observed.arrive(message(2, None, 130));
+        assert_eq!(observed.settled(), [(2, true)], "what fills a passed hole is late");
+        assert_eq!(observed.order.position(), Some((1, 3)));
+    }
+
+    #[test]
+    fn what_lies_below_oldest_is_lost_by_definition() {
+        let mut observed = Observed::after(&[1]);
+        observed.arrive(message(9, Some(6), 0));
+        assert_eq!(observed.order.position(), Some((1, 5)));
+        observed.arrive(message(10, Some(9), 0));
+        assert_eq!(observed.settled(), [(1, false), (9, false), (10, false)]);
+        assert_eq!(observed.order.position(), Some((1, 10)));
+    }
+
+    #[test]
+    fn a_refused_number_is_no_gap() {
+        let mut observed = Observed::after(&[1, 3]);
+        observed.order.refuse(Sequence { stream: 1, seq: 2, oldest: None }, &mut observed.ready);
+        assert_eq!(observed.settled(), [(1, false), (3, false)]);
+        assert_eq!(observed.order.position(), Some((1, 3)));
+    }
+
+    #[test]
+    fn duplicates_are_known_at_any_age() {
+        let mut observed = Observed::after(&[1, 2, 5]);
+        for seq in [1, 2, 5] {
+            assert_eq!(observed.arrive(message(seq, None, 9)), Arrival::Duplicate { moved: false });
+        }
+        assert_eq!(observed.arrive(message(2, Some(5), 9)), Arrival::Duplicate { moved: true });
+        assert_eq!(observed.order.position(), Some((1, 5)));
+    }
+
+    #[test]
+    fn refuses_what_is_too_far_ahead_without_moving() {
+        let mut observed = Observed::after(&[1]);
+        assert_eq!(observed.arrive(message(1 + FARTHEST_AHEAD + 1, None, 0)), Arrival::TooFarAhead);
+        assert_eq!(observed.order.position(), Some((1, 1)));
+        assert_eq!(observed.arrive(message(1 + FARTHEST_AHEAD, None, 0)), Arrival::Taken);
+    }
+
+    #[test]
+    fn a_new_stream_ends_the_gaps_of_the_old_one() {
+        let mut observed = Observed::after(&[1, 3]);
+        let mut first = message(1, Some(1), 5);
+        first.sequence = Some(Sequence { stream: 2, seq: 1, oldest: Some(1) });
+        observed.arrive(first);
+        let streams: Vec<_> = observed
+            .ready
+            .drain(..)
+            .map(|next| (next.message.sequence.unwrap().stream, number(&next.message), next.passed))
+            .collect();
+        assert_eq!(streams, [(1, 1, false), (1, 3, false), (2, 1, false)]);
+        observed.arrive(message(2, None, 6));
+        assert_eq!(observed.settled(), [(2, true)], "a straggler of an older stream is late");
+        assert_eq!(observed.order.position(), Some((2, 1)));
+    }
+
+    #[test]
+    fn unnumbered_messages_wait_and_settle_by_measured_time() {
+        let mut observed = Observed::default();
+        for (measured, received) in [(30, 0), (10, 4), (20, 5)] {
+            let mut unnumbered = message(measured, None, received);
+            unnumbered.sequence = None;
+            observed.arrive(unnumbered);
+        }
+        assert_eq!(observed.order.wake(&Bounds::default()), Some(Time::from_secs(10)));
+        observed.expire(10);
+        let measured: Vec<_> = observed.ready.iter().map(|next| first_measured(&next.message)).collect();
+        assert_eq!(measured, [10, 20, 30].map(Time::from_secs));
+    }
+}

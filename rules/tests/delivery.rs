@@ -1,0 +1,271 @@
+//! Event time is true: however messages are delivered within the bound, the settled cases are those
+//! of the same messages in order.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
+
+use proptest::prelude::*;
+use rules::catalogue::Catalogue;
+use rules::effect::{Effect, Effects};
+use rules::reading::{Message, Reading, Sample, Sequence, What};
+use rules::recipe::{take, wake};
+use rules::rule::{Evidence, Mode, Per, RuleKind, RuleSource, Scope};
+use rules::rule_set::RuleSet;
+use rules::severity::Severity;
+use rules::state::Vehicle;
+use rules::state::settle::Bounds;
+use rules::text::Text;
+use rules::time::{Span, Time};
+use rules::vehicle::{Powertrain, Profile, Purpose, VehicleId};
+
+const SPEED: &str = "Vehicle.Speed";
+const COOLANT: &str = "Vehicle.Powertrain.CombustionEngine.EngineCoolant.Temperature";
+const VOLTS: &str = "Vehicle.LowVoltageBattery.CurrentVoltage";
+/// 2026-03-02T00:00:00Z, a Monday.
+const START: i64 = 1_772_409_600;
+
+static SET: LazyLock<RuleSet> = LazyLock::new(|| {
+    let mut catalogue = Catalogue::builtin().unwrap();
+    catalogue.rules = vec![
+        rule("hot", "engine.cooling", &format!("{COOLANT} > 115"), Severity::S2, |rule| rule.for_ = Some(Span::from_secs(20))),
+        rule("boiling", "engine.cooling", &format!("{COOLANT} > 120"), Severity::S1, |rule| {
+            rule.evidence = Some(Evidence { n: 2, of: 2, per: Per::Sample });
+        }),
+        rule("low", "electrics.charging", &format!("{VOLTS} < 12.5"), Severity::S2, |rule| {
+            rule.evidence = Some(Evidence { n: 3, of: 5, per: Per::Sample });
+            rule.clear = Some(format!("{VOLTS} > 13"));
+        }),
+        rule("silent", "telematics", "silent(\"1h\")", Severity::S3, |rule| rule.kind = RuleKind::Absence),
+    ];
+    RuleSet::compile(Arc::new(catalogue), [7; 32]).unwrap_or_else(|errors| panic!("{errors:?}"))
+});
+
+fn rule(key: &str, component: &str, when: &str, severity: Severity, shape: impl FnOnce(&mut RuleSource)) -> RuleSource {
+    let text = Text { zh_cn: key.to_owned(), en: key.to_owned() };
+    let mut rule = RuleSource {
+        key: key.to_owned(),
+        version: 1,
+        component: component.to_owned(),
+        title: text.clone(),
+        reason: text,
+        scope: Scope::default(),
+        each: Vec::new(),
+        when: when.to_owned(),
+        clear: None,
+        for_: None,
+        clear_for: None,
+        evidence: None,
+        kind: RuleKind::Detection,
+        severity: Some(severity),
+        probability: 1.0,
+        operations: Vec::new(),
+        parts: Vec::new(),
+        labour_h: 0.0,
+        template: None,
+        mode: Mode::Live,
+        purpose: Purpose::Diagnostics,
+        refractory: Some(Span::ZERO),
+        shows: Vec::new(),
+        limit: None,
+        source: "test".to_owned(),
+        examples: Vec::new(),
+    };
+    shape(&mut rule);
+    rule
+}
+
+fn profile() -> Profile {
+    Profile {
+        model: "unknown".to_owned(),
+        model_year: 2024,
+        powertrain: Powertrain::Ice,
+        region: String::new(),
+        dealer: uuid::Uuid::nil(),
+        owner: None,
+        consents: BTreeSet::from([Purpose::Diagnostics, Purpose::Maintenance]),
+        allowed: None,
+        delivered_at: Time::from_secs(START),
+        attributes: Default::default(),
+    }
+}
+
+/// One frame of a drive: seconds since the frame before, coolant, volts.
+#[derive(Clone, Debug)]
+struct Frame {
+    gap: i64,
+    coolant: f64,
+    volts: f64,
+}
+
+fn frames() -> impl Strategy<Value = Vec<Frame>> {
+    // Runs of the same regime, so that rules come to hold and to clear.
+    let regime = (1..12_usize, prop_oneof![Just(90.0), Just(117.0), Just(124.0)], prop_oneof![Just(14.0), Just(12.2)], prop_oneof![8 => Just(10_i64), 1 => Just(70), 1 => Just(5_000)]);
+    prop::collection::vec(regime, 1..12).prop_map(|regimes| {
+        let mut frames = Vec::new();
+        for (count, coolant, volts, gap) in regimes {
+            for index in 0..count {
+                frames.push(Frame { gap: if index == 0 { gap } else { 10 }, coolant, volts });
+            }
+        }
+        frames
+    })
+}
+
+fn messages(frames: &[Frame], numbered: bool) -> Vec<Message> {
+    let signals = &SET.catalogue.signals;
+    let no = |path: &str| signals.by_path(path).unwrap().no;
+    let mut at = START;
+    let mut all = Vec::new();
+    for (index, frame) in frames.iter().enumerate() {
+        at += frame.gap;
+        let readings = [(SPEED, 50.0), (COOLANT, frame.coolant), (VOLTS, frame.volts)];
+        let sample = Sample {
+            measured_at: Time::from_secs(at),
+            readings: readings.iter().map(|(path, value)| Reading { signal: no(path), value: *value }).collect(),
+            faults: Vec::new(),
+        };
+        all.push(Message {
+            sequence: numbered.then_some(Sequence { stream: 1, seq: index as u64 + 1, oldest: Some(1) }),
+            received_at: Time::from_secs(at),
+            samples: vec![sample],
+            seen: Vec::new(),
+            hash: index as u64,
+        });
+    }
+    all
+}
+
+/// Opened and ended cases as an advisor would list them, withdrawn ones left out.
+type Settled = BTreeSet<(String, String, Time, Option<Time>)>;
+
+/// Delivers messages at their time of reception with timers in between, and a quiet hour at the end.
+fn settled(mut deliveries: Vec<Message>, bounds: Bounds) -> (Settled, Vehicle) {
+    deliveries.sort_by_key(|message| message.received_at);
+    let mut vehicle = Vehicle::new(VehicleId::try_new("v").unwrap(), profile(), &SET);
+    let mut effects = Effects::default();
+    let mut written = Vec::new();
+    let end = deliveries.iter().map(|message| message.received_at).max().unwrap() + Span::from_mins(30);
+    let mut queue = deliveries.into_iter().peekable();
+    loop {
+        let due = wake(&vehicle, &SET, &bounds).filter(|at| *at <= end);
+        let next = queue.peek().map(|message| message.received_at);
+        let what = match (due, next) {
+            (Some(at), Some(next)) if at < next => What::Timer { at },
+            (_, Some(_)) => What::Message(queue.next().unwrap()),
+            (Some(at), None) => What::Timer { at },
+            (None, None) => break,
+        };
+        effects.clear();
+        take(&mut vehicle, what, &SET, &bounds, &mut effects);
+        written.append(&mut effects.written);
+    }
+    (cases(&written), vehicle)
+}
+
+fn cases(written: &[Effect]) -> Settled {
+    let mut cases = std::collections::BTreeMap::new();
+    for effect in written {
+        match effect {
+            Effect::OpenCase { case, component, rule, opened_at, .. } => {
+                cases.insert(*case, (component.to_string(), rule.clone(), *opened_at, None));
+            }
+            Effect::EndCase { case, withdrawn: true, .. } => {
+                cases.remove(case);
+            }
+            Effect::EndCase { case, withdrawn: false, at } => {
+                if let Some(known) = cases.get_mut(case) {
+                    known.3 = Some(*at);
+                }
+            }
+            _ => {}
+        }
+    }
+    cases.into_values().collect()
+}
+
+fn bounds(secs: i64) -> Bounds {
+    Bounds { lateness: Span::from_secs(secs), unsequenced: Span::from_secs(secs), waiting_max: 4_096 }
+}
+
+/// Every message up to the bound late, some twice.
+fn disturbed(messages: &[Message], delays: &[i64], doubled: &[bool], bound: i64) -> Vec<Message> {
+    let mut all = Vec::new();
+    for (index, message) in messages.iter().enumerate() {
+        let delay = delays[index % delays.len()] % bound;
+        let late = Message { received_at: message.received_at + Span::from_secs(delay), ..message.clone() };
+        if doubled[index % doubled.len()] {
+            all.push(Message { received_at: late.received_at + Span::from_secs(7), ..late.clone() });
+        }
+        all.push(late);
+    }
+    all
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn shuffled_and_doubled_within_the_bound_settles_the_same_cases(
+        frames in frames(),
+        delays in prop::collection::vec(0..10_000_i64, 1..40),
+        doubled in prop::collection::vec(prop::bool::weighted(0.05), 1..40),
+        bound in prop_oneof![Just(120_i64), Just(600)],
+        numbered in any::<bool>(),
+    ) {
+        let messages = messages(&frames, numbered);
+        let (in_order, _) = settled(messages.clone(), bounds(bound));
+        let (shuffled, vehicle) = settled(disturbed(&messages, &delays, &doubled, bound), bounds(bound));
+        prop_assert_eq!(in_order, shuffled);
+        prop_assert_eq!(vehicle.order.waiting_count(), 0);
+        if numbered {
+            prop_assert_eq!(vehicle.order.position(), Some((1, messages.len() as u64)));
+        }
+    }
+
+    #[test]
+    fn the_same_day_delivered_twice_changes_nothing(frames in frames(), numbered in any::<bool>()) {
+        let messages = messages(&frames, numbered);
+        let last = messages.last().unwrap().received_at;
+        let (once, _) = settled(messages.clone(), bounds(120));
+        let again = messages.iter().enumerate().map(|(index, message)| Message {
+            received_at: last + Span::from_secs(130 + index as i64),
+            ..message.clone()
+        });
+        let (twice, _) = settled(messages.iter().cloned().chain(again).collect(), bounds(120));
+        prop_assert_eq!(once, twice);
+    }
+
+    #[test]
+    fn several_samples_in_one_message_settle_like_one_each(frames in frames(), size in 1..8_usize) {
+        let single = messages(&frames, true);
+        let (one_each, _) = settled(single.clone(), bounds(120));
+        let batched = single.chunks(size).enumerate().map(|(index, chunk)| Message {
+            sequence: Some(Sequence { stream: 1, seq: index as u64 + 1, oldest: Some(1) }),
+            received_at: chunk.last().unwrap().received_at,
+            samples: chunk.iter().flat_map(|message| message.samples.clone()).collect(),
+            seen: Vec::new(),
+            hash: index as u64,
+        });
+        let (batches, _) = settled(batched.collect(), bounds(120));
+        prop_assert_eq!(one_each, batches);
+    }
+
+    #[test]
+    fn a_snapshot_in_the_middle_changes_nothing(frames in frames(), delays in prop::collection::vec(0..10_000_i64, 1..40)) {
+        let mut deliveries = disturbed(&messages(&frames, true), &delays, &[false], 120);
+        deliveries.sort_by_key(|message| message.received_at);
+        let (mut straight, mut stored) = (Vehicle::new(VehicleId::try_new("v").unwrap(), profile(), &SET), Vec::new());
+        let mut thawed = straight.clone();
+        for message in deliveries {
+            let (mut first, mut second) = (Effects::default(), Effects::default());
+            take(&mut straight, What::Message(message.clone()), &SET, &bounds(120), &mut first);
+            stored.clear();
+            stored = postcard::to_extend(&thawed, std::mem::take(&mut stored)).unwrap();
+            thawed = postcard::from_bytes(&stored).unwrap();
+            thawed.take_profile(&SET);
+            take(&mut thawed, What::Message(message), &SET, &bounds(120), &mut second);
+            prop_assert_eq!(first.written, second.written);
+        }
+        prop_assert_eq!(format!("{straight:?}"), format!("{thawed:?}"));
+    }
+}
