@@ -199,6 +199,7 @@ impl Unit {
     }
 
     /// The unit of differences of this one.
+    #[must_use]
     pub fn step(&self) -> Self {
         let text = match &*self.text {
             _ if !self.is_point() => self.text.clone(),

@@ -22,7 +22,7 @@ pub fn compile(text: &str, context: &Context<'_>) -> Result<Program, Vec<ExprErr
     build(text, context, fold)
 }
 
-fn build(text: &str, context: &Context<'_>, simplify: fn(Node) -> Node) -> Result<Program, Vec<ExprError>> {
+pub(super) fn build(text: &str, context: &Context<'_>, simplify: fn(Node) -> Node) -> Result<Program, Vec<ExprError>> {
     let parsed = parse(text)?;
     let mut checker = Checker::new(&parsed, context);
     let tree = checker.condition(&parsed.root);

@@ -9,7 +9,7 @@ use crate::time::{Span, Time};
 /// The earliest measured time after `view.now` at which silence or the calendar could change the
 /// program's outcome. The engine sets a Timer for it and judges absence at that instant.
 pub fn next_change(program: &Program, view: &View<'_>) -> Option<Time> {
-    if !program.absence() {
+    if !program.needs_timer() {
         return None;
     }
     let tables = &program.cold.tables;

@@ -42,8 +42,7 @@ fn binary(op: Binary, left: Node, right: Node) -> Kind {
     };
     match (&left.kind, &right.kind) {
         (Kind::Const(a), Kind::Const(b)) => Kind::Const(op.apply(*a, *b)),
-        (Kind::Const(one), _) if decides == Some(*one) => Kind::Const(*one),
-        (_, Kind::Const(one)) if decides == Some(*one) => Kind::Const(*one),
+        (Kind::Const(one), _) | (_, Kind::Const(one)) if decides == Some(*one) => Kind::Const(*one),
         (Kind::Const(one), _) if neutral == Some(*one) => right.kind,
         (_, Kind::Const(one)) if neutral == Some(*one) => left.kind,
         _ => Kind::Binary(op, Box::new([left, right])),

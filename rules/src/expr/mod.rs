@@ -29,7 +29,6 @@ pub use compile::{Context, compile};
 pub use due::next_change;
 pub use error::ExprError;
 pub use function::{Behaviour, FUNCTIONS, Function};
-pub use nearest::nearest;
 pub use program::Program;
 pub use run::run;
 pub use trace::{State, Step, Value, trace};

@@ -44,7 +44,9 @@ fn plain_error(source: &str, error: &cel::ParseError) -> ExprError {
     let message = error.msg.strip_prefix("Syntax error: ").unwrap_or(&error.msg);
     let expected = message.find(" expecting").unwrap_or(message.len());
     let place = match message.get(..expected) {
-        Some(found) if found.contains("<EOF>") => "the expression ends too early".to_owned(),
+        Some(found) if found.contains("<EOF>") || found.starts_with("Incomplete") || found.starts_with("No `") => {
+            "the expression ends too early".to_owned()
+        }
         Some(found) => found.to_owned(),
         None => message.to_owned(),
     };

@@ -2,8 +2,9 @@
 
 use super::normal;
 use super::view::{FaultCycle, FaultPhase, ItemState, View};
+use crate::fault_code::FaultPattern;
 use crate::signal::Slot;
-use crate::time::Span;
+use crate::time::{Span, Time};
 
 /// One question to the view. Indices lead into the program's [`Tables`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,6 +28,14 @@ pub(super) enum Probe {
     Silent {
         after: Span,
     },
+    Fault {
+        pattern: FaultPattern,
+        filter: PhaseFilter,
+    },
+    FaultCount {
+        pattern: FaultPattern,
+        filter: PhaseFilter,
+    },
     Code(CodeField),
     Service {
         item: u16,
@@ -38,13 +47,42 @@ pub(super) enum Probe {
     },
 }
 
+/// Which phases of a fault code count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CodeField {
-    Severity,
+pub(super) enum PhaseFilter {
+    /// Failing, whether matured or not.
     Active,
     Confirmed,
     Pending,
     Stored,
+}
+
+impl PhaseFilter {
+    pub const ALL: [Self; 4] = [Self::Active, Self::Confirmed, Self::Pending, Self::Stored];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Confirmed => "confirmed",
+            Self::Pending => "pending",
+            Self::Stored => "stored",
+        }
+    }
+
+    const fn takes(self, phase: FaultPhase) -> bool {
+        match self {
+            Self::Active => !matches!(phase, FaultPhase::Stored),
+            Self::Confirmed => matches!(phase, FaultPhase::Confirmed),
+            Self::Pending => matches!(phase, FaultPhase::Pending),
+            Self::Stored => matches!(phase, FaultPhase::Stored),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CodeField {
+    Severity,
+    Phase(PhaseFilter),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,12 +124,14 @@ impl Probe {
                 silence(tables, read, view).map_or(f64::NAN, |silence| truth(silence >= after))
             }
             Self::Silent { after } => {
-                if view.newest == crate::time::Time::NEVER {
+                if view.newest == Time::NEVER {
                     f64::NAN
                 } else {
                     truth(view.now.since(view.newest) >= after)
                 }
             }
+            Self::Fault { pattern, filter } => truth(matching(pattern, filter, view).next().is_some()),
+            Self::FaultCount { pattern, filter } => matching(pattern, filter, view).count() as f64,
             Self::Code(field) => view.code.map_or(f64::NAN, |cycle| of_code(field, cycle, view)),
             Self::Service { item, field } => applicable(view, item).map_or(f64::NAN, |state| match field {
                 ServiceField::Phase => state.phase.map_or(f64::NAN, f64::from),
@@ -109,12 +149,24 @@ impl Probe {
 pub(super) fn silence(tables: &Tables, read: u16, view: &View<'_>) -> Option<Span> {
     let read = tables.reads.get(usize::from(read))?;
     let last = view.last.get(read.slot.index())?;
-    (last.at != crate::time::Time::NEVER).then(|| view.now.since(last.at))
+    (last.at != Time::NEVER).then(|| view.now.since(last.at))
 }
 
 /// The state of a service item that applies to the vehicle.
 pub(super) fn applicable<'a>(view: &View<'a>, item: u16) -> Option<&'a ItemState> {
     view.service.get(usize::from(item)).filter(|state| state.phase.is_some())
+}
+
+/// The codes that a query means; those that the storm gate holds back do not count.
+fn matching<'a>(
+    pattern: FaultPattern,
+    filter: PhaseFilter,
+    view: &View<'a>,
+) -> impl Iterator<Item = &'a FaultCycle> + use<'a> {
+    let now = view.now;
+    view.faults.iter().filter(move |cycle| {
+        pattern.matches(cycle.code) && filter.takes(cycle.phase) && cycle.held_until.is_none_or(|until| until <= now)
+    })
 }
 
 /// A cycle that the storm gate holds back is neither there nor gone.
@@ -124,10 +176,7 @@ fn of_code(field: CodeField, cycle: &FaultCycle, view: &View<'_>) -> f64 {
     }
     match field {
         CodeField::Severity => cycle.severity.number().into(),
-        CodeField::Active => truth(cycle.phase != FaultPhase::Stored),
-        CodeField::Confirmed => truth(cycle.phase == FaultPhase::Confirmed),
-        CodeField::Pending => truth(cycle.phase == FaultPhase::Pending),
-        CodeField::Stored => truth(cycle.phase == FaultPhase::Stored),
+        CodeField::Phase(filter) => truth(filter.takes(cycle.phase)),
     }
 }
 

@@ -91,9 +91,15 @@ impl Program {
         self.cold.reads.service
     }
 
-    /// Whether time alone can make it true: it needs a Timer at [`super::next_change`].
+    /// Whether silence can make it true: it has `stale` or `silent` in it.
     pub fn absence(&self) -> bool {
         self.cold.reads.absence
+    }
+
+    /// Whether time alone can change it, by silence or by the calendar of the service plan: it needs
+    /// a Timer at [`super::next_change`].
+    pub fn needs_timer(&self) -> bool {
+        self.absence() || self.reads_service()
     }
 
     /// Whether every step touches it, because it asks how long the vehicle was silent.
@@ -224,11 +230,9 @@ fn inventory(tree: &Node, tables: &Tables) -> (Vec<Slot>, Vec<Slot>, Reads) {
                 reads.absence = true;
                 reads.silence = true;
             }
+            Probe::Fault { .. } | Probe::FaultCount { .. } => reads.faults = true,
             Probe::Code(_) => reads.code = true,
-            Probe::Service { .. } | Probe::ServiceProbability { .. } => {
-                reads.service = true;
-                reads.absence = true;
-            }
+            Probe::Service { .. } | Probe::ServiceProbability { .. } => reads.service = true,
         }
     });
     slots.sort_unstable();

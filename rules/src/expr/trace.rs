@@ -1,6 +1,7 @@
 //! Why an expression came out as it did: every sub-expression with its value, for `explain`.
 
 use super::cell::Cell;
+use super::parse::Place;
 use super::probe::{Probe, Tables};
 use super::program::Program;
 use super::run::hold_on;
@@ -46,29 +47,36 @@ pub enum State {
 pub fn trace(program: &Program, view: &View<'_>, cells: &[Cell]) -> Vec<Step> {
     let mut tracer = Tracer {
         tables: &program.cold.tables,
-        texts: &program.cold.texts,
+        texts: program.cold.texts.iter(),
         view,
         cells: cells.to_vec(),
         steps: Vec::new(),
     };
-    tracer.node(&program.cold.tree, 0);
+    tracer.node(&program.cold.tree, 0, None);
     tracer.steps
 }
 
 struct Tracer<'a> {
     tables: &'a Tables,
-    texts: &'a [String],
+    /// In the order of [`Node::walk`].
+    texts: std::slice::Iter<'a, String>,
     view: &'a View<'a>,
     cells: Vec<Cell>,
     steps: Vec<Step>,
 }
 
 impl Tracer<'_> {
-    fn node(&mut self, node: &Node, depth: usize) -> f64 {
+    /// The value of a node, with its step and those of its parts. A part that stands at the same
+    /// place as the whole is one the author did not write, as the factor behind `to`: it has no step.
+    fn node(&mut self, node: &Node, depth: usize, above: Option<Place>) -> f64 {
+        let text = self.texts.next().cloned().unwrap_or_default();
+        let written = above != Some(node.place);
         let place = self.steps.len();
-        let text = self.texts.get(place).cloned().unwrap_or_default();
-        self.steps.push(Step { depth, text, value: Value::Truth(Tri::Unknown), state: State::Derived });
-        let parts: Vec<f64> = node.children().iter().map(|child| self.node(child, depth + 1)).collect();
+        if written {
+            self.steps.push(Step { depth, text, value: Value::Truth(Tri::Unknown), state: State::Derived });
+        }
+        let below = depth + usize::from(written);
+        let parts: Vec<f64> = node.children().iter().map(|child| self.node(child, below, Some(node.place))).collect();
         let part = |at: usize| parts.get(at).copied().unwrap_or(f64::NAN);
         let (value, state) = match &node.kind {
             Kind::Const(value) => (*value, State::Derived),
@@ -83,7 +91,7 @@ impl Tracer<'_> {
                 (value, State::Held { since })
             }
         };
-        if let Some(step) = self.steps.get_mut(place) {
+        if let Some(step) = self.steps.get_mut(place).filter(|_| written) {
             step.value = shown(&node.is, value);
             step.state = state;
         }

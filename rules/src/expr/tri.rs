@@ -32,7 +32,11 @@ impl Tri {
             Self::True
         }
     }
+}
 
+impl Tri {
+    /// As the machine writes it.
+    #[cfg(test)]
     pub(super) const fn number(self) -> f64 {
         match self {
             Self::False => 0.0,

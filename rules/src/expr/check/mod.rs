@@ -71,7 +71,7 @@ impl<'a> Checker<'a> {
 
     /// Records an unknown name together with the valid one that looks most like it.
     pub fn unknown<T>(&mut self, token: usize, what: &str, name: &str, valid: &[&str]) -> Option<T> {
-        let near = nearest(name, valid.iter().copied());
+        let near = nearest(name, valid);
         let hint = if near.is_none() && valid.len() <= 12 && !valid.is_empty() {
             Some(format!("there are {}", valid.join(", ")))
         } else {
@@ -127,8 +127,9 @@ impl<'a> Checker<'a> {
             let hint = format!("write {}(…)", call.func_name);
             return self.wrong(self.parsed.token_of(id), "a function is not called on a value", hint);
         }
-        if let Some(done) = self.operator(id, call) {
-            return done;
+        // The parser names operators `_+_`, `!_`, `@in`: no function can be called like that.
+        if !call.func_name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+            return self.operator(id, call);
         }
         let place = self.parsed.call(id);
         let Some(found) = function::find(&call.func_name) else {

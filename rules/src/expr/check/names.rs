@@ -7,7 +7,7 @@ use cel::common::ast::{Expr, IdedExpr};
 use super::Checker;
 use crate::expr::function;
 use crate::expr::parse::Place;
-use crate::expr::probe::{CodeField, Probe};
+use crate::expr::probe::{CodeField, PhaseFilter, Probe};
 use crate::expr::tree::{Kind, Node, Type, Words};
 use crate::signal::{self, Slot};
 
@@ -16,10 +16,10 @@ pub(in crate::expr) const PHASES: [&str; 5] = ["ok", "due_soon", "due", "overdue
 
 const CODE_FIELDS: [(&str, CodeField); 5] = [
     ("code.severity", CodeField::Severity),
-    ("code.active", CodeField::Active),
-    ("code.confirmed", CodeField::Confirmed),
-    ("code.pending", CodeField::Pending),
-    ("code.stored", CodeField::Stored),
+    ("code.active", CodeField::Phase(PhaseFilter::Active)),
+    ("code.confirmed", CodeField::Phase(PhaseFilter::Confirmed)),
+    ("code.pending", CodeField::Phase(PhaseFilter::Pending)),
+    ("code.stored", CodeField::Phase(PhaseFilter::Stored)),
 ];
 
 /// The dotted path that an expression spells, if it is one.

@@ -7,7 +7,11 @@ use crate::expr::nearest::nearest;
 use crate::expr::parse::Place;
 use crate::expr::probe::Probe;
 use crate::expr::tree::{Binary, Kind, Node, Type, Unary, Words};
+use crate::signal;
 use crate::unit::{Unit, UnitError};
+
+/// Longest list behind `in`.
+const MAX_LIST: usize = 32;
 
 fn binary_of(name: &str) -> Option<Binary> {
     Some(match name {
@@ -29,18 +33,20 @@ fn binary_of(name: &str) -> Option<Binary> {
 }
 
 impl Checker<'_> {
-    /// Checks a call that is an operator; `None` if it is a function.
-    pub(super) fn operator(&mut self, id: u64, call: &CallExpr) -> Option<Option<Node>> {
+    /// Checks a call that the parser made of an operator.
+    pub(super) fn operator(&mut self, id: u64, call: &CallExpr) -> Option<Node> {
         let token = self.parsed.token_of(id);
         let name = call.func_name.as_str();
         match (name, call.args.as_slice()) {
-            (operators::LOGICAL_NOT, [of]) => Some(self.not(token, of)),
-            (operators::NEGATE, [of]) => Some(self.negate(token, of)),
-            (operators::CONDITIONAL, [condition, a, b]) => Some(self.choice(token, condition, a, b)),
-            (operators::IN, [of, list]) => Some(self.membership(token, of, list)),
-            (operators::INDEX, _) => Some(self.unsupported(id)),
-            (_, [left, right]) => binary_of(name).map(|op| self.binary(op, token, left, right)),
-            _ => None,
+            (operators::LOGICAL_NOT, [of]) => self.not(token, of),
+            (operators::NEGATE, [of]) => self.negate(token, of),
+            (operators::CONDITIONAL, [condition, a, b]) => self.choice(token, condition, a, b),
+            (operators::IN, [of, list]) => self.membership(token, of, list),
+            (_, [left, right]) => match binary_of(name) {
+                Some(op) => self.binary(op, token, left, right),
+                None => self.unsupported(id),
+            },
+            _ => self.unsupported(id),
         }
     }
 
@@ -155,7 +161,7 @@ impl Checker<'_> {
         let slot = self.tables.reads.get(usize::from(*read))?.slot;
         let found = self.context.signals.get(slot);
         let (low, high) = found.range;
-        if found.kind != crate::signal::Kind::Number || !(low < high) {
+        if found.kind != signal::Kind::Number || low >= high {
             return Some(());
         }
         let (at_low, at_high) = (op.apply(low, *limit), op.apply(high, *limit));
@@ -173,6 +179,9 @@ impl Checker<'_> {
         let Expr::List(list) = &list.expr else {
             return self.wrong(token, "`in` takes a list", "write x in [\"ON\", \"START\"]");
         };
+        if list.elements.len() > MAX_LIST {
+            return self.wrong(token, format!("the list has more than {MAX_LIST} values"), "compare with a range");
+        }
         let of = self.expr(of)?;
         if of.keeps_state() || of.is == Type::Text {
             return self.wrong(of.place.first, "`in` asks for a signal or a number", "");
@@ -225,7 +234,7 @@ impl Checker<'_> {
         let hint = match error {
             UnitError::Scale(mine, _) => format!("convert one side with to(x, \"{mine}\")"),
             UnitError::Unknown(name) => {
-                let near = nearest(name, Unit::symbols());
+                let near = nearest(name, &Unit::symbols().collect::<Vec<_>>());
                 near.map_or_else(String::new, |near| format!("did you mean `{near}`?"))
             }
             _ => String::new(),

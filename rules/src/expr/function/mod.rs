@@ -4,6 +4,7 @@
 //! late or far apart, and put it into [`FUNCTIONS`].
 
 mod absence;
+mod fault;
 mod hold;
 mod math;
 mod service;
@@ -48,6 +49,8 @@ pub static FUNCTIONS: &[Function] = &[
     absence::SILENT,
     absence::AGE,
     absence::HAS,
+    fault::FAULT,
+    fault::FAULT_COUNT,
     service::SERVICE,
     service::SERVICE_DAYS,
     service::SERVICE_KM,

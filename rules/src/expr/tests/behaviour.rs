@@ -1,6 +1,8 @@
 //! What expressions mean, from text to verdict.
 
 use super::*;
+use crate::component::Component;
+use crate::severity::Severity;
 
 const T: Tri = Tri::True;
 const F: Tri = Tri::False;
@@ -170,8 +172,66 @@ fn service_items_have_phases_days_and_probabilities() {
         assert_eq!(car.says(text), outcome, "{text}");
     }
     let program = compiled("service(\"oil\") >= due");
-    assert!(program.reads_service());
+    assert!(program.reads_service() && program.needs_timer() && !program.absence());
     assert_eq!(next_change(&program, &car.view()), Some(Time::from_secs(86_400)));
+}
+
+fn cycle(code: &str, phase: FaultPhase, held_until: Option<i64>) -> FaultCycle {
+    FaultCycle {
+        code: code.parse().unwrap(),
+        ecu: "7E8".into(),
+        status: 0x2f,
+        phase,
+        first_at: Time::from_secs(0),
+        last_at: Time::from_secs(0),
+        trips: 1,
+        severity: Severity::S2,
+        component: Component::new("engine.ignition"),
+        held_until: held_until.map(Time::from_secs),
+    }
+}
+
+#[test]
+fn fault_codes_match_by_pattern_and_phase() {
+    let mut car = Car::new();
+    car.faults = vec![
+        cycle("P0301", FaultPhase::Confirmed, None),
+        cycle("P0171", FaultPhase::Pending, None),
+        cycle("C0035", FaultPhase::Stored, None),
+        cycle("U0100", FaultPhase::Confirmed, Some(100)),
+    ];
+    car.at(99, &[(SPEED, 1.0)]);
+    for (text, outcome) in [
+        ("fault(\"P0301\")", T),
+        ("fault(\"P03*\", \"confirmed\")", T),
+        ("fault(\"P03*\", \"pending\")", F),
+        ("fault(\"P0171\")", T),
+        ("fault(\"C*\")", F),
+        ("fault(\"C*\", \"stored\")", T),
+        ("fault(\"U*\")", F),
+        ("fault_count(\"*\") == 2", T),
+        ("fault(\"P0420\")", F),
+    ] {
+        assert_eq!(car.says(text), outcome, "{text}");
+    }
+    car.at(100, &[(SPEED, 1.0)]);
+    assert_eq!(car.says("fault(\"U*\")"), T);
+    assert!(compiled("fault(\"U*\")").reads_faults());
+}
+
+#[test]
+fn rules_by_fault_code_look_at_one_cycle() {
+    let (signals, items) = (signals(), items());
+    let context = Context { signals: &signals, items: &items, by_code: true };
+    let program = compile("code.severity <= 2 && code.confirmed && code.active && !code.stored", &context).unwrap();
+    let mut car = Car::new();
+    assert_eq!(car.run(&program), U);
+    car.code = Some(cycle("P0301", FaultPhase::Confirmed, None));
+    assert_eq!(car.run(&program), T);
+    car.code = Some(cycle("P0301", FaultPhase::Pending, None));
+    assert_eq!(car.run(&program), F);
+    car.code = Some(cycle("P0301", FaultPhase::Confirmed, Some(1)));
+    assert_eq!(car.run(&program), U);
 }
 
 #[test]
@@ -204,5 +264,11 @@ fn a_trace_shows_every_part_with_its_value() {
           Vehicle.Coolant = Number(None, "degC")
           100 = Number(Some(100.0), "")
     "#);
+    let converted = compiled("to(Vehicle.Speed, \"m/s\") > max(1, 2, 3) + Feature.Level * to(1, \"m/s\")");
+    let texts: Vec<String> = trace(&converted, &car.view(), &[]).into_iter().map(|step| step.text).collect();
+    assert_eq!(
+        texts[1..4],
+        ["to(Vehicle.Speed, \"m/s\")", "Vehicle.Speed", "max(1, 2, 3) + Feature.Level * to(1, \"m/s\")"]
+    );
     assert!(matches!(steps[3].state, State::Measured { usable: true, .. }), "{:?}", steps[3]);
 }

@@ -55,6 +55,9 @@ fn every_mistake_has_a_place_and_a_way_out() {
         "has(Vehicle.Sped)",
         "null == null",
         "if(a)",
+        "fault(\"P03\")",
+        "fault(\"P03*\", \"confirmd\")",
+        "fault_count(\"U*\") > 5 kPa",
     ] {
         let errors = try_compile(text).err().unwrap_or_else(|| panic!("{text} compiles"));
         let _ = writeln!(report, "{text}");
