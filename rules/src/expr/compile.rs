@@ -3,10 +3,12 @@
 use super::check::Checker;
 use super::error::ExprError;
 use super::fold::fold;
+use super::function::hold;
 use super::parse::{Parsed, parse};
 use super::program::{Program, emit};
 use super::tree::{Kind, Node};
 use crate::signal::Signals;
+use crate::time::Span;
 
 /// What the names of an expression can mean.
 pub struct Context<'a> {
@@ -19,13 +21,28 @@ pub struct Context<'a> {
 
 /// Compiles an expression, or says everything that is wrong with it.
 pub fn compile(text: &str, context: &Context<'_>) -> Result<Program, Vec<ExprError>> {
-    build(text, context, fold)
+    build(text, None, context, fold)
 }
 
-pub(super) fn build(text: &str, context: &Context<'_>, simplify: fn(Node) -> Node) -> Result<Program, Vec<ExprError>> {
+/// Compiles an expression that must hold for a span, as if it stood inside `held`; positions of
+/// errors are those of the text as the author wrote it.
+pub fn compile_held(text: &str, span: Span, context: &Context<'_>) -> Result<Program, Vec<ExprError>> {
+    build(text, Some(span).filter(|span| *span > Span::ZERO), context, fold)
+}
+
+pub(super) fn build(
+    text: &str,
+    span: Option<Span>,
+    context: &Context<'_>,
+    simplify: fn(Node) -> Node,
+) -> Result<Program, Vec<ExprError>> {
     let parsed = parse(text)?;
     let mut checker = Checker::new(&parsed, context);
     let tree = checker.condition(&parsed.root);
+    let tree = match span {
+        Some(span) => tree.and_then(|tree| hold::held(&mut checker, tree, span)),
+        None => tree,
+    };
     let (tables, cells, mut errors) = (checker.tables, checker.cells, checker.errors);
     let Some(tree) = tree.filter(|_| errors.is_empty()) else {
         errors.sort_by_key(|error| (error.line, error.column));
@@ -35,6 +52,9 @@ pub(super) fn build(text: &str, context: &Context<'_>, simplify: fn(Node) -> Nod
     refuse_constants(&parsed, &tree)?;
     let mut texts = Vec::new();
     tree.walk(&mut |node| texts.push(parsed.text(node.place).to_owned()));
+    if let (Some(span), Some(whole)) = (span, texts.first_mut()) {
+        *whole = format!("held({whole}, \"{span}\")");
+    }
     emit(tree, texts, tables, cells, text).ok_or_else(|| {
         vec![parsed.error(0, "the expression needs too many intermediate values").hint("split the rule")]
     })
@@ -48,7 +68,11 @@ fn refuse_constants(parsed: &Parsed<'_>, tree: &Node) -> Result<(), Vec<ExprErro
             errors.push(parsed.error(node.place.first, "this is not a number"));
         }
     });
-    if let (Kind::Const(value), true) = (&tree.kind, errors.is_empty()) {
+    let whole = match &tree.kind {
+        Kind::Held(_, of) => of,
+        _ => tree,
+    };
+    if let (Kind::Const(value), true) = (&whole.kind, errors.is_empty()) {
         let always = if *value == 0.0 { "never" } else { "always" };
         let error = parsed.error(tree.place.first, format!("the expression is {always} true"));
         errors.push(error.hint("it looks at nothing that the vehicle says"));

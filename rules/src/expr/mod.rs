@@ -25,7 +25,7 @@ mod tri;
 mod view;
 
 pub use cell::Cell;
-pub use compile::{Context, compile};
+pub use compile::{Context, compile, compile_held};
 pub use due::next_change;
 pub use error::ExprError;
 pub use function::{Behaviour, FUNCTIONS, Function};

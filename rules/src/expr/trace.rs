@@ -76,7 +76,8 @@ impl Tracer<'_> {
             self.steps.push(Step { depth, text, value: Value::Truth(Tri::Unknown), state: State::Derived });
         }
         let below = depth + usize::from(written);
-        let parts: Vec<f64> = node.children().iter().map(|child| self.node(child, below, Some(node.place))).collect();
+        let own = Some(node.place).filter(|_| !matches!(node.kind, Kind::Held(..)));
+        let parts: Vec<f64> = node.children().iter().map(|child| self.node(child, below, own)).collect();
         let part = |at: usize| parts.get(at).copied().unwrap_or(f64::NAN);
         let (value, state) = match &node.kind {
             Kind::Const(value) => (*value, State::Derived),

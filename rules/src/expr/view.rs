@@ -64,7 +64,8 @@ pub struct ItemState {
 
 /// A vehicle as an expression sees it.
 pub struct View<'a> {
-    /// Measured time of the step; for absence, timer time minus the lateness bound.
+    /// Measured time of the step; for absence, timer time minus the lateness bound. Later than
+    /// `newest` it is no step: durations are judged, not advanced.
     pub now: Time,
     /// Newest measured time folded; `Time::NEVER` before the first.
     pub newest: Time,

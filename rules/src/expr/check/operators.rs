@@ -111,18 +111,7 @@ impl Checker<'_> {
     }
 
     fn comparison(&mut self, op: Binary, token: usize, left: Node, right: Node, place: Place) -> Option<Node> {
-        let equality = matches!(op, Binary::Equal | Binary::NotEqual);
         let (left, right) = match (&left.is, &right.is) {
-            (Type::Number(mine), Type::Number(yours)) => {
-                if let (Some(mine), Some(yours)) = (mine, yours)
-                    && let Err(error) = mine.agree(yours)
-                {
-                    return self.unit_error(token, &error);
-                }
-                (left, right)
-            }
-            (Type::Flag, Type::Flag) if equality => (left, right),
-            (Type::Words(mine), Type::Words(yours)) if mine.list == yours.list => (left, right),
             (Type::Words(words), Type::Text) => {
                 let right = self.word(words, &right)?;
                 (left, right)
@@ -131,26 +120,39 @@ impl Checker<'_> {
                 let left = self.word(words, &left)?;
                 (left, right)
             }
-            (mine, yours) => {
-                let hint = match (mine, yours) {
-                    (Type::Flag, Type::Number(_)) | (Type::Number(_), Type::Flag) => {
-                        "a flag is compared with true or false; for a range write a < x && x < b"
-                    }
-                    (Type::Flag, Type::Flag) => "flags are only equal or not",
-                    _ => "",
-                };
-                let message = format!("{} and {} cannot be compared", describe(mine), describe(yours));
-                return self.wrong(token, message, hint);
-            }
+            _ => (left, right),
         };
-        if let Type::Words(words) = &left.is
-            && !(equality || words.ordered)
-        {
-            return self.wrong(token, "these words have no order", "compare with == or !=");
+        let equality = matches!(op, Binary::Equal | Binary::NotEqual);
+        match (&left.is, &right.is) {
+            (Type::Number(Some(mine)), Type::Number(Some(yours))) => {
+                if let Err(error) = mine.agree(yours) {
+                    return self.unit_error(token, &error);
+                }
+            }
+            (Type::Number(_), Type::Number(_)) => {}
+            (Type::Flag, Type::Flag) if equality => {}
+            (Type::Words(mine), Type::Words(yours)) if mine.list == yours.list => {
+                if !(equality || mine.ordered) {
+                    return self.wrong(token, "these words have no order", "compare with == or !=");
+                }
+            }
+            (mine, yours) => return self.incomparable(token, mine, yours),
         }
         self.within_range(op, token, &left, &right)?;
         self.within_range(op.mirrored(), token, &right, &left)?;
         Some(Node::binary(op, left, right, Type::Flag, place))
+    }
+
+    fn incomparable<T>(&mut self, token: usize, mine: &Type, yours: &Type) -> Option<T> {
+        let hint = match (mine, yours) {
+            (Type::Flag, Type::Number(_)) | (Type::Number(_), Type::Flag) => {
+                "a flag is compared with true or false; for a range write a < x && x < b"
+            }
+            (Type::Flag, Type::Flag) => "flags are only equal or not",
+            _ => "",
+        };
+        let message = format!("{} and {} cannot be compared", describe(mine), describe(yours));
+        self.wrong(token, message, hint)
     }
 
     /// Refuses a limit that no reading of the signal can cross: the rule would be dead.

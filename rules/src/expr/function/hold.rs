@@ -26,11 +26,16 @@ pub(super) const HELD: Function = Function {
 fn check(checker: &mut Checker<'_>, call: &Call<'_>) -> Option<Node> {
     let of = checker.condition(call.args.first()?);
     let span = checker.span_argument(call, 1);
-    let (of, span) = (of?, span?);
+    let held = held(checker, of?, span?)?;
+    Some(Node { place: call.place, ..held })
+}
+
+/// The same condition, for a span; stands where the condition stands.
+pub(in crate::expr) fn held(checker: &mut Checker<'_>, of: Node, span: Span) -> Option<Node> {
     let cell = checker.cells;
     checker.cells = cell.checked_add(1)?;
-    let gap = smallest_gap(checker, &of);
-    Some(Node { kind: Kind::Held(Hold { cell, span, gap }, Box::new(of)), is: Type::Flag, place: call.place })
+    let (gap, place) = (smallest_gap(checker, &of), of.place);
+    Some(Node { kind: Kind::Held(Hold { cell, span, gap }, Box::new(of)), is: Type::Flag, place })
 }
 
 /// The smallest `max_gap` of the signals whose values a condition takes; unlimited without any.

@@ -5,7 +5,7 @@
 
 mod absence;
 mod fault;
-mod hold;
+pub(super) mod hold;
 mod math;
 mod service;
 

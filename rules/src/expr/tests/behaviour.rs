@@ -92,6 +92,24 @@ fn held_counts_measured_time() {
 }
 
 #[test]
+fn a_condition_with_a_span_is_as_if_inside_held() {
+    let (signals, items) = (signals(), items());
+    let context = Context { signals: &signals, items: &items, by_code: false };
+    let program = compile_held("Vehicle.Speed > 60 // fast", Span::from_secs(10), &context).unwrap();
+    let mut car = Car::new();
+    for (second, outcome) in [(0, U), (6, U), (10, T)] {
+        assert_eq!(car.at(second, &[(SPEED, 61.0)]).run(&program), outcome);
+    }
+    let steps = trace(&program, &car.view(), &car.cells);
+    assert_eq!(steps[0].text, "held(Vehicle.Speed > 60, \"10s\")");
+    assert_eq!(steps[0].state, State::Held { since: Some(Time::from_secs(0)) });
+    assert_eq!(steps[1].text, "Vehicle.Speed > 60");
+    let errors = compile_held("Vehicle.Sped > 60", Span::from_secs(10), &context).unwrap_err();
+    assert_eq!(errors[0].column, 1);
+    assert_eq!(compile_held("Vehicle.IsMoving", Span::ZERO, &context).unwrap().cells(), 0);
+}
+
+#[test]
 fn a_backlog_in_order_satisfies_no_duration_at_once() {
     let program = compiled("held(Vehicle.Speed > 60, \"10m\")");
     let mut car = Car::new();

@@ -118,7 +118,7 @@ proptest! {
     fn folding_skipping_and_tracing_agree(text in condition(), moments in moments()) {
         with_all(|context| {
             let Ok(program) = compile(&text, context) else { return Ok(()) };
-            let plain = build(&text, context, |tree| tree).unwrap();
+            let plain = build(&text, None, context, |tree| tree).unwrap();
             let results = outcomes(&program, &moments);
             for ((folded, traced), (unfolded, _)) in results.iter().zip(outcomes(&plain, &moments)) {
                 prop_assert_eq!(*folded, unfolded, "{}", text);
