@@ -1,0 +1,29 @@
+# Everything starts here: `make demo` to see it, `make test` to trust it. Both install the Debian packages
+# that are missing and run a private PostgreSQL of their own under .state/; what they do is in deploy/setup/.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test fmt bench torture prepare clean
+
+help: ## say what can be made
+	@grep -hE '^[a-z]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+): .*## /make \1\t/' | expand -t 16
+
+demo: ## run broker, engine, console and a simulated fleet; Ctrl-C stops, again continues
+	@deploy/setup/demo.sh
+
+test: ## format check, lints, build and every test, on a throw-away database
+	@deploy/setup/test.sh
+
+fmt: ## format all Rust code
+	@cargo fmt --all
+
+bench: ## measure and write target/bench.json
+	@deploy/setup/bench.sh
+
+torture: ## the promises again, with many more seeds and kills
+	@deploy/setup/torture.sh
+
+prepare: ## check all queries against the migrations and rewrite engine/.sqlx
+	@deploy/setup/prepare.sh
+
+clean: ## stop the private clusters and forget all state of this checkout
+	@deploy/setup/clean.sh

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Runs the end-to-end benchmark in release mode on a durable cluster of its own; writes target/bench.json.
+# shellcheck source-path=SCRIPTDIR source=common.sh
+. "$(dirname "$0")/common.sh"
+
+cd "$ROOT"
+deploy/setup/packages.sh test
+say "building in release mode"
+cargo build --quiet --release --bin premend
+trap 'deploy/setup/cluster.sh stop bench' EXIT
+trap 'exit 130' INT TERM
+deploy/setup/cluster.sh start bench
+PREMEND_BENCH_DATABASE_URL=$(deploy/setup/cluster.sh url bench)
+export PREMEND_BENCH_DATABASE_URL
+export PREMEND_BENCH_OUT=$TARGET/bench.json
+cargo bench --quiet --bench end_to_end -- "$@"
+say "results are in $PREMEND_BENCH_OUT"
