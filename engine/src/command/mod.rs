@@ -1,0 +1,54 @@
+//! The commands of `premend`, one file each: its arguments and its `run`.
+//!
+//! Every command begins with the configuration, which opens nothing; only then does it connect.
+
+pub mod config;
+pub mod migrate;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+
+use crate::config::{Config, ConfigError};
+use crate::telemetry;
+
+/// Solves vehicle problems before the owner complains.
+#[derive(Debug, Parser)]
+#[command(name = "premend", version, max_term_width = 100)]
+pub struct Cli {
+    /// Configuration file; without it, built-in values and PREMEND_* of the environment.
+    #[arg(long, short, global = true, env = "PREMEND_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Apply the migrations that are missing and prepare the store.
+    Migrate(migrate::Args),
+    /// Check or print the configuration.
+    Config(config::Args),
+}
+
+/// Runs what was asked for.
+pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let config = Config::load(cli.config.as_deref(), std::env::vars())?;
+    telemetry::start(&config.log);
+    match cli.command {
+        Command::Migrate(args) => block_on(migrate::run(args, config)),
+        Command::Config(args) => config::run(&args, &config),
+    }
+}
+
+/// 64 for bad configuration, 1 for everything else.
+pub fn exit_code(error: &anyhow::Error) -> ExitCode {
+    if error.chain().any(|cause| cause.is::<ConfigError>()) { ExitCode::from(64) } else { ExitCode::FAILURE }
+}
+
+fn block_on(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
+    runtime.block_on(command)
+}
