@@ -1,12 +1,21 @@
 //! The store: one file per table group, functions that take a connection.
+//!
+//! `open` gives it: `pool` connects and migrates, `tier` chooses how readings for charts are kept,
+//! `partition` makes and drops their days, `rollup` sums them up by the hour. Transactions that
+//! write the product's own rows open in `commit`, `outbox` and `session` only.
 
 pub mod account;
 pub mod board;
 pub mod console;
+pub mod open;
 pub mod order;
+pub mod partition;
 pub mod person;
+pub mod pool;
 pub mod review;
+pub mod rollup;
 pub mod session;
+pub mod tier;
 pub mod vehicle;
 
 /// The error for a word in a column that the program does not know.
