@@ -37,16 +37,24 @@ impl Http {
             !(url.starts_with("http://") || url.starts_with("https://")) || url.ends_with('/')
         });
         if wrong_url {
-            return Err(ConfigError::invalid("http.public_url", "write http(s)://host without a slash at the end"));
+            return Err(ConfigError::invalid(
+                "http.public_url",
+                "write http(s)://host without a slash at the end",
+            ));
         }
         if self.session < Span::from_mins(5) || self.session > Span::from_days(30) {
-            return Err(ConfigError::invalid("http.session", "write a duration from \"5m\" to \"30d\""));
+            return Err(ConfigError::invalid(
+                "http.session",
+                "write a duration from \"5m\" to \"30d\"",
+            ));
         }
         Ok(())
     }
 
     /// The address in links, without a slash at the end.
     pub fn base_url(&self) -> String {
-        self.public_url.clone().unwrap_or_else(|| format!("http://{}", self.listen))
+        self.public_url
+            .clone()
+            .unwrap_or_else(|| format!("http://{}", self.listen))
     }
 }

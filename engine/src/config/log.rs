@@ -23,12 +23,17 @@ pub enum LogFormat {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { format: LogFormat::Text, filter: "info,sqlx=warn,rumqttd=warn,rumqttc=warn".to_owned() }
+        Self {
+            format: LogFormat::Text,
+            filter: "info,sqlx=warn,rumqttd=warn,rumqttc=warn".to_owned(),
+        }
     }
 }
 
 impl Log {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
-        EnvFilter::try_new(&self.filter).map(|_| ()).map_err(|error| ConfigError::invalid("log.filter", error.to_string()))
+        EnvFilter::try_new(&self.filter)
+            .map(|_| ())
+            .map_err(|error| ConfigError::invalid("log.filter", error.to_string()))
     }
 }

@@ -29,7 +29,7 @@ pub use clock::{Clock, ClockMode};
 pub use database::Database;
 pub use demo::Demo;
 pub use http::Http;
-pub use ingest::{Ingest, UnknownVehicle};
+pub use ingest::Ingest;
 pub use lanes::Lanes;
 pub use load::{Config, ConfigError};
 pub use log::{Log, LogFormat};

@@ -20,17 +20,28 @@ pub struct Relay {
 
 impl Default for Relay {
     fn default() -> Self {
-        Self { lease: Span::from_secs(30), parallel: 8, poll: Span::from_secs(5), max_attempts: 12 }
+        Self {
+            lease: Span::from_secs(30),
+            parallel: 8,
+            poll: Span::from_secs(5),
+            max_attempts: 12,
+        }
     }
 }
 
 impl Relay {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         if self.lease < Span::from_secs(1) || self.poll < Span::from_millis(100) {
-            return Err(ConfigError::invalid("relay.lease", "write lease of at least \"1s\" and poll of at least \"100ms\""));
+            return Err(ConfigError::invalid(
+                "relay.lease",
+                "write lease of at least \"1s\" and poll of at least \"100ms\"",
+            ));
         }
         if self.parallel == 0 || self.max_attempts == 0 {
-            return Err(ConfigError::invalid("relay.parallel", "parallel and max_attempts must be at least 1"));
+            return Err(ConfigError::invalid(
+                "relay.parallel",
+                "parallel and max_attempts must be at least 1",
+            ));
         }
         Ok(())
     }

@@ -36,7 +36,9 @@ pub enum TierError {
          had (the timescaledb extension and its licence setting), or move to a fresh database with dump and replay"
     )]
     ServerChanged { recorded: Tier, found: Tier },
-    #[error("this database was installed on tier `{recorded}`, store.tier says `{wanted}`: set it to `{recorded}` or `auto`")]
+    #[error(
+        "this database was installed on tier `{recorded}`, store.tier says `{wanted}`: set it to `{recorded}` or `auto`"
+    )]
     OtherWanted { recorded: Tier, wanted: Tier },
     #[error(
         "store.tier says `{wanted}`, the server offers `{found}`: install the extension into this database \
@@ -90,7 +92,9 @@ impl fmt::Display for Tier {
 pub async fn settle(pool: &PgPool, wanted: WantedTier) -> Result<Tier, TierError> {
     let mut connection = pool.acquire().await?;
     let mut transaction = connection.begin().await?;
-    sqlx::query("select pg_advisory_xact_lock(hashtext('premend store_tier'))").execute(&mut *transaction).await?;
+    sqlx::query("select pg_advisory_xact_lock(hashtext('premend store_tier'))")
+        .execute(&mut *transaction)
+        .await?;
     let found = offered(&mut transaction).await?;
     let tier = match recorded(&mut transaction).await? {
         Some(tier) => {
@@ -109,14 +113,17 @@ pub async fn settle(pool: &PgPool, wanted: WantedTier) -> Result<Tier, TierError
 
 /// What the server has in this database.
 pub async fn offered(connection: &mut PgConnection) -> Result<Tier, sqlx::Error> {
-    let version: Option<String> = sqlx::query_scalar("select extversion from pg_extension where extname = 'timescaledb'")
-        .fetch_optional(&mut *connection)
-        .await?;
+    let version: Option<String> =
+        sqlx::query_scalar("select extversion from pg_extension where extname = 'timescaledb'")
+            .fetch_optional(&mut *connection)
+            .await?;
     if version.is_none() {
         return Ok(Tier::Native);
     }
     let licence: Option<String> =
-        sqlx::query_scalar("select current_setting('timescaledb.license', true)").fetch_one(connection).await?;
+        sqlx::query_scalar("select current_setting('timescaledb.license', true)")
+            .fetch_one(connection)
+            .await?;
     Ok(match licence.as_deref() {
         Some("timescale") => Tier::Timescale,
         _ => Tier::TimescaleApache,
@@ -125,7 +132,9 @@ pub async fn offered(connection: &mut PgConnection) -> Result<Tier, sqlx::Error>
 
 /// The tier of the first install, if there was one.
 pub async fn recorded(connection: &mut PgConnection) -> Result<Option<Tier>, TierError> {
-    let label: Option<String> = sqlx::query_scalar("select tier from store_tier").fetch_optional(connection).await?;
+    let label: Option<String> = sqlx::query_scalar("select tier from store_tier")
+        .fetch_optional(connection)
+        .await?;
     let Some(label) = label else { return Ok(None) };
     let known = Tier::ALL.into_iter().find(|tier| tier.label() == label);
     known.map(Some).ok_or(TierError::Unknown(label))
@@ -167,7 +176,10 @@ async fn install(connection: &mut PgConnection, tier: Tier) -> Result<(), sqlx::
     for script in scripts(tier) {
         sqlx::raw_sql(script).execute(&mut *connection).await?;
     }
-    sqlx::query("insert into store_tier (tier) values ($1)").bind(tier.label()).execute(connection).await?;
+    sqlx::query("insert into store_tier (tier) values ($1)")
+        .bind(tier.label())
+        .execute(connection)
+        .await?;
     tracing::info!(tier = %tier, "installed the store for readings");
     Ok(())
 }
@@ -175,11 +187,25 @@ async fn install(connection: &mut PgConnection, tier: Tier) -> Result<(), sqlx::
 /// What makes a tier, in order.
 pub fn scripts(tier: Tier) -> [&'static str; 4] {
     let (table, hours) = match tier {
-        Tier::Native => (include_str!("../../tiers/native.sql"), include_str!("../../tiers/rolled.sql")),
-        Tier::TimescaleApache => (include_str!("../../tiers/hypertable.sql"), include_str!("../../tiers/rolled.sql")),
-        Tier::Timescale => (include_str!("../../tiers/hypertable.sql"), include_str!("../../tiers/continuous.sql")),
+        Tier::Native => (
+            include_str!("../../tiers/native.sql"),
+            include_str!("../../tiers/rolled.sql"),
+        ),
+        Tier::TimescaleApache => (
+            include_str!("../../tiers/hypertable.sql"),
+            include_str!("../../tiers/rolled.sql"),
+        ),
+        Tier::Timescale => (
+            include_str!("../../tiers/hypertable.sql"),
+            include_str!("../../tiers/continuous.sql"),
+        ),
     };
-    [table, include_str!("../../tiers/indexes.sql"), hours, include_str!("../../tiers/views.sql")]
+    [
+        table,
+        include_str!("../../tiers/indexes.sql"),
+        hours,
+        include_str!("../../tiers/views.sql"),
+    ]
 }
 
 #[cfg(test)]
@@ -189,9 +215,15 @@ mod tests {
     #[sqlx::test]
     async fn installs_once_and_then_only_checks(pool: PgPool) {
         assert_eq!(settle(&pool, WantedTier::Auto).await.unwrap(), Tier::Native);
-        assert_eq!(settle(&pool, WantedTier::Native).await.unwrap(), Tier::Native);
+        assert_eq!(
+            settle(&pool, WantedTier::Native).await.unwrap(),
+            Tier::Native
+        );
         let refused = settle(&pool, WantedTier::Timescale).await.unwrap_err();
-        assert!(matches!(refused, TierError::OtherWanted { .. }), "{refused}");
+        assert!(
+            matches!(refused, TierError::OtherWanted { .. }),
+            "{refused}"
+        );
     }
 
     #[sqlx::test]
@@ -204,7 +236,10 @@ mod tests {
     #[sqlx::test]
     async fn refuses_when_the_extension_is_gone(pool: PgPool) {
         settle(&pool, WantedTier::Auto).await.unwrap();
-        sqlx::query("update store_tier set tier = 'timescale'").execute(&pool).await.unwrap();
+        sqlx::query("update store_tier set tier = 'timescale'")
+            .execute(&pool)
+            .await
+            .unwrap();
         let refused = settle(&pool, WantedTier::Auto).await.unwrap_err();
         assert!(refused.to_string().contains("fresh database"), "{refused}");
     }
@@ -217,7 +252,10 @@ mod tests {
 
     #[sqlx::test]
     async fn two_starts_at_once_install_one_tier(pool: PgPool) {
-        let (one, two) = tokio::join!(settle(&pool, WantedTier::Auto), settle(&pool, WantedTier::Auto));
+        let (one, two) = tokio::join!(
+            settle(&pool, WantedTier::Auto),
+            settle(&pool, WantedTier::Auto)
+        );
         assert_eq!((one.unwrap(), two.unwrap()), (Tier::Native, Tier::Native));
     }
 }
