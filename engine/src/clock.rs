@@ -30,11 +30,7 @@ struct Inner {
 #[derive(Debug)]
 enum Kind {
     System,
-    Virtual {
-        origin: Time,
-        started: Instant,
-        rate: f64,
-    },
+    Virtual { origin: Time, started: Instant, rate: f64 },
     Messages,
 }
 
@@ -45,14 +41,7 @@ impl Clock {
 
     /// Starts at `origin` now and runs `rate` times as fast as the system.
     pub fn starting_at(origin: Time, rate: f64) -> Self {
-        Self::new(
-            Kind::Virtual {
-                origin,
-                started: Instant::now(),
-                rate,
-            },
-            origin,
-        )
+        Self::new(Kind::Virtual { origin, started: Instant::now(), rate }, origin)
     }
 
     /// Stands at `origin` until [`Clock::follow`] moves it.
@@ -71,22 +60,14 @@ impl Clock {
     }
 
     fn new(kind: Kind, told: Time) -> Self {
-        Self(Arc::new(Inner {
-            kind,
-            told: AtomicI64::new(told.micros()),
-            moved: Notify::new(),
-        }))
+        Self(Arc::new(Inner { kind, told: AtomicI64::new(told.micros()), moved: Notify::new() }))
     }
 
     /// The present; never before an answer given earlier.
     pub fn now(&self) -> Time {
         let present = match self.0.kind {
             Kind::System => Self::wall(),
-            Kind::Virtual {
-                origin,
-                started,
-                rate,
-            } => origin + stretch(started.elapsed(), rate),
+            Kind::Virtual { origin, started, rate } => origin + stretch(started.elapsed(), rate),
             Kind::Messages => Time::from_micros(self.0.told.load(Ordering::Acquire)),
         };
         let told = self.0.told.fetch_max(present.micros(), Ordering::AcqRel);
@@ -95,10 +76,7 @@ impl Clock {
 
     /// The system's time, whatever the mode: log-ins, signed links, leases.
     pub fn wall() -> Time {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "this is the one place that reads the clock"
-        )]
+        #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
         Utc::now().into()
     }
 
@@ -167,10 +145,7 @@ mod tests {
         let clock = Clock::starting_at(origin, 3_600.0);
         let since = Instant::now();
         let now = clock.now();
-        assert!(
-            now >= origin
-                && now <= origin + stretch(since.elapsed(), 3_600.0) + Span::from_secs(3_600)
-        );
+        assert!(now >= origin && now <= origin + stretch(since.elapsed(), 3_600.0) + Span::from_secs(3_600));
         assert_eq!(clock.describe().unwrap(), "virtual ×3600");
     }
 
@@ -185,18 +160,13 @@ mod tests {
         assert_eq!(clock.now(), Time::from_secs(10));
         tokio::task::yield_now().await;
         clock.follow(Time::from_secs(20));
-        tokio::time::timeout(Duration::from_secs(5), waiting)
-            .await
-            .unwrap()
-            .unwrap();
+        tokio::time::timeout(Duration::from_secs(5), waiting).await.unwrap().unwrap();
         assert_eq!(clock.now(), Time::from_secs(20));
     }
 
     #[tokio::test]
     async fn waiting_for_a_fast_clock_takes_real_time_by_its_rate() {
         let clock = Clock::starting_at(Time::from_secs(0), 1e5);
-        tokio::time::timeout(Duration::from_secs(5), clock.until(Time::from_secs(1_000)))
-            .await
-            .unwrap();
+        tokio::time::timeout(Duration::from_secs(5), clock.until(Time::from_secs(1_000))).await.unwrap();
     }
 }

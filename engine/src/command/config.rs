@@ -28,10 +28,7 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<ExitCode> {
             config.person.keys()?;
             println!("the configuration is valid");
         }
-        What::Print => print!(
-            "{}",
-            config.to_toml().context("cannot print the configuration")?
-        ),
+        What::Print => print!("{}", config.to_toml().context("cannot print the configuration")?),
     }
     Ok(ExitCode::SUCCESS)
 }

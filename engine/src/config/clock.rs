@@ -28,22 +28,14 @@ pub enum ClockMode {
 
 impl Default for Clock {
     fn default() -> Self {
-        Self {
-            mode: ClockMode::System,
-            origin: None,
-            rate: 1.0,
-            for_tests: false,
-        }
+        Self { mode: ClockMode::System, origin: None, rate: 1.0, for_tests: false }
     }
 }
 
 impl Clock {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         if !(self.rate.is_finite() && self.rate > 0.0 && self.rate <= 1e6) {
-            return Err(ConfigError::invalid(
-                "clock.rate",
-                "write a number above 0, at most 1000000",
-            ));
+            return Err(ConfigError::invalid("clock.rate", "write a number above 0, at most 1000000"));
         }
         self.origin()?;
         Ok(())

@@ -36,21 +36,14 @@ impl Database {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         let address = self.url.expose();
         if !address.starts_with("postgres://") && !address.starts_with("postgresql://") {
-            return Err(ConfigError::invalid(
-                "database.url",
-                "write postgres://user:password@host:port/database",
-            ));
+            return Err(ConfigError::invalid("database.url", "write postgres://user:password@host:port/database"));
         }
         if !(5..=500).contains(&self.max_connections) {
-            return Err(ConfigError::invalid(
-                "database.max_connections",
-                "write a number from 5 to 500",
-            ));
+            return Err(ConfigError::invalid("database.max_connections", "write a number from 5 to 500"));
         }
-        for (key, span) in [
-            ("database.statement_timeout", self.statement_timeout),
-            ("database.lock_timeout", self.lock_timeout),
-        ] {
+        for (key, span) in
+            [("database.statement_timeout", self.statement_timeout), ("database.lock_timeout", self.lock_timeout)]
+        {
             if span < Span::from_secs(1) {
                 return Err(ConfigError::invalid(key, "write at least \"1s\""));
             }

@@ -21,28 +21,17 @@ pub struct Demo {
 
 impl Default for Demo {
     fn default() -> Self {
-        Self {
-            vehicles: 40,
-            seed: 7,
-            history_days: 14,
-            directory: PathBuf::from(".state/demo"),
-        }
+        Self { vehicles: 40, seed: 7, history_days: 14, directory: PathBuf::from(".state/demo") }
     }
 }
 
 impl Demo {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         if !(1..=5_000).contains(&self.vehicles) {
-            return Err(ConfigError::invalid(
-                "demo.vehicles",
-                "write a number from 1 to 5000",
-            ));
+            return Err(ConfigError::invalid("demo.vehicles", "write a number from 1 to 5000"));
         }
         if self.history_days > 365 {
-            return Err(ConfigError::invalid(
-                "demo.history_days",
-                "write at most 365",
-            ));
+            return Err(ConfigError::invalid("demo.history_days", "write at most 365"));
         }
         Ok(())
     }

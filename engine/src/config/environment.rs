@@ -12,16 +12,7 @@ const PREFIX: &str = "PREMEND_";
 /// Not configuration: where the file is, and what the tests and scripts tell each other.
 const NOT_KEYS: [&str; 4] = ["CONFIG", "TEST_", "BENCH_", "TORTURE"];
 /// Last parts of keys whose values are never anything but text.
-const TEXT: [&str; 8] = [
-    "url",
-    "password",
-    "username",
-    "key",
-    "secret",
-    "client_id",
-    "filter",
-    "host",
-];
+const TEXT: [&str; 8] = ["url", "password", "username", "key", "secret", "client_id", "filter", "host"];
 
 /// The variables that are configuration.
 pub struct Environment(Vec<(String, String)>);
@@ -69,9 +60,7 @@ fn insert(into: &mut Dict, path: &[&str], value: Value) {
         into.insert((*first).to_owned(), value);
         return;
     }
-    let slot = into
-        .entry((*first).to_owned())
-        .or_insert_with(|| Value::from(Dict::new()));
+    let slot = into.entry((*first).to_owned()).or_insert_with(|| Value::from(Dict::new()));
     if let Value::Dict(_, inner) = slot {
         insert(inner, rest, value);
     }

@@ -33,28 +33,21 @@ impl Default for Http {
 
 impl Http {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
-        let wrong_url = self.public_url.as_deref().is_some_and(|url| {
-            !(url.starts_with("http://") || url.starts_with("https://")) || url.ends_with('/')
-        });
+        let wrong_url = self
+            .public_url
+            .as_deref()
+            .is_some_and(|url| !(url.starts_with("http://") || url.starts_with("https://")) || url.ends_with('/'));
         if wrong_url {
-            return Err(ConfigError::invalid(
-                "http.public_url",
-                "write http(s)://host without a slash at the end",
-            ));
+            return Err(ConfigError::invalid("http.public_url", "write http(s)://host without a slash at the end"));
         }
         if self.session < Span::from_mins(5) || self.session > Span::from_days(30) {
-            return Err(ConfigError::invalid(
-                "http.session",
-                "write a duration from \"5m\" to \"30d\"",
-            ));
+            return Err(ConfigError::invalid("http.session", "write a duration from \"5m\" to \"30d\""));
         }
         Ok(())
     }
 
     /// The address in links, without a slash at the end.
     pub fn base_url(&self) -> String {
-        self.public_url
-            .clone()
-            .unwrap_or_else(|| format!("http://{}", self.listen))
+        self.public_url.clone().unwrap_or_else(|| format!("http://{}", self.listen))
     }
 }

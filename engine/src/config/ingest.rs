@@ -34,10 +34,7 @@ impl Default for Ingest {
 impl Ingest {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         if self.max_ahead > Span::from_hours(1) {
-            return Err(ConfigError::invalid(
-                "ingest.max_ahead",
-                "write at most \"1h\"",
-            ));
+            return Err(ConfigError::invalid("ingest.max_ahead", "write at most \"1h\""));
         }
         if self.unknown_vehicle == UnknownVehicle::Register && self.default_dealer.is_none() {
             return Err(ConfigError::invalid(

@@ -54,32 +54,19 @@ impl Lanes {
 
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         if self.count > 256 {
-            return Err(ConfigError::invalid(
-                "lanes.count",
-                "write a number from 0 to 256",
-            ));
+            return Err(ConfigError::invalid("lanes.count", "write a number from 0 to 256"));
         }
         if !(1..=4_096).contains(&self.batch_max) {
-            return Err(ConfigError::invalid(
-                "lanes.batch_max",
-                "write a number from 1 to 4096",
-            ));
+            return Err(ConfigError::invalid("lanes.batch_max", "write a number from 1 to 4096"));
         }
         if self.queue_bytes < 1024 * 1024 {
-            return Err(ConfigError::invalid(
-                "lanes.queue_bytes",
-                "write at least 1048576 (1 MiB)",
-            ));
+            return Err(ConfigError::invalid("lanes.queue_bytes", "write at least 1048576 (1 MiB)"));
         }
-        for (key, bound) in [
-            ("lanes.lateness_bound", self.lateness_bound),
-            ("lanes.unsequenced_bound", self.unsequenced_bound),
-        ] {
+        for (key, bound) in
+            [("lanes.lateness_bound", self.lateness_bound), ("lanes.unsequenced_bound", self.unsequenced_bound)]
+        {
             if bound < Span::ZERO || bound > Span::from_mins(10) {
-                return Err(ConfigError::invalid(
-                    key,
-                    "write a duration from \"0s\" to \"10m\"",
-                ));
+                return Err(ConfigError::invalid(key, "write a duration from \"0s\" to \"10m\""));
             }
         }
         if self.waiting_messages == 0 || self.waiting_bytes < 64 * 1024 {
@@ -89,10 +76,7 @@ impl Lanes {
             ));
         }
         if self.replay_target < Span::from_secs(1) {
-            return Err(ConfigError::invalid(
-                "lanes.replay_target",
-                "write at least \"1s\"",
-            ));
+            return Err(ConfigError::invalid("lanes.replay_target", "write at least \"1s\""));
         }
         Ok(())
     }

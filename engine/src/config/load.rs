@@ -7,10 +7,7 @@ use figment::providers::{Format, Toml};
 use serde::{Deserialize, Serialize};
 
 use super::environment::Environment;
-use super::{
-    Catalogue, Clock, Database, Demo, Http, Ingest, Lanes, Log, Mqtt, Person, Relay, Retention,
-    Store,
-};
+use super::{Catalogue, Clock, Database, Demo, Http, Ingest, Lanes, Log, Mqtt, Person, Relay, Retention, Store};
 
 /// Everything that can be set, one field per section of the file.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -51,10 +48,7 @@ pub enum ConfigError {
 
 impl ConfigError {
     pub(super) fn invalid(key: &'static str, wrong: impl Into<String>) -> Self {
-        Self::Invalid {
-            key,
-            wrong: wrong.into(),
-        }
+        Self::Invalid { key, wrong: wrong.into() }
     }
 }
 
@@ -71,10 +65,8 @@ impl Config {
             }
             figment = figment.merge(Toml::file_exact(path));
         }
-        let config: Self = figment
-            .merge(Environment::new(variables))
-            .extract()
-            .map_err(|error| ConfigError::Read(Box::new(error)))?;
+        let config: Self =
+            figment.merge(Environment::new(variables)).extract().map_err(|error| ConfigError::Read(Box::new(error)))?;
         config.validate()?;
         Ok(config)
     }
@@ -104,10 +96,7 @@ impl Config {
     fn connections_suffice(&self) -> Result<(), ConfigError> {
         let wanted = self.lanes.effective_count() as u32 + 4;
         if self.database.max_connections < wanted {
-            let wrong = format!(
-                "{} lanes need at least {wanted} connections",
-                self.lanes.effective_count()
-            );
+            let wrong = format!("{} lanes need at least {wanted} connections", self.lanes.effective_count());
             return Err(ConfigError::invalid("database.max_connections", wrong));
         }
         Ok(())
@@ -126,9 +115,7 @@ mod tests {
     fn load(toml: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(toml.as_bytes()).unwrap();
-        let variables = variables
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         Config::load(Some(file.path()), variables)
     }
 
@@ -142,19 +129,9 @@ mod tests {
     #[test]
     fn environment_beats_file_beats_built_in() {
         let toml = "[lanes]\nlateness_bound = \"60s\"\nbatch_max = 100\n[ingest]\nunknown_vehicle = \"register\"\ndefault_dealer = \"7b0dc9c1-8c2c-4d09-9a44-0d3f3c0a4d11\"\n";
-        let config = load(
-            toml,
-            &[
-                ("PREMEND_LANES__BATCH_MAX", "200"),
-                ("PREMEND_CLOCK__MODE", "system"),
-            ],
-        )
-        .unwrap();
+        let config = load(toml, &[("PREMEND_LANES__BATCH_MAX", "200"), ("PREMEND_CLOCK__MODE", "system")]).unwrap();
         assert_eq!(config.lanes.batch_max, 200);
-        assert_eq!(
-            config.lanes.lateness_bound,
-            rules::time::Span::from_secs(60)
-        );
+        assert_eq!(config.lanes.lateness_bound, rules::time::Span::from_secs(60));
         assert_eq!(config.ingest.unknown_vehicle, UnknownVehicle::Register);
         assert_eq!(config.clock.mode, ClockMode::System);
     }
@@ -172,28 +149,17 @@ mod tests {
 
     #[test]
     fn names_the_unknown_key_and_where_it_stands() {
-        let message = load("[lanes]\nbatchmax = 3\n", &[])
-            .unwrap_err()
-            .to_string();
-        assert!(
-            message.contains("batchmax") && message.contains("lanes"),
-            "{message}"
-        );
-        let message = load("", &[("PREMEND_LANES__BATCHMAX", "3")])
-            .unwrap_err()
-            .to_string();
+        let message = load("[lanes]\nbatchmax = 3\n", &[]).unwrap_err().to_string();
+        assert!(message.contains("batchmax") && message.contains("lanes"), "{message}");
+        let message = load("", &[("PREMEND_LANES__BATCHMAX", "3")]).unwrap_err().to_string();
         assert!(message.contains("batchmax"), "{message}");
-        let message = load("", &[("PREMEND_DATABASE_URL", "x")])
-            .unwrap_err()
-            .to_string();
+        let message = load("", &[("PREMEND_DATABASE_URL", "x")]).unwrap_err().to_string();
         assert!(message.contains("database_url"), "{message}");
     }
 
     #[test]
     fn names_the_key_that_is_out_of_range() {
-        let message = load("[lanes]\nlateness_bound = \"11m\"\n", &[])
-            .unwrap_err()
-            .to_string();
+        let message = load("[lanes]\nlateness_bound = \"11m\"\n", &[]).unwrap_err().to_string();
         assert!(message.contains("lanes.lateness_bound"), "{message}");
         let message = load("[lanes]\ncount = 20\n", &[]).unwrap_err().to_string();
         assert!(message.contains("database.max_connections"), "{message}");
@@ -201,14 +167,7 @@ mod tests {
 
     #[test]
     fn prints_no_secret() {
-        let config = load(
-            "",
-            &[(
-                "PREMEND_DATABASE__URL",
-                "postgres://premend:hunter2@db/premend",
-            )],
-        )
-        .unwrap();
+        let config = load("", &[("PREMEND_DATABASE__URL", "postgres://premend:hunter2@db/premend")]).unwrap();
         assert!(!config.to_toml().unwrap().contains("hunter2"));
         assert!(!format!("{config:?}").contains("hunter2"));
     }

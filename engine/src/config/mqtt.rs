@@ -70,41 +70,23 @@ impl Default for External {
 impl Mqtt {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         if self.max_connections == 0 {
-            return Err(ConfigError::invalid(
-                "mqtt.max_connections",
-                "write at least 1",
-            ));
+            return Err(ConfigError::invalid("mqtt.max_connections", "write at least 1"));
         }
         if self.buffer_bytes < 16 * 1024 * 1024 {
-            return Err(ConfigError::invalid(
-                "mqtt.buffer_bytes",
-                "write at least 16777216 (16 MiB)",
-            ));
+            return Err(ConfigError::invalid("mqtt.buffer_bytes", "write at least 16777216 (16 MiB)"));
         }
         let external = &self.external;
         if external.host.is_empty() || external.port == 0 {
-            return Err(ConfigError::invalid(
-                "mqtt.external",
-                "host and port must name a broker",
-            ));
+            return Err(ConfigError::invalid("mqtt.external", "host and port must name a broker"));
         }
         if external.client_id.is_empty() {
-            return Err(ConfigError::invalid(
-                "mqtt.external.client_id",
-                "a persistent session needs a name",
-            ));
+            return Err(ConfigError::invalid("mqtt.external.client_id", "a persistent session needs a name"));
         }
         if external.window == 0 {
-            return Err(ConfigError::invalid(
-                "mqtt.external.window",
-                "write at least 1",
-            ));
+            return Err(ConfigError::invalid("mqtt.external.window", "write at least 1"));
         }
         if external.username.is_none() && external.password.is_some() {
-            return Err(ConfigError::invalid(
-                "mqtt.external.username",
-                "a password needs a user name",
-            ));
+            return Err(ConfigError::invalid("mqtt.external.username", "a password needs a user name"));
         }
         Ok(())
     }

@@ -53,31 +53,20 @@ impl fmt::Debug for PersonKey {
 
 impl Default for Person {
     fn default() -> Self {
-        Self {
-            key_id: 1,
-            key: None,
-            key_file: None,
-            retired: Vec::new(),
-        }
+        Self { key_id: 1, key: None, key_file: None, retired: Vec::new() }
     }
 }
 
 impl Person {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         if self.key.is_some() && self.key_file.is_some() {
-            return Err(ConfigError::invalid(
-                "person.key_file",
-                "set key or key_file, not both",
-            ));
+            return Err(ConfigError::invalid("person.key_file", "set key or key_file, not both"));
         }
         let mut numbers: Vec<i16> = self.retired.iter().map(|retired| retired.key_id).collect();
         numbers.push(self.key_id);
         numbers.sort_unstable();
         if numbers.windows(2).any(|pair| pair[0] == pair[1]) {
-            return Err(ConfigError::invalid(
-                "person.retired",
-                "every key needs a key_id of its own",
-            ));
+            return Err(ConfigError::invalid("person.retired", "every key needs a key_id of its own"));
         }
         Ok(())
     }
@@ -94,27 +83,14 @@ impl Person {
         };
         let mut retired = Vec::new();
         for key in &self.retired {
-            retired.push(PersonKey {
-                key_id: key.key_id,
-                bytes: read("person.retired", &key.key_file)?,
-            });
+            retired.push(PersonKey { key_id: key.key_id, bytes: read("person.retired", &key.key_file)? });
         }
-        Ok(PersonKeys {
-            current: PersonKey {
-                key_id: self.key_id,
-                bytes,
-            },
-            retired,
-        })
+        Ok(PersonKeys { current: PersonKey { key_id: self.key_id, bytes }, retired })
     }
 }
 
 fn read(key: &'static str, path: &Path) -> Result<[u8; 32], ConfigError> {
-    let text = fs::read_to_string(path).map_err(|source| ConfigError::File {
-        key,
-        path: path.to_owned(),
-        source,
-    })?;
+    let text = fs::read_to_string(path).map_err(|source| ConfigError::File { key, path: path.to_owned(), source })?;
     parse(key, text.trim())
 }
 
@@ -136,25 +112,16 @@ mod tests {
 
     #[test]
     fn reads_a_key_and_never_prints_it() {
-        let person = Person {
-            key: Some(Secret::new(&"0a".repeat(32))),
-            ..Person::default()
-        };
+        let person = Person { key: Some(Secret::new(&"0a".repeat(32))), ..Person::default() };
         let keys = person.keys().unwrap();
         assert_eq!(keys.current.bytes, [10; 32]);
-        assert_eq!(
-            format!("{keys:?}"),
-            "PersonKeys { current: PersonKey(1, ***), retired: [] }"
-        );
+        assert_eq!(format!("{keys:?}"), "PersonKeys { current: PersonKey(1, ***), retired: [] }");
     }
 
     #[test]
     fn refuses_what_is_no_key() {
         for text in ["", "0a", &"zz".repeat(32), &"é".repeat(32)] {
-            let person = Person {
-                key: Some(Secret::new(text)),
-                ..Person::default()
-            };
+            let person = Person { key: Some(Secret::new(text)), ..Person::default() };
             assert!(person.keys().is_err(), "{text}");
         }
         assert!(Person::default().keys().is_err());
@@ -162,17 +129,7 @@ mod tests {
 
     #[test]
     fn refuses_two_keys_of_one_number() {
-        let retired = vec![RetiredKey {
-            key_id: 1,
-            key_file: PathBuf::from("old"),
-        }];
-        assert!(
-            Person {
-                retired,
-                ..Person::default()
-            }
-            .validate()
-            .is_err()
-        );
+        let retired = vec![RetiredKey { key_id: 1, key_file: PathBuf::from("old") }];
+        assert!(Person { retired, ..Person::default() }.validate().is_err());
     }
 }

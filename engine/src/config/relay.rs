@@ -20,12 +20,7 @@ pub struct Relay {
 
 impl Default for Relay {
     fn default() -> Self {
-        Self {
-            lease: Span::from_secs(30),
-            parallel: 8,
-            poll: Span::from_secs(5),
-            max_attempts: 12,
-        }
+        Self { lease: Span::from_secs(30), parallel: 8, poll: Span::from_secs(5), max_attempts: 12 }
     }
 }
 
@@ -38,10 +33,7 @@ impl Relay {
             ));
         }
         if self.parallel == 0 || self.max_attempts == 0 {
-            return Err(ConfigError::invalid(
-                "relay.parallel",
-                "parallel and max_attempts must be at least 1",
-            ));
+            return Err(ConfigError::invalid("relay.parallel", "parallel and max_attempts must be at least 1"));
         }
         Ok(())
     }

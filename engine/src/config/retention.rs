@@ -39,17 +39,11 @@ impl Retention {
         ];
         for (key, span) in spans {
             if span < Span::from_days(1) {
-                return Err(ConfigError::invalid(
-                    key,
-                    "write at least \"1d\": partitions are days",
-                ));
+                return Err(ConfigError::invalid(key, "write at least \"1d\": partitions are days"));
             }
         }
         if self.hourly < self.samples {
-            return Err(ConfigError::invalid(
-                "retention.hourly",
-                "must not be shorter than retention.samples",
-            ));
+            return Err(ConfigError::invalid("retention.hourly", "must not be shorter than retention.samples"));
         }
         Ok(())
     }

@@ -13,10 +13,7 @@ pub struct Store {
 
 impl Default for Store {
     fn default() -> Self {
-        Self {
-            tier: WantedTier::Auto,
-            partitions_ahead_days: 3,
-        }
+        Self { tier: WantedTier::Auto, partitions_ahead_days: 3 }
     }
 }
 

@@ -35,9 +35,5 @@ pub async fn open(config: &Config, clock: &Clock) -> Result<Store, OpenError> {
     let partitions = Partitions::new(pool.clone(), tier);
     let ahead = partitions.ensure_ahead(clock.now(), config.store.partitions_ahead_days);
     ahead.await.map_err(OpenError::Partition)?;
-    Ok(Store {
-        pool,
-        tier,
-        partitions,
-    })
+    Ok(Store { pool, tier, partitions })
 }

@@ -24,11 +24,7 @@ pub struct Partitions {
 
 impl Partitions {
     pub fn new(pool: PgPool, tier: Tier) -> Self {
-        Self {
-            pool,
-            tier,
-            known: Mutex::default(),
-        }
+        Self { pool, tier, known: Mutex::default() }
     }
 
     /// Makes the partitions of these days ([`Time::day`]) unless they are there.
@@ -39,10 +35,7 @@ impl Partitions {
         };
         for day in unknown {
             self.make(day).await?;
-            self.known
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(day);
+            self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(day);
         }
         Ok(())
     }
@@ -77,39 +70,26 @@ impl Partitions {
     pub async fn drop_hours(&self, first_kept: Time) -> Result<u64, sqlx::Error> {
         let first_kept = midnight(first_kept);
         if self.tier.rolls_up_itself() {
-            let gone = sqlx::query("delete from sample_hour_rolled where hour < $1")
-                .bind(first_kept)
-                .execute(&self.pool);
+            let gone =
+                sqlx::query("delete from sample_hour_rolled where hour < $1").bind(first_kept).execute(&self.pool);
             return Ok(gone.await?.rows_affected());
         }
         let chunks =
-            sqlx::query("select drop_chunks('sample_hour_rolled', older_than => $1::timestamptz)")
-                .bind(first_kept);
+            sqlx::query("select drop_chunks('sample_hour_rolled', older_than => $1::timestamptz)").bind(first_kept);
         Ok(chunks.fetch_all(&self.pool).await?.len() as u64)
     }
 
     async fn make(&self, day: i32) -> Result<(), sqlx::Error> {
         let date = date(day);
         if self.tier.is_native() {
-            sqlx::query!(
-                "select make_day_partition('sample', 'measured_at', $1)",
-                date
-            )
-            .fetch_one(&self.pool)
-            .await?;
+            sqlx::query!("select make_day_partition('sample', 'measured_at', $1)", date).fetch_one(&self.pool).await?;
         }
-        sqlx::query!("select make_day_partition('journal', 'day', $1)", date)
-            .fetch_one(&self.pool)
-            .await?;
+        sqlx::query!("select make_day_partition('journal', 'day', $1)", date).fetch_one(&self.pool).await?;
         Ok(())
     }
 
     async fn drop_days(&self, parent: &str, first_kept: Time) -> Result<usize, sqlx::Error> {
-        let dropped = sqlx::query!(
-            "select drop_day_partitions($1::text::name, $2)",
-            parent,
-            date(first_kept.day())
-        );
+        let dropped = sqlx::query!("select drop_day_partitions($1::text::name, $2)", parent, date(first_kept.day()));
         Ok(dropped.fetch_all(&self.pool).await?.len())
     }
 
@@ -123,15 +103,11 @@ impl Partitions {
 /// Rows that lie in default partitions: (`sample`, `journal`). More than none means a day was not asked for.
 pub async fn stray_rows(pool: &PgPool, tier: Tier) -> Result<(i64, i64), sqlx::Error> {
     let samples = if tier.is_native() {
-        sqlx::query_scalar!(r#"select count(*) as "rows!" from sample_default"#)
-            .fetch_one(pool)
-            .await?
+        sqlx::query_scalar!(r#"select count(*) as "rows!" from sample_default"#).fetch_one(pool).await?
     } else {
         0
     };
-    let journal = sqlx::query_scalar!(r#"select count(*) as "rows!" from journal_default"#)
-        .fetch_one(pool)
-        .await?;
+    let journal = sqlx::query_scalar!(r#"select count(*) as "rows!" from journal_default"#).fetch_one(pool).await?;
     Ok((samples, journal))
 }
 
@@ -152,26 +128,22 @@ mod tests {
     const DAY: i32 = 20_779;
 
     async fn partitions(pool: &PgPool) -> Partitions {
-        Partitions::new(
-            pool.clone(),
-            tier::settle(pool, WantedTier::Auto).await.unwrap(),
-        )
+        Partitions::new(pool.clone(), tier::settle(pool, WantedTier::Auto).await.unwrap())
     }
 
     async fn insert(pool: &PgPool, day: i32) {
         let measured_at = Time::from_secs(i64::from(day) * 86_400 + 3_600).to_utc();
-        sqlx::query("insert into sample (vehicle_id, signal, measured_at, received_at, value) values ('V1', 1, $1, $1, 12.5)")
-            .bind(measured_at)
-            .execute(pool)
-            .await
-            .unwrap();
+        sqlx::query(
+            "insert into sample (vehicle_id, signal, measured_at, received_at, value) values ('V1', 1, $1, $1, 12.5)",
+        )
+        .bind(measured_at)
+        .execute(pool)
+        .await
+        .unwrap();
     }
 
     async fn rows(pool: &PgPool, table: &'static str) -> i64 {
-        sqlx::query_scalar(sqlx::AssertSqlSafe(format!("select count(*) from {table}")))
-            .fetch_one(pool)
-            .await
-            .unwrap()
+        sqlx::query_scalar(sqlx::AssertSqlSafe(format!("select count(*) from {table}"))).fetch_one(pool).await.unwrap()
     }
 
     #[sqlx::test]
@@ -192,10 +164,7 @@ mod tests {
         insert(&pool, DAY).await;
         insert(&pool, DAY + 9).await;
         assert_eq!(stray_rows(&pool, Tier::Native).await.unwrap(), (2, 0));
-        partitions
-            .ensure_days(&BTreeSet::from([DAY]))
-            .await
-            .unwrap();
+        partitions.ensure_days(&BTreeSet::from([DAY])).await.unwrap();
         assert_eq!(stray_rows(&pool, Tier::Native).await.unwrap(), (1, 0));
         assert_eq!(rows(&pool, "sample").await, 2);
         assert_eq!(rows(&pool, "sample_20261122").await, 1);
@@ -206,11 +175,8 @@ mod tests {
         let partitions = partitions(&pool).await;
         let days = BTreeSet::from([DAY]);
         let other = Partitions::new(pool.clone(), Tier::Native);
-        let (one, two, three) = tokio::join!(
-            partitions.make(DAY),
-            other.ensure_days(&days),
-            partitions.ensure_days(&days)
-        );
+        let (one, two, three) =
+            tokio::join!(partitions.make(DAY), other.ensure_days(&days), partitions.ensure_days(&days));
         one.unwrap();
         two.unwrap();
         three.unwrap();
@@ -235,10 +201,7 @@ mod tests {
     #[sqlx::test]
     async fn makes_today_and_the_days_ahead(pool: PgPool) {
         let partitions = partitions(&pool).await;
-        partitions
-            .ensure_ahead(Time::from_secs(i64::from(DAY) * 86_400), 3)
-            .await
-            .unwrap();
+        partitions.ensure_ahead(Time::from_secs(i64::from(DAY) * 86_400), 3).await.unwrap();
         assert_eq!(rows(&pool, "sample_20261125").await, 0);
     }
 }

@@ -55,55 +55,32 @@ pub async fn connect(database: &Database) -> Result<PgPool, PoolError> {
 /// How this process introduces itself to the server, and the limits it asks for.
 pub fn options(database: &Database) -> Result<PgConnectOptions, PoolError> {
     let options = PgConnectOptions::from_str(database.url.expose()).map_err(PoolError::Address)?;
-    Ok(options
-        .application_name("premend")
-        .statement_cache_capacity(256)
-        .options([
-            ("timezone", "UTC".to_owned()),
-            (
-                "statement_timeout",
-                database
-                    .statement_timeout
-                    .micros()
-                    .div_euclid(1_000)
-                    .to_string(),
-            ),
-            (
-                "lock_timeout",
-                database.lock_timeout.micros().div_euclid(1_000).to_string(),
-            ),
-            ("idle_in_transaction_session_timeout", "300000".to_owned()),
-        ]))
+    Ok(options.application_name("premend").statement_cache_capacity(256).options([
+        ("timezone", "UTC".to_owned()),
+        ("statement_timeout", database.statement_timeout.micros().div_euclid(1_000).to_string()),
+        ("lock_timeout", database.lock_timeout.micros().div_euclid(1_000).to_string()),
+        ("idle_in_transaction_session_timeout", "300000".to_owned()),
+    ]))
 }
 
 /// Applies the migrations that are missing, on a connection without the pool's time-outs.
 pub async fn migrate(database: &Database) -> Result<(), PoolError> {
     let options = options(database)?.options([("statement_timeout", "0"), ("lock_timeout", "0")]);
-    let mut connection = PgConnection::connect_with(&options)
-        .await
-        .map_err(PoolError::Connect)?;
+    let mut connection = PgConnection::connect_with(&options).await.map_err(PoolError::Connect)?;
     MIGRATOR.run(&mut connection).await?;
     connection.close().await.map_err(PoolError::Connect)
 }
 
 /// Versions that are known here and not applied there, oldest first.
 pub async fn missing_migrations(pool: &PgPool) -> Result<Vec<String>, sqlx::Error> {
-    let exists: bool = sqlx::query_scalar("select to_regclass('_sqlx_migrations') is not null")
-        .fetch_one(pool)
-        .await?;
+    let exists: bool = sqlx::query_scalar("select to_regclass('_sqlx_migrations') is not null").fetch_one(pool).await?;
     let applied: Vec<i64> = if exists {
-        sqlx::query_scalar("select version from _sqlx_migrations where success")
-            .fetch_all(pool)
-            .await?
+        sqlx::query_scalar("select version from _sqlx_migrations where success").fetch_all(pool).await?
     } else {
         Vec::new()
     };
-    let missing = MIGRATOR
-        .iter()
-        .filter(|migration| !applied.contains(&migration.version));
-    Ok(missing
-        .map(|migration| format!("{:04} {}", migration.version, migration.description))
-        .collect())
+    let missing = MIGRATOR.iter().filter(|migration| !applied.contains(&migration.version));
+    Ok(missing.map(|migration| format!("{:04} {}", migration.version, migration.description)).collect())
 }
 
 /// Whether waiting can help: nobody listens, or the server is starting or full.
@@ -112,10 +89,7 @@ fn transient(error: &sqlx::Error) -> bool {
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,
         sqlx::Error::Database(database) => {
             // cannot_connect_now, too_many_connections, admin_shutdown, crash_shutdown
-            matches!(
-                database.code().as_deref(),
-                Some("57P03" | "53300" | "57P01" | "57P02")
-            )
+            matches!(database.code().as_deref(), Some("57P03" | "53300" | "57P01" | "57P02"))
         }
         _ => false,
     }
@@ -139,10 +113,7 @@ mod tests {
             ..Database::default()
         };
         let since = Instant::now();
-        assert!(matches!(
-            connect(&database).await,
-            Err(PoolError::Connect(_))
-        ));
+        assert!(matches!(connect(&database).await, Err(PoolError::Connect(_))));
         assert!(since.elapsed() < Duration::from_secs(5));
     }
 

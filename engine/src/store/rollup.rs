@@ -16,13 +16,9 @@ const VISIBLE_WITHIN: Span = Span::from_mins(5);
 pub async fn roll_up(pool: &PgPool, now: Time) -> Result<u64, sqlx::Error> {
     let mut connection = pool.acquire().await?;
     let mut transaction = connection.begin().await?;
-    sqlx::query!("set local statement_timeout = 0")
-        .execute(&mut *transaction)
-        .await?;
+    sqlx::query!("set local statement_timeout = 0").execute(&mut *transaction).await?;
     // One roller at a time.
-    sqlx::query!("select only_row from sample_rollup for update")
-        .fetch_one(&mut *transaction)
-        .await?;
+    sqlx::query!("select only_row from sample_rollup for update").fetch_one(&mut *transaction).await?;
     let written = sqlx::query!(
         r#"
         with last_run as (
@@ -78,13 +74,15 @@ mod tests {
     const MIDNIGHT: Time = Time::from_secs(20_779 * 86_400);
 
     async fn insert(pool: &PgPool, measured_at: Time, received_at: Time, value: f64) {
-        sqlx::query("insert into sample (vehicle_id, signal, measured_at, received_at, value) values ('V1', 7, $1, $2, $3)")
-            .bind(measured_at.to_utc())
-            .bind(received_at.to_utc())
-            .bind(value)
-            .execute(pool)
-            .await
-            .unwrap();
+        sqlx::query(
+            "insert into sample (vehicle_id, signal, measured_at, received_at, value) values ('V1', 7, $1, $2, $3)",
+        )
+        .bind(measured_at.to_utc())
+        .bind(received_at.to_utc())
+        .bind(value)
+        .execute(pool)
+        .await
+        .unwrap();
     }
 
     /// (hour of the day, readings, mean) as charts see them.
@@ -118,37 +116,19 @@ mod tests {
         tier::settle(&pool, WantedTier::Auto).await.unwrap();
         let at = MIDNIGHT + Span::from_mins(10);
         insert(&pool, at, at, 1.0).await;
-        roll_up(&pool, MIDNIGHT + Span::from_hours(5))
-            .await
-            .unwrap();
-        insert(
-            &pool,
-            at + Span::from_mins(1),
-            MIDNIGHT + Span::from_hours(6),
-            3.0,
-        )
-        .await;
-        assert_eq!(
-            roll_up(&pool, MIDNIGHT + Span::from_hours(6))
-                .await
-                .unwrap(),
-            1
-        );
+        roll_up(&pool, MIDNIGHT + Span::from_hours(5)).await.unwrap();
+        insert(&pool, at + Span::from_mins(1), MIDNIGHT + Span::from_hours(6), 3.0).await;
+        assert_eq!(roll_up(&pool, MIDNIGHT + Span::from_hours(6)).await.unwrap(), 1);
         assert_eq!(hours(&pool).await, vec![(0, 2, 2.0)]);
     }
 
     #[sqlx::test]
     async fn a_clock_that_stands_still_moves_no_watermark_back(pool: PgPool) {
         tier::settle(&pool, WantedTier::Auto).await.unwrap();
-        roll_up(&pool, MIDNIGHT + Span::from_hours(9))
-            .await
-            .unwrap();
+        roll_up(&pool, MIDNIGHT + Span::from_hours(9)).await.unwrap();
         roll_up(&pool, MIDNIGHT).await.unwrap();
         let watermark: chrono::DateTime<chrono::Utc> =
-            sqlx::query_scalar("select watermark from sample_rollup")
-                .fetch_one(&pool)
-                .await
-                .unwrap();
+            sqlx::query_scalar("select watermark from sample_rollup").fetch_one(&pool).await.unwrap();
         assert_eq!(Time::from(watermark), MIDNIGHT + Span::from_hours(8));
     }
 }

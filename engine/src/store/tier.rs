@@ -92,9 +92,7 @@ impl fmt::Display for Tier {
 pub async fn settle(pool: &PgPool, wanted: WantedTier) -> Result<Tier, TierError> {
     let mut connection = pool.acquire().await?;
     let mut transaction = connection.begin().await?;
-    sqlx::query("select pg_advisory_xact_lock(hashtext('premend store_tier'))")
-        .execute(&mut *transaction)
-        .await?;
+    sqlx::query("select pg_advisory_xact_lock(hashtext('premend store_tier'))").execute(&mut *transaction).await?;
     let found = offered(&mut transaction).await?;
     let tier = match recorded(&mut transaction).await? {
         Some(tier) => {
@@ -121,9 +119,7 @@ pub async fn offered(connection: &mut PgConnection) -> Result<Tier, sqlx::Error>
         return Ok(Tier::Native);
     }
     let licence: Option<String> =
-        sqlx::query_scalar("select current_setting('timescaledb.license', true)")
-            .fetch_one(connection)
-            .await?;
+        sqlx::query_scalar("select current_setting('timescaledb.license', true)").fetch_one(connection).await?;
     Ok(match licence.as_deref() {
         Some("timescale") => Tier::Timescale,
         _ => Tier::TimescaleApache,
@@ -132,9 +128,7 @@ pub async fn offered(connection: &mut PgConnection) -> Result<Tier, sqlx::Error>
 
 /// The tier of the first install, if there was one.
 pub async fn recorded(connection: &mut PgConnection) -> Result<Option<Tier>, TierError> {
-    let label: Option<String> = sqlx::query_scalar("select tier from store_tier")
-        .fetch_optional(connection)
-        .await?;
+    let label: Option<String> = sqlx::query_scalar("select tier from store_tier").fetch_optional(connection).await?;
     let Some(label) = label else { return Ok(None) };
     let known = Tier::ALL.into_iter().find(|tier| tier.label() == label);
     known.map(Some).ok_or(TierError::Unknown(label))
@@ -176,10 +170,7 @@ async fn install(connection: &mut PgConnection, tier: Tier) -> Result<(), sqlx::
     for script in scripts(tier) {
         sqlx::raw_sql(script).execute(&mut *connection).await?;
     }
-    sqlx::query("insert into store_tier (tier) values ($1)")
-        .bind(tier.label())
-        .execute(connection)
-        .await?;
+    sqlx::query("insert into store_tier (tier) values ($1)").bind(tier.label()).execute(connection).await?;
     tracing::info!(tier = %tier, "installed the store for readings");
     Ok(())
 }
@@ -187,25 +178,11 @@ async fn install(connection: &mut PgConnection, tier: Tier) -> Result<(), sqlx::
 /// What makes a tier, in order.
 pub fn scripts(tier: Tier) -> [&'static str; 4] {
     let (table, hours) = match tier {
-        Tier::Native => (
-            include_str!("../../tiers/native.sql"),
-            include_str!("../../tiers/rolled.sql"),
-        ),
-        Tier::TimescaleApache => (
-            include_str!("../../tiers/hypertable.sql"),
-            include_str!("../../tiers/rolled.sql"),
-        ),
-        Tier::Timescale => (
-            include_str!("../../tiers/hypertable.sql"),
-            include_str!("../../tiers/continuous.sql"),
-        ),
+        Tier::Native => (include_str!("../../tiers/native.sql"), include_str!("../../tiers/rolled.sql")),
+        Tier::TimescaleApache => (include_str!("../../tiers/hypertable.sql"), include_str!("../../tiers/rolled.sql")),
+        Tier::Timescale => (include_str!("../../tiers/hypertable.sql"), include_str!("../../tiers/continuous.sql")),
     };
-    [
-        table,
-        include_str!("../../tiers/indexes.sql"),
-        hours,
-        include_str!("../../tiers/views.sql"),
-    ]
+    [table, include_str!("../../tiers/indexes.sql"), hours, include_str!("../../tiers/views.sql")]
 }
 
 #[cfg(test)]
@@ -215,15 +192,9 @@ mod tests {
     #[sqlx::test]
     async fn installs_once_and_then_only_checks(pool: PgPool) {
         assert_eq!(settle(&pool, WantedTier::Auto).await.unwrap(), Tier::Native);
-        assert_eq!(
-            settle(&pool, WantedTier::Native).await.unwrap(),
-            Tier::Native
-        );
+        assert_eq!(settle(&pool, WantedTier::Native).await.unwrap(), Tier::Native);
         let refused = settle(&pool, WantedTier::Timescale).await.unwrap_err();
-        assert!(
-            matches!(refused, TierError::OtherWanted { .. }),
-            "{refused}"
-        );
+        assert!(matches!(refused, TierError::OtherWanted { .. }), "{refused}");
     }
 
     #[sqlx::test]
@@ -236,10 +207,7 @@ mod tests {
     #[sqlx::test]
     async fn refuses_when_the_extension_is_gone(pool: PgPool) {
         settle(&pool, WantedTier::Auto).await.unwrap();
-        sqlx::query("update store_tier set tier = 'timescale'")
-            .execute(&pool)
-            .await
-            .unwrap();
+        sqlx::query("update store_tier set tier = 'timescale'").execute(&pool).await.unwrap();
         let refused = settle(&pool, WantedTier::Auto).await.unwrap_err();
         assert!(refused.to_string().contains("fresh database"), "{refused}");
     }
@@ -252,10 +220,7 @@ mod tests {
 
     #[sqlx::test]
     async fn two_starts_at_once_install_one_tier(pool: PgPool) {
-        let (one, two) = tokio::join!(
-            settle(&pool, WantedTier::Auto),
-            settle(&pool, WantedTier::Auto)
-        );
+        let (one, two) = tokio::join!(settle(&pool, WantedTier::Auto), settle(&pool, WantedTier::Auto));
         assert_eq!((one.unwrap(), two.unwrap()), (Tier::Native, Tier::Native));
     }
 }
