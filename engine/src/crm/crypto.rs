@@ -56,10 +56,8 @@ impl PersonKeys {
     pub fn seal(&self, subject: &str, value: &str) -> Result<Vec<u8>, CryptoError> {
         let nonce: [u8; NONCE_LEN] = rand::random();
         let payload = Payload { msg: value.as_bytes(), aad: subject.as_bytes() };
-        let sealed = self
-            .cipher(self.newest)?
-            .encrypt(&Nonce::from(nonce), payload)
-            .map_err(|_| CryptoError::Refused)?;
+        let sealed =
+            self.cipher(self.newest)?.encrypt(&Nonce::from(nonce), payload).map_err(|_| CryptoError::Refused)?;
         Ok([&nonce[..], &sealed].concat())
     }
 
@@ -73,8 +71,7 @@ impl PersonKeys {
 
     /// What equal values share: case, spaces and dashes do not count.
     pub fn index(&self, value: &str) -> Vec<u8> {
-        let normal: String =
-            value.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_uppercase).collect();
+        let normal: String = value.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_uppercase).collect();
         // HMAC takes keys of any length; ours was checked.
         <Hmac<Sha256> as KeyInit>::new_from_slice(self.index_key.expose_secret())
             .map(|mut mac| {

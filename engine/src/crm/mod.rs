@@ -5,3 +5,5 @@ pub mod mask;
 pub mod order_state;
 pub mod password;
 pub mod role;
+pub mod seed;
+mod seed_people;

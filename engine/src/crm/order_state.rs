@@ -91,9 +91,35 @@ pub struct Asks {
 
 impl OrderState {
     pub const ALL: [Self; 29] = [
-        Proposed, Triaged, Contacted, Booked, PartsPending, PartsReady, CheckedIn, Inspecting, Quoted, Approved,
-        Dispatched, InProgress, WaitingParts, ExtraWork, QualityCheck, Rework, Ready, Settled, Delivered, FollowedUp,
-        Closed, NoFaultFound, NoShow, Declined, Rejected, Cancelled, Merged, Expired, Unreachable,
+        Proposed,
+        Triaged,
+        Contacted,
+        Booked,
+        PartsPending,
+        PartsReady,
+        CheckedIn,
+        Inspecting,
+        Quoted,
+        Approved,
+        Dispatched,
+        InProgress,
+        WaitingParts,
+        ExtraWork,
+        QualityCheck,
+        Rework,
+        Ready,
+        Settled,
+        Delivered,
+        FollowedUp,
+        Closed,
+        NoFaultFound,
+        NoShow,
+        Declined,
+        Rejected,
+        Cancelled,
+        Merged,
+        Expired,
+        Unreachable,
     ];
 
     /// The word in the store.
@@ -168,9 +194,33 @@ impl OrderState {
         matches!(self, Delivered | FollowedUp | Closed | Declined | Rejected | Cancelled | Merged | Expired)
     }
 
+    /// The car is with us: technicians judge lines.
+    pub const fn in_workshop(self) -> bool {
+        matches!(
+            self,
+            CheckedIn
+                | Inspecting
+                | Quoted
+                | Approved
+                | Dispatched
+                | InProgress
+                | WaitingParts
+                | ExtraWork
+                | QualityCheck
+                | Rework
+                | NoFaultFound
+        )
+    }
+
+    /// Work is going on or just done: missing verdicts are worth mentioning.
+    pub const fn asks_verdicts_soon(self) -> bool {
+        matches!(self, InProgress | QualityCheck | Rework | NoFaultFound)
+    }
+
     /// What moving here asks of the person.
     pub const fn asks(self) -> Asks {
-        let side = matches!(self, Rejected | Declined | Unreachable | NoShow | Cancelled | Expired | Rework | WaitingParts);
+        let side =
+            matches!(self, Rejected | Declined | Unreachable | NoShow | Cancelled | Expired | Rework | WaitingParts);
         Asks {
             reason: side,
             odometer: matches!(self, CheckedIn),
@@ -232,10 +282,7 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_next() {
-        assert_eq!(
-            step(Proposed, Delivered, &Facts::default(), ""),
-            Err(Refusal::NotNext(Proposed, Delivered))
-        );
+        assert_eq!(step(Proposed, Delivered, &Facts::default(), ""), Err(Refusal::NotNext(Proposed, Delivered)));
     }
 
     #[test]
@@ -264,8 +311,7 @@ mod tests {
 
     #[test]
     fn tells_the_lane_what_was_done_when_the_keys_are_handed_over() {
-        let facts =
-            Facts { done: vec![Component::new("service.oil")], odometer_km: Some(9.0), ..Facts::default() };
+        let facts = Facts { done: vec![Component::new("service.oil")], odometer_km: Some(9.0), ..Facts::default() };
         let told = step(Settled, Delivered, &facts, "").unwrap().tell;
         assert_eq!(
             told,

@@ -13,8 +13,7 @@ pub struct PasswordError(#[source] argon2::password_hash::Error);
 
 /// Hashes a password with a fresh salt, as a PHC string. Takes some ten milliseconds on purpose.
 pub fn hash(password: &str) -> Result<String, PasswordError> {
-    let hashed: PasswordHash =
-        Argon2::default().hash_password(password.as_bytes()).map_err(PasswordError)?;
+    let hashed: PasswordHash = Argon2::default().hash_password(password.as_bytes()).map_err(PasswordError)?;
     Ok(hashed.to_string())
 }
 

@@ -53,6 +53,11 @@ impl Role {
         self.advises()
     }
 
+    /// Looks after the installation: readiness, queues, what is refused.
+    pub const fn sees_system(self) -> bool {
+        matches!(self, Self::Oem | Self::Ops | Self::Manager)
+    }
+
     /// Judges the lines of an order.
     pub const fn gives_verdict(self) -> bool {
         matches!(self, Self::Technician | Self::Manager | Self::Advisor)

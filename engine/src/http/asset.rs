@@ -14,7 +14,11 @@ struct Asset {
 }
 
 const ASSETS: &[Asset] = &[
-    Asset { name: "premend.css", media_type: "text/css; charset=utf-8", body: include_str!("../../assets/premend.css") },
+    Asset {
+        name: "premend.css",
+        media_type: "text/css; charset=utf-8",
+        body: include_str!("../../assets/premend.css"),
+    },
     Asset {
         name: "premend.js",
         media_type: "text/javascript; charset=utf-8",

@@ -49,7 +49,8 @@ struct GroupFragment<'a> {
 pub async fn show(State(state): State<HttpState>, who: Visitor) -> Result<Response, Failure> {
     let (p, cards) = read(&state, &who).await?;
     let overdue = cards.iter().filter(|card| card.overdue).count();
-    let truncated = (cards.len() as i64 >= board::BOARD_LIMIT).then(|| fill(&p.w.board.truncated, "n", board::BOARD_LIMIT));
+    let truncated =
+        (cards.len() as i64 >= board::BOARD_LIMIT).then(|| fill(&p.w.board.truncated, "n", board::BOARD_LIMIT));
     let empty = cards.is_empty();
     let groups = groups(&p, cards);
     html(&BoardPage { p, groups, empty, overdue, truncated })
@@ -110,11 +111,7 @@ async fn follow(state: HttpState, who: Visitor, sends: Sends, sender: mpsc::Send
 }
 
 /// Renders all groups and gives those that differ from what this browser has.
-async fn changed_groups(
-    state: &HttpState,
-    who: &Visitor,
-    sent: &mut HashMap<String, u64>,
-) -> Result<Event, Failure> {
+async fn changed_groups(state: &HttpState, who: &Visitor, sent: &mut HashMap<String, u64>) -> Result<Event, Failure> {
     let (p, cards) = read(state, who).await?;
     let overdue = cards.iter().filter(|card| card.overdue).count();
     let mut fragments = serde_json::Map::new();

@@ -48,7 +48,9 @@ impl IntoResponse for Failure {
             Self::Changed { back } => Redirect::to(&format!("{back}?changed=1")).into_response(),
             Self::Forbidden => plain(StatusCode::FORBIDDEN, "此账号无权查看 · Not for this account", ""),
             Self::NotFound => plain(StatusCode::NOT_FOUND, "未找到 · Not found here", ""),
-            Self::BadForm(what) => plain(StatusCode::UNPROCESSABLE_ENTITY, "表单无法处理 · The form was not understood", &what),
+            Self::BadForm(what) => {
+                plain(StatusCode::UNPROCESSABLE_ENTITY, "表单无法处理 · The form was not understood", &what)
+            }
             Self::Broken(error) => {
                 error!(error = format!("{error:#}"), "page failed");
                 plain(

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::HttpState;
 use super::failure::Failure;
+use crate::crm::role::Role;
 use crate::store::account::{self, Account};
 use crate::store::session::{As, LOG_IN, Scope, begin_as};
 
@@ -27,11 +28,12 @@ pub struct Visitor {
 }
 
 impl Visitor {
-    /// Whose rows this visitor's transactions see.
+    /// Whose rows this visitor's transactions see; operations people see nobody's.
     pub fn sees(&self) -> As<'static> {
-        match self.account.dealer_id {
-            Some(dealer) => As::Console { dealer },
-            None => As::Oem,
+        match (self.account.role, self.account.dealer_id) {
+            (Role::Oem, _) => As::Oem,
+            (_, Some(dealer)) => As::Console { dealer },
+            (_, None) => As::Console { dealer: Uuid::nil() },
         }
     }
 
@@ -53,7 +55,8 @@ impl FromRequestParts<HttpState> for Visitor {
         let next = parts.uri.path_and_query().map_or("/board", |path| path.as_str()).to_owned();
         let Some(token) = cookie(&parts.headers, SESSION_COOKIE) else { return Err(Failure::LogIn { next }) };
         let token_hash = hash_token(token);
-        let mut tx = begin_as(&state.pool, As::Person { dealer: Scope::Nobody, account: None, purpose: LOG_IN }).await?;
+        let mut tx =
+            begin_as(&state.pool, As::Person { dealer: Scope::Nobody, account: None, purpose: LOG_IN }).await?;
         match account::by_session(&mut tx, &token_hash).await? {
             Some(account) => Ok(Self { account, token_hash }),
             None => Err(Failure::LogIn { next }),
@@ -159,6 +162,9 @@ mod tests {
         assert_eq!(guest_locale(&headers(&[("accept-language", "en-GB,en;q=0.9")])), Locale::En);
         assert_eq!(guest_locale(&headers(&[("accept-language", "zh-CN")])), Locale::ZhCn);
         assert_eq!(guest_locale(&headers(&[])), Locale::ZhCn);
-        assert_eq!(guest_locale(&headers(&[("accept-language", "zh-CN"), ("cookie", "premend_locale=en")])), Locale::En);
+        assert_eq!(
+            guest_locale(&headers(&[("accept-language", "zh-CN"), ("cookie", "premend_locale=en")])),
+            Locale::En
+        );
     }
 }

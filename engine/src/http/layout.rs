@@ -10,11 +10,10 @@ use rules::vehicle::Locale;
 use sqlx::PgConnection;
 
 use super::HttpState;
-use super::clock::ClockMode;
 use super::failure::Failure;
 use super::gate::Visitor;
 use super::show::{self, SeverityTag, Times};
-use super::words::{Words, fill, named};
+use super::words::{Words, named};
 use crate::crm::role::Role;
 use crate::store::{board, console};
 
@@ -71,14 +70,8 @@ impl Page {
     /// The page of someone who is not logged in.
     pub fn bare(state: &HttpState, locale: Locale, part: Part) -> Self {
         let w = state.dictionary.of(locale);
-        let now = state.clock.now();
-        let clock_note = match state.clock.mode() {
-            ClockMode::System => None,
-            ClockMode::Virtual { rate } => {
-                let rate_note = if rate == 1.0 { String::new() } else { format!(" · {}", fill(&w.nav.virtual_rate, "rate", rate)) };
-                Some(format!("{}{rate_note}", w.nav.virtual_clock))
-            }
-        };
+        let now = state.clock.now().to_utc();
+        let clock_note = state.clock.describe().map(|how| format!("{} · {how}", w.nav.virtual_clock));
         Self {
             w,
             locale,
@@ -111,8 +104,18 @@ impl Page {
         self.role.is_some_and(Role::sees_vehicles)
     }
 
+    /// Dealers' own people need no queue depths.
+    pub fn sees_system(&self) -> bool {
+        self.role.is_some_and(Role::sees_system)
+    }
+
     pub fn clock_text(&self) -> String {
         self.now.with_timezone(&self.zone).format("%Y-%m-%d %H:%M").to_string()
+    }
+
+    /// "X and 2 more" counts the others, "X 等 3 项" counts all.
+    pub fn counts_all(&self) -> bool {
+        self.locale == Locale::ZhCn
     }
 
     /// The language that the switch switches to.

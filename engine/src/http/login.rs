@@ -20,7 +20,8 @@ use crate::store::session::{As, LOG_IN, Scope, begin_as};
 const SESSION_HOURS: i32 = 12;
 const ANYONE: As<'static> = As::Person { dealer: Scope::Nobody, account: None, purpose: LOG_IN };
 /// Verified when there is no such account, so that answers take the same time.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$Q2WvHAvrZ1JFNvhRKzy2wEJrFqz7dPN4WJxVt0yFMRk";
+const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$Q2WvHAvrZ1JFNvhRKzy2wEJrFqz7dPN4WJxVt0yFMRk";
 
 #[derive(Template)]
 #[template(path = "login.html")]

@@ -6,16 +6,27 @@
 mod asset;
 mod board;
 mod board_card;
-pub mod clock;
+mod case_view;
+mod chart;
+mod chart_scale;
 mod failure;
 mod gate;
+mod inbox;
 mod layout;
 mod live;
 mod login;
+mod order;
+mod order_view;
+mod people;
 mod probe;
 pub mod readiness;
+mod review;
 mod show;
+mod status;
 mod titles;
+mod vehicle;
+mod vehicle_plan;
+mod vehicle_view;
 mod words;
 
 use std::sync::Arc;
@@ -32,8 +43,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 
+use crate::clock::Clock;
 use crate::crm::crypto::PersonKeys;
-use clock::PageClock;
 use live::Live;
 use readiness::Readiness;
 use words::Dictionary;
@@ -47,7 +58,7 @@ pub struct HttpState {
     pub catalogue: watch::Receiver<Arc<Catalogue>>,
     pub registry: Registry,
     pub readiness: Arc<Readiness>,
-    pub clock: Arc<dyn PageClock>,
+    pub clock: Clock,
     pub keys: Arc<PersonKeys>,
     live: Live,
     dictionary: Dictionary,
@@ -59,7 +70,7 @@ impl HttpState {
         catalogue: watch::Receiver<Arc<Catalogue>>,
         registry: Registry,
         readiness: Arc<Readiness>,
-        clock: Arc<dyn PageClock>,
+        clock: Clock,
         keys: Arc<PersonKeys>,
     ) -> Result<Self, WordsError> {
         let dictionary = Dictionary::load()?;
@@ -74,12 +85,24 @@ impl HttpState {
 /// All routes.
 pub fn router(state: HttpState) -> Router {
     let pages = Router::new()
-        .route("/", get(async || Redirect::to("/board")))
+        .route("/", get(home))
         .route("/login", get(login::show).post(login::enter))
         .route("/logout", post(login::leave))
         .route("/locale", post(login::locale))
         .route("/board", get(board::show))
         .route("/board/stream", get(board::stream))
+        .route("/review", get(review::show))
+        .route("/review/{case}", post(review::answer))
+        .route("/orders/{order}", get(order::show))
+        .route("/orders/{order}/move", post(order::move_on))
+        .route("/orders/{order}/verdict", post(order::judge))
+        .route("/orders/{order}/unflag", post(order::unflag))
+        .route("/vehicles/{vehicle}", get(vehicle::show))
+        .route("/vehicles/{vehicle}/reveal", post(people::reveal))
+        .route("/find", get(vehicle::find))
+        .route("/inbox", get(inbox::show))
+        .route("/inbox/read", post(inbox::mark_read))
+        .route("/status", get(status::show))
         .route("/live/stream", get(board::counts_stream))
         .route("/assets/{name}", get(asset::asset))
         .layer(from_fn(gate::own_origin_only))
@@ -89,6 +112,11 @@ pub fn router(state: HttpState) -> Router {
         .route("/readyz", get(probe::readyz))
         .route("/metrics", get(probe::metrics));
     pages.merge(probes).layer(CompressionLayer::new()).with_state(state)
+}
+
+/// `GET /`: where this person works.
+async fn home(who: gate::Visitor) -> Redirect {
+    Redirect::to(if who.account.role.sees_vehicles() { "/board" } else { "/status" })
 }
 
 /// Serves until shutdown; streams end at once, requests are finished.

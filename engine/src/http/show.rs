@@ -52,7 +52,11 @@ impl Times<'_> {
     /// `3 min ago`; moments ahead, from clocks that run fast, are just now.
     pub fn ago(&self, at: DateTime<Utc>) -> String {
         let past = self.now - at;
-        if past < TimeDelta::minutes(1) { self.words.now.clone() } else { fill(&self.words.ago, "t", self.length(past)) }
+        if past < TimeDelta::minutes(1) {
+            self.words.now.clone()
+        } else {
+            fill(&self.words.ago, "t", self.length(past))
+        }
     }
 
     /// `in 2 d`, or `overdue 3 h`.

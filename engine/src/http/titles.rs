@@ -5,11 +5,17 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use rules::catalogue::Catalogue;
-use rules::signal::{Signal, SignalNo};
+use rules::component::Component;
+use rules::fault_code::FaultCode;
+use rules::plan::Plan;
+use rules::signal::{Kind, Signal, SignalNo};
 use rules::text::Text;
 use rules::vehicle::Locale;
 use serde_json::Value;
+
+use super::show::number;
 
 /// Titles of one catalogue in one language.
 #[derive(Clone, Debug)]
@@ -18,29 +24,95 @@ pub struct Titles {
     locale: Locale,
 }
 
+/// How a signal is shown.
+#[derive(Clone, Debug)]
+pub struct SignalSign<'a> {
+    pub title: String,
+    pub unit: &'a str,
+    /// From the catalogue's unit to the shown one.
+    pub factor: f64,
+    pub names: &'a [String],
+    pub max_gap: TimeDelta,
+    pub feature: bool,
+}
+
+impl SignalSign<'_> {
+    /// A value with its unit: `12.41 V`, `ON`.
+    pub fn value(&self, value: f64) -> String {
+        if !self.names.is_empty() {
+            return self.names.get(value as usize).cloned().unwrap_or_else(|| number(value));
+        }
+        let shown = number(value * self.factor);
+        if self.unit.is_empty() { shown } else { format!("{shown} {}", self.unit) }
+    }
+}
+
 impl Titles {
     pub fn new(catalogue: Arc<Catalogue>, locale: Locale) -> Self {
         Self { catalogue, locale }
     }
 
-    pub fn signal(&self, no: i16) -> Option<&Signal> {
-        u16::try_from(no).ok().and_then(|no| self.catalogue.signals.by_no(SignalNo(no)))
-    }
-
-    pub fn text<'a>(&self, text: &'a Text) -> &'a str {
-        text.in_locale(self.locale)
-    }
-
     pub fn component(&self, key: &str) -> String {
-        readable(key)
+        let title = self.catalogue.components.title(&Component::new(key));
+        title.map_or_else(|| readable(key), |title| capital(self.said(title)))
     }
 
     pub fn rule(&self, key: &str) -> String {
-        readable(key)
+        let rules = &self.catalogue.rules;
+        let found = rules.binary_search_by(|rule| rule.key.as_str().cmp(key)).ok().and_then(|at| rules.get(at));
+        found.map_or_else(|| readable(key), |rule| capital(self.said(&rule.title)))
     }
 
     pub fn model(&self, key: &str) -> String {
-        readable(key)
+        self.catalogue.model(key).map_or_else(|| readable(key), |model| capital(self.said(&model.title)))
+    }
+
+    /// The service plan of a model.
+    pub fn plan(&self, model: &str) -> Option<&Plan> {
+        self.catalogue.plan_of(model)
+    }
+
+    pub fn text(&self, text: &Text) -> String {
+        capital(self.said(text))
+    }
+
+    pub fn operation(&self, key: &str) -> String {
+        self.catalogue.operations.get(key).map_or_else(|| readable(key), |found| capital(self.said(&found.title)))
+    }
+
+    pub fn part(&self, key: &str) -> String {
+        self.catalogue.parts.get(key).map_or_else(|| readable(key), |found| capital(self.said(&found.title)))
+    }
+
+    /// What a fault code means, by itself or by its class.
+    pub fn fault(&self, code: &str) -> String {
+        let known: Result<FaultCode, _> = code.parse();
+        known.map(|code| capital(self.said(self.catalogue.fault_codes.meaning(code)))).unwrap_or_default()
+    }
+
+    pub fn signal(&self, no: i16) -> Option<SignalSign<'_>> {
+        let signal = u16::try_from(no).ok().and_then(|no| self.catalogue.signals.by_no(SignalNo(no)))?;
+        Some(self.sign(signal))
+    }
+
+    /// The number of a signal, as the store keeps it.
+    pub fn number_of(&self, path: &str) -> Option<i16> {
+        self.catalogue.signals.by_path(path).and_then(|signal| i16::try_from(signal.no.0).ok())
+    }
+
+    fn sign<'a>(&self, signal: &'a Signal) -> SignalSign<'a> {
+        let (unit, factor) = shown_unit(signal.unit.as_str());
+        SignalSign {
+            title: capital(self.said(&signal.title)),
+            unit,
+            factor,
+            names: match &signal.kind {
+                Kind::Words(words) => words,
+                _ => &[],
+            },
+            max_gap: TimeDelta::microseconds(signal.max_gap.micros()),
+            feature: signal.feature,
+        }
     }
 
     /// A sentence stored in both languages, such as the reason of a finding.
@@ -49,13 +121,56 @@ impl Titles {
         let said = sentence.get(tag).or_else(|| sentence.get(Locale::En.tag())).unwrap_or(sentence);
         said.as_str().map(str::to_owned).unwrap_or_default()
     }
+
+    fn said<'a>(&self, text: &'a Text) -> &'a str {
+        text.in_locale(self.locale)
+    }
+}
+
+/// The unit people read, and the factor to it.
+fn shown_unit(unit: &str) -> (&str, f64) {
+    match unit {
+        "degC" => ("°C", 1.0),
+        "m" => ("km", 0.001),
+        "kOhm" => ("kΩ", 1.0),
+        "ohm/V" => ("Ω/V", 1.0),
+        "m/s2" => ("m/s²", 1.0),
+        "l/100km" => ("L/100 km", 1.0),
+        "deg" => ("°", 1.0),
+        other => (other, 1.0),
+    }
 }
 
 /// `engine.oil_pressure` becomes `Engine oil pressure`.
 pub fn readable(key: &str) -> String {
-    let mut words = key.replace(['.', '_', '-'], " ");
-    if let Some(first) = words.get(..1) {
-        words = format!("{}{}", first.to_uppercase(), &words[1..]);
+    capital(&key.replace(['.', '_', '-'], " "))
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_what_the_catalogue_knows_and_reads_out_what_it_does_not() {
+        let titles = Titles::new(Arc::new(Catalogue::builtin().unwrap()), Locale::En);
+        assert_eq!(titles.component("engine.cooling"), "Engine cooling");
+        assert_eq!(titles.component("engine.flux_capacitor"), "Engine flux capacitor");
+        assert!(!titles.fault("P0301").is_empty());
+        assert_eq!(titles.signal(1).unwrap().value(48_211_300.0), "48\u{2009}211 km");
+        assert_eq!(titles.signal(3).unwrap().value(4.0), "ON");
     }
-    words
+
+    #[test]
+    fn reads_stored_sentences_in_the_language_asked_for() {
+        let titles = Titles::new(Arc::new(Catalogue::builtin().unwrap()), Locale::ZhCn);
+        let sentence = serde_json::json!({ "zh-CN": "水温过高", "en": "too hot" });
+        assert_eq!(titles.stored(&sentence), "水温过高");
+        assert_eq!(titles.stored(&serde_json::json!("plain")), "plain");
+        assert_eq!(titles.stored(&serde_json::json!(null)), "");
+    }
 }

@@ -90,3 +90,21 @@ pub async fn depths(conn: &mut PgConnection) -> sqlx::Result<Depths> {
     .fetch_one(conn)
     .await
 }
+
+/// How much was refused for one reason, over all vehicles; read as the engine.
+#[derive(Clone, Debug)]
+pub struct RefusedCount {
+    pub reason: String,
+    pub count: i64,
+}
+
+pub async fn refused_since(conn: &mut PgConnection, since: DateTime<Utc>) -> sqlx::Result<Vec<RefusedCount>> {
+    query_as!(
+        RefusedCount,
+        r#"select reason, count(*) as "count!" from rejection where received_at >= $1
+           group by reason order by 2 desc"#,
+        since
+    )
+    .fetch_all(conn)
+    .await
+}

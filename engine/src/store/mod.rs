@@ -7,6 +7,7 @@
 pub mod account;
 pub mod board;
 pub mod console;
+pub mod enrol;
 pub mod open;
 pub mod order;
 pub mod partition;

@@ -33,7 +33,7 @@ pub async fn waiting(conn: &mut PgConnection) -> sqlx::Result<Vec<WaitingCase>> 
          join vehicle on vehicle.vehicle_id = review.vehicle_id
          join dealer on dealer.dealer_id = review.dealer_id
          where state = 'waiting'
-         order by review.severity, queued_at limit 100"
+         order by review.severity, queued_at limit 30"
     )
     .fetch_all(conn)
     .await

@@ -1,8 +1,8 @@
 //! Opens a transaction *as someone*: the only place where the login user takes on a role.
 //!
 //! The database decides what each may see (migrations 0008 and 0020); this file only says who asks.
-//! Role and settings are local to the transaction, so that a connection goes back to the pool as
-//! nobody, and nobody sees nothing.
+//! Role and settings are local to the transaction, so that nothing of them is left on a connection
+//! that goes back to the pool.
 
 use sqlx::{PgConnection, PgPool, Postgres, Transaction, query};
 use uuid::Uuid;

@@ -1,7 +1,6 @@
 //! A vehicle: profile, readings, cases, orders, services, notices and what it sent that was refused.
 //!
-//! `sample` has no dealer of its own: every query on it goes through `vehicle`, whose rows the
-//! database hides from other dealers.
+//! Readings are read through the view `vehicle_sample`, which shows those of visible vehicles only.
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, query_as, query_scalar};
@@ -136,23 +135,12 @@ pub async fn last_values(conn: &mut PgConnection, vehicle_id: &str) -> sqlx::Res
     query_as!(
         LastValue,
         r#"select distinct on (signal) signal as "signal!", measured_at as "measured_at!", value as "value!" from (
-               select sample.signal, sample.measured_at, sample.value
-               from sample join vehicle using (vehicle_id)
+               select signal, measured_at, value from vehicle_sample
                where vehicle_id = $1 order by measured_at desc limit 20000) newest
            order by signal, measured_at desc"#,
         vehicle_id
     )
     .fetch_all(conn)
-    .await
-}
-
-/// When the vehicle was last heard of, by its readings.
-pub async fn last_heard(conn: &mut PgConnection, vehicle_id: &str) -> sqlx::Result<Option<DateTime<Utc>>> {
-    query_scalar!(
-        "select max(measured_at) from sample join vehicle using (vehicle_id) where vehicle_id = $1",
-        vehicle_id
-    )
-    .fetch_one(conn)
     .await
 }
 
@@ -168,7 +156,7 @@ pub async fn series(
         Point,
         r#"select signal as "signal!", max(measured_at) as "at!", min(value) as "low!", avg(value) as "mean!",
                   max(value) as "high!"
-           from sample join vehicle using (vehicle_id)
+           from vehicle_sample
            where vehicle_id = $1 and signal = any($2) and measured_at between $3 and $4
            group by signal, date_bin(make_interval(secs => $5), measured_at, $3)
            order by 1, 2"#,
@@ -182,19 +170,31 @@ pub async fn series(
     .await
 }
 
-/// How many readings of a signal lie between each of `froms` and `to`, in the order of `froms`.
-pub async fn counts(
+/// How full a window is of a signal's readings.
+#[derive(Clone, Copy, Debug)]
+pub struct Fullness {
+    pub readings: i64,
+    /// Of twelve equal parts, those that hold a reading.
+    pub parts: i64,
+}
+
+/// How full the windows from each of `froms` to `to` are, in the order of `froms`.
+pub async fn fullness(
     conn: &mut PgConnection,
     vehicle_id: &str,
     signal: i16,
     froms: &[DateTime<Utc>],
     to: DateTime<Utc>,
-) -> sqlx::Result<Vec<i64>> {
-    query_scalar!(
-        r#"select count(sample.value) as "count!"
+) -> sqlx::Result<Vec<Fullness>> {
+    query_as!(
+        Fullness,
+        r#"select count(s.value) as "readings!",
+                  count(distinct width_bucket(extract(epoch from s.measured_at), extract(epoch from start.at),
+                                              extract(epoch from $4) + 0.001, 12))
+                      filter (where s.value is not null) as "parts!"
            from unnest($3::timestamptz[]) with ordinality as start (at, n)
-           left join (sample join vehicle using (vehicle_id))
-               on vehicle_id = $1 and signal = $2 and measured_at between start.at and $4
+           left join vehicle_sample s
+               on s.vehicle_id = $1 and s.signal = $2 and s.measured_at between start.at and $4
            group by n order by n"#,
         vehicle_id,
         signal,
@@ -283,4 +283,9 @@ pub async fn rejections(conn: &mut PgConnection, vehicle_id: &str) -> sqlx::Resu
     )
     .fetch_all(conn)
     .await
+}
+
+/// The order people call by this number.
+pub async fn order_by_number(conn: &mut PgConnection, number: i64) -> sqlx::Result<Option<Uuid>> {
+    query_scalar!("select order_id from work_order where number = $1", number).fetch_optional(conn).await
 }

@@ -1,0 +1,104 @@
+//! The owner and the signs of a car: masked, and in full for a reason that is logged.
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::HttpState;
+use super::failure::Failure;
+use super::gate::Visitor;
+use super::layout::{Page, Part, html};
+use super::words::{fill, named};
+use crate::store::person::{self, Access, MaskedVehicle, Revealed};
+use crate::store::session::begin_as;
+use crate::store::vehicle::{self, VehicleRow};
+
+/// What the card shows; masked unless a reason was given.
+#[derive(Clone, Debug, Default)]
+pub struct PeopleCard {
+    pub vehicle_id: String,
+    pub has_owner: bool,
+    pub name: Option<String>,
+    pub phone: Option<String>,
+    pub language: Option<String>,
+    pub plate: Option<String>,
+    pub vin: Option<String>,
+    pub consents: Vec<String>,
+    pub may_reveal: bool,
+    /// Why it is shown in full.
+    pub revealed: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "reveal.html")]
+struct RevealPage {
+    p: Page,
+    people: PeopleCard,
+}
+
+#[derive(Deserialize)]
+pub struct RevealForm {
+    reason: String,
+}
+
+/// Reads the card of a vehicle, masked.
+pub async fn card(state: &HttpState, who: &Visitor, p: &Page, profile: &VehicleRow) -> Result<PeopleCard, Failure> {
+    let role = who.account.role;
+    let consents = profile.consents.iter().map(|word| named(&p.w.purpose, word).to_owned()).collect();
+    let mut card = PeopleCard {
+        vehicle_id: profile.vehicle_id.clone(),
+        has_owner: profile.owner.is_some(),
+        consents,
+        may_reveal: role.may_reveal(),
+        ..PeopleCard::default()
+    };
+    if !role.sees_masked() {
+        return Ok(card);
+    }
+    let mut tx = begin_as(&state.pool, who.sees_people("masked")).await?;
+    let ids = [profile.vehicle_id.clone()];
+    let mut masked = person::masked_vehicles(&mut tx, &state.keys, &ids).await?;
+    let MaskedVehicle { plate, vin } = masked.remove(&profile.vehicle_id).unwrap_or_default();
+    card.plate = plate;
+    card.vin = vin;
+    if let Some(owner) = profile.owner
+        && let Some(person) = person::masked_person(&mut tx, &state.keys, owner).await?
+    {
+        card.name = Some(person.name);
+        card.phone = person.phone;
+        card.language = Some(person.locale.tag().to_owned());
+    }
+    Ok(card)
+}
+
+/// `POST /vehicles/{id}/reveal`: shows everything, once, and writes down who asked and why.
+pub async fn reveal(
+    State(state): State<HttpState>,
+    who: Visitor,
+    Path(vehicle_id): Path<String>,
+    Form(form): Form<RevealForm>,
+) -> Result<Response, Failure> {
+    if !who.account.role.may_reveal() {
+        return Err(Failure::Forbidden);
+    }
+    let reason = form.reason.trim();
+    if reason.is_empty() || reason.len() > 300 {
+        return Err(Failure::BadForm("reason".to_owned()));
+    }
+    let mut tx = begin_as(&state.pool, who.sees()).await?;
+    let p = Page::of(&mut tx, &state, &who, Part::Elsewhere).await?;
+    let profile = vehicle::vehicle(&mut tx, &vehicle_id).await?.ok_or(Failure::NotFound)?;
+    drop(tx);
+
+    let mut people = card(&state, &who, &p, &profile).await?;
+    let mut tx = begin_as(&state.pool, who.sees_people(reason)).await?;
+    let access = Access { account_id: Some(who.id()), dealer_id: who.account.dealer_id, purpose: reason };
+    let Revealed { name, phone, plate, vin } =
+        person::reveal(&mut tx, &state.keys, &vehicle_id, profile.owner, access).await?;
+    tx.commit().await?;
+    people = PeopleCard { name, phone, plate, vin, ..people };
+    people.revealed = Some(fill(&p.w.vehicle.revealed, "why", reason));
+    html(&RevealPage { p, people })
+}

@@ -1,0 +1,133 @@
+//! The review queue: what the engine would not order by itself, with the evidence to judge it by.
+
+use std::collections::HashMap;
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use rules::command::{Command, ReviewAnswer};
+use rules::vehicle::VehicleId;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::HttpState;
+use super::board_card::Signs;
+use super::case_view::{self, CaseHead, CaseView};
+use super::failure::Failure;
+use super::gate::Visitor;
+use super::layout::{Page, Part, html};
+use super::titles::Titles;
+use crate::store::review::WaitingCase;
+use crate::store::session::begin_as;
+use crate::store::{console, person, review};
+
+/// A case that waits, and why it was not ordered.
+struct Waiting {
+    case: CaseView,
+    vehicle_id: String,
+    sign: String,
+    model: String,
+    dealer: Option<String>,
+    because: String,
+    queued_ago: String,
+}
+
+#[derive(Template)]
+#[template(path = "review.html")]
+struct ReviewPage {
+    p: Page,
+    waiting: Vec<Waiting>,
+    may_answer: bool,
+    gone: bool,
+}
+
+#[derive(Deserialize)]
+pub struct ReviewQuery {
+    #[serde(default)]
+    changed: String,
+}
+
+#[derive(Deserialize)]
+pub struct AnswerForm {
+    answer: String,
+}
+
+/// `GET /review`
+pub async fn show(
+    State(state): State<HttpState>,
+    who: Visitor,
+    Query(query): Query<ReviewQuery>,
+) -> Result<Response, Failure> {
+    if !who.account.role.sees_vehicles() {
+        return Err(Failure::Forbidden);
+    }
+    let mut tx = begin_as(&state.pool, who.sees()).await?;
+    let p = Page::of(&mut tx, &state, &who, Part::Review).await?;
+    let titles = Titles::new(state.catalogue(), p.locale);
+    let rows = review::waiting(&mut tx).await?;
+    let heads = rows.iter().map(head).collect();
+    let cases = case_view::views(&mut tx, &p, &titles, heads).await?;
+    drop(tx);
+
+    let ids: Vec<String> = rows.iter().map(|row| row.vehicle_id.clone()).collect();
+    let masked = if who.account.role.sees_masked() {
+        let mut tx = begin_as(&state.pool, who.sees_people("review")).await?;
+        person::masked_vehicles(&mut tx, &state.keys, &ids).await?
+    } else {
+        HashMap::new()
+    };
+    let signs = Signs { titles: &titles, masked: &masked, names_dealer: who.account.dealer_id.is_none() };
+    let waiting = rows.into_iter().zip(cases).map(|(row, case)| waiting(&p, &signs, row, case)).collect();
+    let may_answer = who.account.role.advises();
+    html(&ReviewPage { p, waiting, may_answer, gone: !query.changed.is_empty() })
+}
+
+fn head(row: &WaitingCase) -> CaseHead {
+    CaseHead {
+        case_id: row.case_id,
+        vehicle_id: row.vehicle_id.clone(),
+        component: row.component.clone(),
+        severity: row.severity,
+        open: true,
+        confidence: row.confidence,
+    }
+}
+
+fn waiting(p: &Page, signs: &Signs<'_>, row: WaitingCase, case: CaseView) -> Waiting {
+    Waiting {
+        sign: signs.sign(&row.vehicle_id),
+        model: format!("{} {}", signs.titles.model(&row.model), row.model_year),
+        dealer: signs.names_dealer.then_some(row.dealer_name),
+        because: row.because,
+        queued_ago: p.times().ago(row.queued_at),
+        vehicle_id: row.vehicle_id,
+        case,
+    }
+}
+
+/// `POST /review/{case}`: the answer and the lane's command, in one transaction.
+pub async fn answer(
+    State(state): State<HttpState>,
+    who: Visitor,
+    Path(case_id): Path<Uuid>,
+    Form(form): Form<AnswerForm>,
+) -> Result<Response, Failure> {
+    if !who.account.role.advises() {
+        return Err(Failure::Forbidden);
+    }
+    let answer = match form.answer.as_str() {
+        "accept" => ReviewAnswer::Accept,
+        "dismiss" => ReviewAnswer::Dismiss,
+        _ => return Err(Failure::BadForm("answer".to_owned())),
+    };
+    let mut tx = begin_as(&state.pool, who.sees()).await?;
+    let accepted = answer == ReviewAnswer::Accept;
+    let Some(vehicle_id) = review::answer(&mut tx, case_id, accepted, who.id()).await? else {
+        return Err(Failure::Changed { back: "/review".to_owned() });
+    };
+    let vehicle = VehicleId::try_new(&vehicle_id).map_err(|error| Failure::Broken(error.into()))?;
+    console::command(&mut tx, &vehicle, &Command::Review { case: case_id, answer }).await?;
+    tx.commit().await?;
+    Ok(Redirect::to("/review").into_response())
+}

@@ -1,0 +1,131 @@
+//! The vehicle page: who and what it is, how it is now, and everything that happened to it.
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use chrono::TimeDelta;
+use serde::Deserialize;
+
+use super::HttpState;
+use super::chart_scale::series_step;
+use super::failure::Failure;
+use super::gate::Visitor;
+use super::layout::{Page, Part, html};
+use super::people::{self, PeopleCard};
+use super::titles::Titles;
+use super::vehicle_plan::{self, PlanLine};
+use super::vehicle_view::{
+    CaseLine, NoticeLine, OrderLine, Profile, RejectionLine, ServiceLine, Trend, ValueLine, trends,
+};
+use crate::store::session::begin_as;
+use crate::store::vehicle::Window;
+use crate::store::{person, vehicle};
+
+#[derive(Template)]
+#[template(path = "vehicle.html")]
+struct VehiclePage {
+    p: Page,
+    profile: Profile,
+    people: PeopleCard,
+    trends: Vec<Trend>,
+    values: Vec<ValueLine>,
+    open: Vec<CaseLine>,
+    past: Vec<CaseLine>,
+    orders: Vec<OrderLine>,
+    plan: Vec<PlanLine>,
+    services: Vec<ServiceLine>,
+    notices: Vec<NoticeLine>,
+    rejections: Vec<RejectionLine>,
+}
+
+#[derive(Deserialize)]
+pub struct FindQuery {
+    #[serde(default)]
+    q: String,
+}
+
+/// The signals a mini chart is drawn of, by VSS path; those a vehicle sends.
+const KEY_SIGNALS: [&str; 10] = [
+    "Vehicle.Powertrain.CombustionEngine.EngineCoolant.Temperature",
+    "Vehicle.LowVoltageBattery.CurrentVoltage",
+    "Vehicle.Powertrain.TractionBattery.StateOfCharge.Current",
+    "Vehicle.Powertrain.TractionBattery.Temperature.Max",
+    "Vehicle.Powertrain.CombustionEngine.EOP",
+    "Vehicle.Chassis.Axle.Row1.Wheel.Left.Tire.Pressure",
+    "Vehicle.Chassis.Axle.Row1.Wheel.Right.Tire.Pressure",
+    "Vehicle.Chassis.Axle.Row2.Wheel.Left.Tire.Pressure",
+    "Vehicle.Chassis.Axle.Row2.Wheel.Right.Tire.Pressure",
+    "Vehicle.TraveledDistance",
+];
+
+/// `GET /vehicles/{id}`
+pub async fn show(
+    State(state): State<HttpState>,
+    who: Visitor,
+    Path(vehicle_id): Path<String>,
+) -> Result<Response, Failure> {
+    if !who.account.role.sees_vehicles() {
+        return Err(Failure::Forbidden);
+    }
+    let mut tx = begin_as(&state.pool, who.sees()).await?;
+    let p = Page::of(&mut tx, &state, &who, Part::Elsewhere).await?;
+    let titles = Titles::new(state.catalogue(), p.locale);
+    let row = vehicle::vehicle(&mut tx, &vehicle_id).await?.ok_or(Failure::NotFound)?;
+    let last = vehicle::last_values(&mut tx, &vehicle_id).await?;
+    let heard = last.iter().map(|value| value.measured_at).max();
+    let signals: Vec<i16> = KEY_SIGNALS.iter().filter_map(|path| titles.number_of(path)).collect();
+    let to = heard.unwrap_or(p.now);
+    let window = Window { from: to - TimeDelta::days(14), to };
+    let points = vehicle::series(&mut tx, &vehicle_id, &signals, window, series_step(window) * 4.0).await?;
+    let cases = vehicle::cases(&mut tx, &vehicle_id).await?;
+    let orders = vehicle::orders(&mut tx, &vehicle_id).await?;
+    let services = vehicle::services(&mut tx, &vehicle_id).await?;
+    let notices = vehicle::notices(&mut tx, &vehicle_id).await?;
+    let rejections = vehicle::rejections(&mut tx, &vehicle_id).await?;
+    drop(tx);
+    let people = people::card(&state, &who, &p, &row).await?;
+
+    let odometer = titles.number_of("Vehicle.TraveledDistance");
+    let odometer_km = last.iter().find(|value| Some(value.signal) == odometer).map(|value| value.value / 1000.0);
+    let (open, past) = cases.into_iter().partition(|case| case.status == "open");
+    let case_lines = |cases: Vec<_>| cases.into_iter().map(|case| CaseLine::new(&p, &titles, case)).collect();
+    let page = VehiclePage {
+        profile: Profile::new(&p, &titles, &row, heard),
+        people,
+        trends: trends(&p, &titles, &signals, &points, window),
+        values: ValueLine::of(&p, &titles, &last),
+        open: case_lines(open),
+        past: case_lines(past),
+        orders: orders.into_iter().map(|order| OrderLine::new(&p, &titles, order)).collect(),
+        plan: vehicle_plan::lines(&p, &titles, &row, &services, odometer_km),
+        services: services.into_iter().map(|service| ServiceLine::new(&p, &titles, service)).collect(),
+        notices: notices.into_iter().map(|notice| NoticeLine::new(&p, notice)).collect(),
+        rejections: rejections.into_iter().map(|rejection| RejectionLine::new(&p, rejection)).collect(),
+        p,
+    };
+    html(&page)
+}
+
+/// `GET /find?q=`: by plate or VIN through the blind index, by order number, else by vehicle id.
+pub async fn find(
+    State(state): State<HttpState>,
+    who: Visitor,
+    Query(query): Query<FindQuery>,
+) -> Result<Response, Failure> {
+    let asked = query.q.trim().trim_start_matches('#');
+    let mut tx = begin_as(&state.pool, who.sees()).await?;
+    if let Ok(number) = asked.parse()
+        && let Some(order_id) = vehicle::order_by_number(&mut tx, number).await?
+    {
+        return Ok(Redirect::to(&format!("/orders/{order_id}")).into_response());
+    }
+    if let Some(found) = vehicle::vehicle(&mut tx, asked).await? {
+        return Ok(Redirect::to(&format!("/vehicles/{}", found.vehicle_id)).into_response());
+    }
+    drop(tx);
+    let mut tx = begin_as(&state.pool, who.sees_people("search")).await?;
+    match person::find_vehicle(&mut tx, &state.keys, asked).await? {
+        Some(vehicle_id) => Ok(Redirect::to(&format!("/vehicles/{vehicle_id}")).into_response()),
+        None => Err(Failure::NotFound),
+    }
+}

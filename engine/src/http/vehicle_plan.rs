@@ -1,0 +1,92 @@
+//! The service plan of a vehicle as it stands: each item, when it was last done, what is left.
+//!
+//! Computed by the plan's own pure function from the services on record and the odometer; what the
+//! engine decides about it arrives as a case.
+
+use rules::plan::{Anchor, Due, Meters, Phase, Plan};
+use rules::time::Time;
+use rules::vehicle::Powertrain;
+
+use super::layout::Page;
+use super::show::number;
+use super::titles::Titles;
+use super::words::{fill, named};
+use crate::store::enrol::powertrain_word;
+use crate::store::vehicle::{ServiceRow, VehicleRow};
+
+/// One item of the plan.
+#[derive(Clone, Debug)]
+pub struct PlanLine {
+    pub item: String,
+    pub phase: String,
+    /// The phase's word, as a class.
+    pub phase_key: &'static str,
+    pub left: String,
+    pub last: Option<String>,
+}
+
+/// The items of the vehicle's plan, the most urgent first.
+pub fn lines(
+    p: &Page,
+    titles: &Titles,
+    row: &VehicleRow,
+    services: &[ServiceRow],
+    odometer_km: Option<f64>,
+) -> Vec<PlanLine> {
+    let all = [Powertrain::Ice, Powertrain::Hev, Powertrain::Bev];
+    let powertrain = all.into_iter().find(|kind| powertrain_word(*kind) == row.powertrain);
+    let (Some(plan), Some(powertrain)) = (titles.plan(&row.model), powertrain) else { return Vec::new() };
+    let mut dues = dues(plan, powertrain, row, services, odometer_km, Time::from(p.now));
+    dues.sort_by(|(_, a, _), (_, b, _)| {
+        let days = |due: &Due| due.days_left.unwrap_or(f64::MAX);
+        b.phase.cmp(&a.phase).then(days(a).total_cmp(&days(b)))
+    });
+    dues.into_iter().map(|(name, due, last)| line(p, titles, name, &due, last)).collect()
+}
+
+type ItemDue<'a> = (&'a rules::text::Text, Due, Option<&'a ServiceRow>);
+
+fn dues<'a>(
+    plan: &'a Plan,
+    powertrain: Powertrain,
+    row: &VehicleRow,
+    services: &'a [ServiceRow],
+    odometer_km: Option<f64>,
+    now: Time,
+) -> Vec<ItemDue<'a>> {
+    let mut dues = Vec::new();
+    for (_, item) in plan.items(powertrain) {
+        let last = services.iter().filter(|service| service.item == item.code).max_by_key(|service| service.done_at);
+        let anchor = match last {
+            Some(service) => {
+                Anchor { km: service.odometer_km, at: Time::from(service.done_at), engine_h: None, done: true }
+            }
+            None => Anchor { km: 0.0, at: Time::from(row.delivered_at), engine_h: None, done: false },
+        };
+        let due = item.due(&anchor, now, Meters { odometer_km, engine_h: None });
+        dues.push((&item.names, due, last));
+    }
+    dues
+}
+
+fn line(p: &Page, titles: &Titles, name: &rules::text::Text, due: &Due, last: Option<&ServiceRow>) -> PlanLine {
+    let words = &p.w.vehicle;
+    let phase = due.phase.unwrap_or(Phase::Ok);
+    let mut left = Vec::new();
+    if let Some(km) = due.km_left {
+        let sentence = if km < 0.0 { &words.km_over } else { &words.km_left };
+        left.push(fill(sentence, "n", number(km.abs().round())));
+    }
+    if let Some(days) = due.days_left {
+        let sentence = if days < 0.0 { &words.days_over } else { &words.days_left };
+        left.push(fill(sentence, "n", number(days.abs().round())));
+    }
+    PlanLine {
+        item: titles.text(name),
+        phase: named(&p.w.phase, phase.label()).to_owned(),
+        phase_key: phase.label(),
+        left: left.join(" · "),
+        last: last
+            .map(|service| format!("{} · {} km", p.times().day(service.done_at), number(service.odometer_km.round()))),
+    }
+}
