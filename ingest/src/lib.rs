@@ -6,10 +6,15 @@
 //! Everything a vehicle sends is taken as hostile until it is a [`rules::reading::Message`].
 
 pub mod admit;
+pub mod broker;
 pub mod dialect;
 pub mod down;
 pub mod hostile;
+pub mod metrics;
+pub mod queue;
 pub mod redact;
+pub mod secret;
 pub mod signal_index;
+pub mod source;
 pub mod topic;
 pub mod wire;

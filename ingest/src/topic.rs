@@ -28,6 +28,12 @@ pub fn vehicle_of(topic: &str) -> Option<&str> {
     (!vehicle.is_empty() && !vehicle.contains('/')).then_some(vehicle)
 }
 
+/// The vehicle's part of a down topic.
+pub fn listener_of(topic: &str) -> Option<&str> {
+    let vehicle = topic.strip_prefix(ROOT)?.strip_suffix(DOWN)?;
+    (!vehicle.is_empty() && !vehicle.contains(['/', '+', '#'])).then_some(vehicle)
+}
+
 /// Why a topic names no vehicle.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum TopicError {

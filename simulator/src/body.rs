@@ -1,0 +1,229 @@
+//! A vehicle's systems together: who asks what of whom in one step of driving, charging or rest.
+
+use rand::RngExt;
+use rules::time::Time;
+use rules::vehicle::Powertrain;
+
+use crate::model::Specification;
+use crate::physics::brake::Brakes;
+use crate::physics::engine::{Demand, Engine};
+use crate::physics::low_voltage::{DCDC_TARGET, LowVoltage, alternator_target};
+use crate::physics::memory::Memory;
+use crate::physics::monitor::{self, View};
+use crate::physics::traction::Traction;
+use crate::physics::tyre::{self, Tyre};
+use crate::physics::{Strain, rolling_kw};
+use crate::random::{Purpose, bounded, stream};
+use crate::road::Motion;
+
+/// Everything physical of one vehicle.
+#[derive(Clone, Debug)]
+pub struct Body {
+    pub powertrain: Powertrain,
+    mass_kg: f64,
+    drag_m2: f64,
+    pub placard_kpa: f64,
+    pub ambient: f64,
+    pub odometer_m: f64,
+    /// m/s
+    pub speed: f64,
+    pub trip_m: f64,
+    pub engine: Option<Engine>,
+    pub traction: Option<Traction>,
+    pub low_voltage: LowVoltage,
+    /// What a voltmeter across the 12 V battery shows.
+    pub volts: f64,
+    pub tyres: [Tyre; 4],
+    pub brakes: Brakes,
+    pub memory: Memory,
+    pub strain: Strain,
+}
+
+impl Body {
+    pub fn new(seed: u64, spec: &Specification, ambient: f64, start: Time) -> Self {
+        let mut rng = stream(seed, spec.number, Purpose::Specification, 1);
+        let model = &spec.model;
+        let age_years = start.since(spec.delivered_at).days_f64() / 365.25;
+        let engine = (model.powertrain != Powertrain::Bev)
+            .then(|| Engine::new(spec.odometer_km / 35.0, bounded(&mut rng, 0.5, 1.3, 2.0), ambient));
+        let traction = model.traction.map(|pack| {
+            let soc = if pack.plug { rng.random_range(0.55..0.85) } else { 0.55 };
+            let soh = (0.995 - 0.022 * age_years - 4e-7 * spec.odometer_km).max(0.8);
+            let insulation = bounded(&mut rng, 8.9, 0.4, 2.0).exp();
+            let ids = (rng.random_range(1..=pack.cells / 2), rng.random_range(pack.cells / 2 + 1..=pack.cells));
+            Traction::new(pack, soc, soh, insulation, ids, ambient)
+        });
+        let front = rng.random_range(5.0..45.0);
+        let rear = front * rng.random_range(0.4..0.7);
+        let tyres = std::array::from_fn(|_| {
+            let over = rng.random_range(0.0..10.0);
+            Tyre::new(model.placard_kpa, over, bounded(&mut rng, 0.0, 1.0, 2.0), ambient)
+        });
+        let low_voltage = LowVoltage::new(model.low_voltage_ah, rng.random_range(0.86..0.97), ambient);
+        Self {
+            powertrain: model.powertrain,
+            mass_kg: model.mass_kg,
+            drag_m2: model.drag_m2,
+            placard_kpa: model.placard_kpa,
+            ambient,
+            odometer_m: spec.odometer_km * 1_000.0,
+            speed: 0.0,
+            trip_m: 0.0,
+            engine,
+            traction,
+            volts: low_voltage.rest_voltage(&Strain::default()),
+            low_voltage,
+            tyres,
+            brakes: Brakes::new([front, front, rear, rear], bounded(&mut rng, 0.0, 0.02, 2.0)),
+            memory: Memory::default(),
+            strain: Strain::default(),
+        }
+    }
+
+    /// Drives one step.
+    pub fn drive(&mut self, motion: &Motion) {
+        let secs = motion.secs.max(1e-3);
+        let mean = motion.distance_m / secs;
+        self.speed = motion.speed;
+        self.odometer_m += motion.distance_m;
+        self.trip_m += motion.distance_m;
+        let wheel_kw = rolling_kw(self.mass_kg, self.drag_m2, mean) + motion.gained * self.mass_kg / secs / 1_000.0;
+        let braked_kw = 0.85 * motion.braked * self.mass_kg / secs / 1_000.0;
+        let recovered = match self.powertrain {
+            Powertrain::Ice => 0.0,
+            Powertrain::Hev => 0.5,
+            Powertrain::Bev => 0.65,
+        };
+        self.brakes.brake(braked_kw * (1.0 - recovered) * secs / 1_000.0);
+        let engine_kw = self.drive_engine(motion, secs, wheel_kw);
+        if let Some(traction) = &mut self.traction {
+            let comfort = 0.4 + 0.06 * (self.ambient - 21.0).abs();
+            let asked = wheel_kw / 0.88 + comfort - engine_kw - braked_kw * recovered * 0.75;
+            let limit = if traction.pack.plug { 180.0 } else { 25.0 };
+            traction.draw(secs, asked.clamp(-limit / 2.0, limit), self.ambient, &self.strain);
+        }
+        for (wheel, tyre) in self.tyres.iter_mut().enumerate() {
+            tyre.step(secs, mean, self.ambient, tyre::leak(&self.strain, wheel));
+        }
+        let target = if self.engine.is_some() { alternator_target(self.ambient) } else { DCDC_TARGET };
+        self.volts = self.low_voltage.charge(secs, target, 42.0, self.ambient, &self.strain);
+        self.run_monitors(None);
+    }
+
+    /// Runs the engine as the trip asks, or as the hybrid decides; returns its power, kW.
+    fn drive_engine(&mut self, motion: &Motion, secs: f64, wheel_kw: f64) -> f64 {
+        let Some(engine) = &mut self.engine else { return 0.0 };
+        let demand = Demand {
+            secs,
+            kw: wheel_kw / 0.9 + 0.9,
+            speed: motion.speed,
+            standing: motion.standing,
+            ambient: self.ambient,
+            run: true,
+        };
+        let Some(traction) = &self.traction else {
+            engine.step(&demand, &self.strain);
+            return 0.0;
+        };
+        let low = if engine.running { 0.57 } else { 0.46 };
+        let run = wheel_kw > 13.0 || traction.soc < low || engine.coolant < 60.0;
+        let kw = if run { (wheel_kw + (0.6 - traction.soc) * 45.0).clamp(4.0, 70.0) } else { 0.0 };
+        engine.step(&Demand { kw, run, ..demand }, &self.strain);
+        kw * 0.9
+    }
+
+    /// Plugged in for one step; returns the power, kW.
+    pub fn charge(&mut self, secs: f64, fast: bool) -> f64 {
+        self.cool_down(secs);
+        let Some(traction) = &mut self.traction else { return 0.0 };
+        let kw = traction.accepts(fast);
+        traction.draw(secs, -kw, self.ambient, &self.strain);
+        self.volts = self.low_voltage.charge(secs, DCDC_TARGET - 0.2, 12.0, self.ambient, &self.strain);
+        self.run_monitors(None);
+        kw
+    }
+
+    /// Parked with everything off.
+    pub fn rest(&mut self, secs: f64) {
+        self.cool_down(secs);
+        if let Some(traction) = &mut self.traction {
+            traction.rest(secs, self.ambient, &self.strain);
+        }
+        self.low_voltage.rest(secs, 0.025, self.ambient);
+        if self.powertrain == Powertrain::Bev && self.low_voltage.soc() < 0.7 {
+            self.low_voltage.top_up();
+        }
+        self.volts = self.low_voltage.rest_voltage(&self.strain);
+    }
+
+    /// Control units wake, the starter turns; returns the lowest voltage of it.
+    pub fn start(&mut self) -> f64 {
+        self.trip_m = 0.0;
+        self.memory.begin_cycle();
+        let lowest = match self.powertrain {
+            Powertrain::Ice => self.low_voltage.crank_voltage(&self.strain),
+            Powertrain::Hev | Powertrain::Bev => {
+                (self.low_voltage.on_voltage(&self.strain) - self.strain.start_dip_v).max(4.5)
+            }
+        };
+        self.run_monitors(Some(lowest));
+        lowest
+    }
+
+    /// The driver switches off.
+    pub fn stop(&mut self) {
+        self.speed = 0.0;
+        self.memory.end_cycle();
+        self.volts = self.low_voltage.rest_voltage(&self.strain);
+        if let Some(engine) = &mut self.engine {
+            engine.running = false;
+            engine.rpm = 0.0;
+        }
+        if let Some(traction) = &mut self.traction {
+            traction.current = 0.0;
+        }
+    }
+
+    /// What owners see to about once a month.
+    pub fn maintain(&mut self) {
+        for (wheel, tyre) in self.tyres.iter_mut().enumerate() {
+            tyre.check(self.placard_kpa, tyre::leak(&self.strain, wheel) > 0.0);
+        }
+        self.brakes.maintain();
+    }
+
+    fn cool_down(&mut self, secs: f64) {
+        self.speed = 0.0;
+        for (wheel, tyre) in self.tyres.iter_mut().enumerate() {
+            tyre.step(secs, 0.0, self.ambient, tyre::leak(&self.strain, wheel));
+        }
+        if let Some(engine) = &mut self.engine {
+            engine.rest(secs, self.ambient);
+        }
+    }
+
+    fn run_monitors(&mut self, start_v: Option<f64>) {
+        let mut view = View { start_v, ..View::default() };
+        if start_v.is_none() {
+            view.charging_v = Some(self.volts);
+        }
+        if let Some(engine) = self.engine.as_ref().filter(|engine| engine.running) {
+            view.coolant = Some(engine.coolant);
+            view.misfire = Some(self.strain.misfire);
+            if engine.rpm > 1_200.0 && engine.oil > 60.0 {
+                view.oil_pressure = Some(engine.oil_pressure(&self.strain));
+            }
+        }
+        if let Some(traction) = &self.traction {
+            view.insulation_ohm_per_v = Some(self.insulation(traction) * 1_000.0 / traction.voltage().max(1.0));
+            view.hottest_cell = Some(traction.temperatures().0);
+        }
+        monitor::run(&view, &mut self.memory);
+    }
+
+    /// Insulation resistance, kOhm; a damp day takes a third.
+    pub fn insulation(&self, traction: &Traction) -> f64 {
+        let damp = 1.0 - 0.33 * ((self.ambient - 18.0) / 15.0).clamp(0.0, 1.0);
+        traction.insulation * damp * self.strain.insulation
+    }
+}

@@ -1,0 +1,32 @@
+//! An ageing 12 V battery: it rests lower week by week and cranks weaker. DOMAIN 5.3.
+
+use rules::time::Span;
+
+use super::{ALL, Begins, Circumstances, Fault, Stage};
+use crate::frame::Frame;
+use crate::physics::Strain;
+use crate::signal::VOLTAGE_12;
+
+pub const FAULT: Fault = Fault {
+    key: "battery-ageing",
+    description: "The 12 V battery sulphates; its rest voltage and starting voltage fall over weeks.",
+    powertrains: ALL,
+    components: &["electrics.battery12v"],
+    severity: 2,
+    onset: Span::from_days(35),
+    begins: Begins::AtOnce,
+    strain,
+    crossed,
+    overlay: None,
+};
+
+/// A rested battery below this is discharged, V.
+const LIMIT: f64 = 12.0;
+
+fn strain(stage: &Stage, strain: &mut Strain) {
+    strain.low_voltage_health = strain.low_voltage_health.min(1.0 - 0.97 * stage.progress);
+}
+
+fn crossed(frame: &Frame, around: &Circumstances) -> bool {
+    around.parked_h >= 4.0 && frame.get(VOLTAGE_12).is_some_and(|volts| volts < LIMIT)
+}

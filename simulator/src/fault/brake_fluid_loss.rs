@@ -1,0 +1,29 @@
+//! A leaking brake line: the reservoir empties over days. DOMAIN 1.2 row 23.
+
+use rules::time::Span;
+
+use super::{ALL, Begins, Circumstances, Fault, Stage};
+use crate::frame::Frame;
+use crate::physics::Strain;
+use crate::signal::BRAKE_FLUID_LOW;
+
+pub const FAULT: Fault = Fault {
+    key: "brake-fluid-loss",
+    description: "A brake line leaks; the reservoir empties over days until its switch trips.",
+    powertrains: ALL,
+    components: &["chassis.brake_fluid"],
+    severity: 1,
+    onset: Span::from_days(2),
+    begins: Begins::AtOnce,
+    strain,
+    crossed,
+    overlay: None,
+};
+
+fn strain(stage: &Stage, strain: &mut Strain) {
+    strain.brake_fluid_lost += 75.0 * stage.progress;
+}
+
+fn crossed(frame: &Frame, _: &Circumstances) -> bool {
+    frame.is(BRAKE_FLUID_LOW) == Some(true)
+}

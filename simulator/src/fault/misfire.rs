@@ -1,0 +1,44 @@
+//! A worn plug or coil: cylinder 1 misfires, P0301 matures from pending to confirmed. DOMAIN 2.3.
+
+use std::borrow::Cow;
+
+use rules::time::Span;
+
+use super::{Begins, Circumstances, ENGINE, Fault, Stage};
+use crate::frame::{CodeReport, Frame};
+use crate::physics::Strain;
+use crate::signal::ENGINE_SPEED;
+
+pub const FAULT: Fault = Fault {
+    key: "misfire",
+    description: "Cylinder 1 misfires; P0301 is pending in the first trip and confirmed in the second.",
+    powertrains: ENGINE,
+    components: &["engine.ignition"],
+    severity: 2,
+    onset: Span::from_hours(1),
+    begins: Begins::AtOnce,
+    strain,
+    crossed,
+    overlay: Some(overlay),
+};
+
+const CODE: &str = "P0301";
+const CONFIRMED: u8 = 0x08;
+
+fn strain(stage: &Stage, strain: &mut Strain) {
+    strain.misfire += 25.0 + 35.0 * stage.progress;
+}
+
+fn crossed(frame: &Frame, _: &Circumstances) -> bool {
+    frame.codes.iter().any(|report| report.code == CODE && report.status & CONFIRMED != 0)
+}
+
+/// Reports the code with the running engine: pending in its first trip, then confirmed, lamp on.
+fn overlay(stage: &Stage, frame: &mut Frame) {
+    if frame.get(ENGINE_SPEED).is_none_or(|rpm| rpm < 400.0) {
+        return;
+    }
+    let status = if stage.trips == 0 { 0x27 } else { 0xAF };
+    let count = u16::try_from(stage.trips + 1).ok();
+    frame.codes.push(CodeReport { code: Cow::Borrowed(CODE), ecu: Cow::Borrowed("7E8"), status, count });
+}

@@ -1,0 +1,158 @@
+//! Faults that can be planted, one file each.
+//!
+//! To add one: a new file with a `pub const FAULT`, and its line in [`FAULTS`]. A fault says what
+//! it does to the physics ([`Strain`]) as it progresses from 0 to 1, when a reader of the frames
+//! could first have known (its threshold, for the ground truth), and, if it can be laid over a
+//! recorded log, how it bends a recorded frame.
+
+use rules::time::{Span, Time};
+use rules::vehicle::Powertrain;
+
+use crate::frame::Frame;
+use crate::physics::Strain;
+
+pub mod battery_ageing;
+pub mod brake_fluid_loss;
+pub mod cell_overheating;
+pub mod code_storm;
+pub mod coolant_loss;
+pub mod fast_leak;
+pub mod insulation_decay;
+pub mod low_charging;
+pub mod misfire;
+pub mod oil_pressure_loss;
+pub mod planted;
+pub mod silent;
+pub mod slow_leak;
+
+pub use planted::{Planted, PlantedError};
+
+/// Every plantable fault.
+pub const FAULTS: &[Fault] = &[
+    battery_ageing::FAULT,
+    brake_fluid_loss::FAULT,
+    cell_overheating::FAULT,
+    code_storm::FAULT,
+    coolant_loss::FAULT,
+    fast_leak::FAULT,
+    insulation_decay::FAULT,
+    low_charging::FAULT,
+    misfire::FAULT,
+    oil_pressure_loss::FAULT,
+    silent::FAULT,
+    slow_leak::FAULT,
+];
+
+/// One kind of fault.
+#[derive(Clone, Copy, Debug)]
+pub struct Fault {
+    pub key: &'static str,
+    /// For people, in a sentence.
+    pub description: &'static str,
+    pub powertrains: &'static [Powertrain],
+    /// The component on which a case is expected; several, if it has several places.
+    pub components: &'static [&'static str],
+    /// 1 to 4 as in S1 to S4: how urgent the worst of it is.
+    pub severity: u8,
+    /// From the first sign to the full effect.
+    pub onset: Span,
+    pub begins: Begins,
+    /// Adds the fault at a stage to the sum of all faults.
+    pub strain: fn(&Stage, &mut Strain),
+    /// Whether this frame shows that the threshold is crossed.
+    pub crossed: fn(&Frame, &Circumstances) -> bool,
+    /// Bends a recorded frame as the fault would have; `None`: cannot be laid over a log.
+    pub overlay: Option<fn(&Stage, &mut Frame)>,
+}
+
+/// When a planted fault may begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begins {
+    AtOnce,
+    /// At the first step of driving from then on: a nail is caught on the road.
+    OnTheRoad,
+}
+
+/// How far a fault has come.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stage {
+    /// 0 at its start, 1 after its onset, and from then on.
+    pub progress: f64,
+    /// Days since its start.
+    pub days: f64,
+    /// Seconds since its start.
+    pub secs: f64,
+    /// Which of several like parts it is on, such as the wheel.
+    pub place: usize,
+    /// Driving trips begun since its start; 0 in the trip it began in.
+    pub trips: u32,
+}
+
+/// What is known around a frame when its threshold is judged.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Circumstances {
+    pub placard_kpa: f64,
+    /// Hours since the ignition went off; 0 while it is on.
+    pub parked_h: f64,
+    /// Since when the fault has been there.
+    pub started: Time,
+    /// The wheel or cylinder it is on.
+    pub place: usize,
+}
+
+/// The fault of a key.
+pub fn fault(key: &str) -> Option<&'static Fault> {
+    FAULTS.iter().find(|fault| fault.key == key)
+}
+
+impl Fault {
+    /// The component on which a case is expected if the fault is at that place.
+    pub fn component(&self, place: usize) -> &'static str {
+        self.components.get(place).or(self.components.first()).copied().unwrap_or_default()
+    }
+}
+
+/// In the order of [`crate::signal::TYRE_PRESSURE`].
+const TYRES: &[&str] = &[
+    "chassis.tyre.Row1.Wheel.Left",
+    "chassis.tyre.Row1.Wheel.Right",
+    "chassis.tyre.Row2.Wheel.Left",
+    "chassis.tyre.Row2.Wheel.Right",
+];
+
+const ALL: &[Powertrain] = &[Powertrain::Ice, Powertrain::Hev, Powertrain::Bev];
+const ENGINE: &[Powertrain] = &[Powertrain::Ice, Powertrain::Hev];
+const ELECTRIC: &[Powertrain] = &[Powertrain::Hev, Powertrain::Bev];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use rules::catalogue::Catalogue;
+
+    use super::*;
+
+    #[test]
+    fn every_expected_component_is_in_the_catalogue() {
+        let catalogue = Catalogue::builtin().unwrap();
+        for fault in FAULTS {
+            for component in fault.components {
+                assert!(catalogue.components.contains(component), "{component}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_fault_is_unique_described_and_does_something() {
+        let mut keys = BTreeSet::new();
+        for fault in FAULTS {
+            assert!(keys.insert(fault.key), "{}", fault.key);
+            assert!(fault.description.ends_with('.') && !fault.powertrains.is_empty());
+            assert!((1..=4).contains(&fault.severity));
+            let mut strain = Strain::default();
+            let late = Stage { progress: 1.0, days: 400.0, secs: 400.0 * 86_400.0, place: 0, trips: 10 };
+            (fault.strain)(&late, &mut strain);
+            assert_ne!(strain, Strain::default(), "{}", fault.key);
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The ground truth of what was planted, one JSON line per fault and change of it.
+//!
+//! A later line about the same fault replaces an earlier one, so that a running simulation can
+//! append what it learns; readers see the last.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, Write};
+
+use rules::time::Time;
+use serde::{Deserialize, Serialize};
+
+/// What was planted in one vehicle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Truth {
+    pub vehicle: String,
+    pub fault: String,
+    /// On which a case is expected.
+    pub component: String,
+    /// 1 to 4 as in S1 to S4.
+    pub severity: u8,
+    /// When it began.
+    #[serde(with = "instant")]
+    pub start: Time,
+    /// When a reader of the vehicle's messages could first have known.
+    #[serde(with = "maybe_instant")]
+    pub threshold: Option<Time>,
+}
+
+/// Why a truth file cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum TruthError {
+    #[error("read the truth file")]
+    Io(#[source] io::Error),
+    #[error("line {0} of the truth file")]
+    Line(usize, #[source] serde_json::Error),
+}
+
+/// Appends one line.
+pub fn write(out: &mut impl Write, truth: &Truth) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, truth)?;
+    out.write_all(b"\n")
+}
+
+/// Reads all lines; the last about a fault counts. In order of vehicle, fault and start.
+pub fn read(input: impl BufRead) -> Result<Vec<Truth>, TruthError> {
+    let mut last = BTreeMap::new();
+    for (index, line) in input.lines().enumerate() {
+        let line = line.map_err(TruthError::Io)?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let truth: Truth = serde_json::from_str(&line).map_err(|error| TruthError::Line(index + 1, error))?;
+        last.insert((truth.vehicle.clone(), truth.fault.clone(), truth.start), truth);
+    }
+    Ok(last.into_values().collect())
+}
+
+mod instant {
+    use rules::time::Time;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(time: &Time, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(time)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Time::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+mod maybe_instant {
+    use rules::time::Time;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[expect(clippy::ref_option, reason = "the signature serde asks for")]
+    pub fn serialize<S: Serializer>(time: &Option<Time>, serializer: S) -> Result<S::Ok, S::Error> {
+        match time {
+            Some(time) => serializer.collect_str(time),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        text.map(|text| Time::parse(&text).map_err(serde::de::Error::custom)).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_line_about_a_fault_counts() {
+        let first = Truth {
+            vehicle: "v-1".into(),
+            fault: "misfire".into(),
+            component: "engine.ignition".into(),
+            severity: 2,
+            start: Time::from_secs(1_790_000_000),
+            threshold: None,
+        };
+        let known = Truth { threshold: Some(Time::from_secs(1_790_009_000)), ..first.clone() };
+        let mut file = Vec::new();
+        write(&mut file, &first).unwrap();
+        write(&mut file, &known).unwrap();
+        assert_eq!(read(file.as_slice()).unwrap(), [known]);
+    }
+}
