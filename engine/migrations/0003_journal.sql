@@ -4,6 +4,8 @@ create table incarnation (
     started_at timestamptz not null default now(),
     -- Set by a later engine; from then on no commit of this one succeeds.
     ended_at timestamptz,
+    -- Set once every input of this run is contained in snapshots: its journal is not needed to start.
+    replayed_at timestamptz,
     version text not null,
     host text not null
 );
@@ -24,6 +26,8 @@ create table journal (
     lane smallint not null,
     -- Contiguous from 1 within (incarnation, lane).
     n bigint not null,
+    -- Every change up to this batch of the lane is contained in snapshots.
+    horizon bigint not null,
     received_from timestamptz not null,
     received_to timestamptz not null,
     rule_set_hash bytea not null,

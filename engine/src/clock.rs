@@ -108,6 +108,15 @@ impl Clock {
         matches!(self.0.kind, Kind::System)
     }
 
+    /// Seconds told per second passed; 0 while it follows messages.
+    pub fn rate(&self) -> f64 {
+        match self.0.kind {
+            Kind::System => 1.0,
+            Kind::Virtual { rate, .. } => rate,
+            Kind::Messages => 0.0,
+        }
+    }
+
     /// How the clock runs, for the console's header: `None` for the system's.
     pub fn describe(&self) -> Option<String> {
         match self.0.kind {

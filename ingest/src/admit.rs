@@ -74,6 +74,20 @@ pub struct Refusal {
     pub refused: RefusedReadings,
 }
 
+impl Refusal {
+    /// A refusal by someone who stands behind admission, such as the store.
+    pub fn new(
+        reason: Reason,
+        detail: &str,
+        vehicle: Option<VehicleId>,
+        sequence: Option<Sequence>,
+        payload: &[u8],
+    ) -> Self {
+        let refused = Refused { sequence, ..*Refused::new(reason, detail) };
+        *write_down(refused, vehicle, payload)
+    }
+}
+
 /// Admission under one catalogue.
 pub struct Admission {
     signals: SignalIndex,

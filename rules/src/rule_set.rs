@@ -14,6 +14,7 @@ use crate::model::Model;
 use crate::rule::{RuleKind, RuleSource};
 use crate::signal::{Kind, Slot};
 use crate::state::SlotSet;
+use crate::time::Span;
 use crate::vehicle::Profile;
 
 /// The place of a rule instance in its set.
@@ -217,18 +218,21 @@ impl RuleSet {
     fn instance(&mut self, source: &Arc<RuleSource>, subject: &str) -> Result<Rule, Vec<RuleSetError>> {
         let fill = |text: &str| text.replace("{each}", subject);
         let by_code = source.component == "by fault code";
-        let hold = |text: String, span: Option<crate::time::Span>| match span {
-            Some(span) => format!("held({text}, \"{span}\")"),
-            None => text,
-        };
         if source.severity.is_none() && !by_code {
             return Err(vec![RuleSetError::Rule { rule: source.key.clone(), what: "`severity` is missing" }]);
         }
-        let when = self.compile_text(source, "when", &hold(fill(&source.when), source.for_), by_code)?;
-        let ending = source.clear.as_deref().map(fill).or_else(|| source.clear_for.map(|_| format!("!({})", fill(&source.when))));
-        let clear = ending
-            .map(|text| self.compile_text(source, "clear", &hold(text, source.clear_for), by_code))
-            .transpose()?;
+        let when = self.compile_text(source, "when", &fill(&source.when), source.for_, by_code)?;
+        let ending = source.clear.as_deref().map(fill);
+        // The line break keeps a comment at the end of the author's text a comment.
+        let ending = ending.or_else(|| source.clear_for.map(|_| format!("!({}\n)", fill(&source.when))));
+        let clear =
+            ending.map(|text| self.compile_text(source, "clear", &text, source.clear_for, by_code)).transpose()?;
+        if by_code && when.cells() + clear.as_ref().map_or(0, Program::cells) > 0 {
+            return Err(vec![RuleSetError::Rule {
+                rule: source.key.clone(),
+                what: "a rule by fault code cannot hold for a time: its codes would share one memory",
+            }]);
+        }
         let mut shows = Vec::new();
         for path in source.shows.iter().map(|path| fill(path)) {
             let Some(slot) = self.catalogue.signals.slot_of_path(&path) else {
@@ -253,9 +257,16 @@ impl RuleSet {
         })
     }
 
-    fn compile_text(&self, source: &RuleSource, field: &'static str, text: &str, by_code: bool) -> Result<Program, Vec<RuleSetError>> {
+    fn compile_text(
+        &self,
+        source: &RuleSource,
+        field: &'static str,
+        text: &str,
+        held: Option<Span>,
+        by_code: bool,
+    ) -> Result<Program, Vec<RuleSetError>> {
         let context = expr::Context { signals: &self.catalogue.signals, items: self.catalogue.item_codes(), by_code };
-        expr::compile(text, &context).map_err(|found| {
+        expr::compile_held(text, held.unwrap_or(Span::ZERO), &context).map_err(|found| {
             found.into_iter().map(|error| RuleSetError::Expression { rule: source.key.clone(), field, error }).collect()
         })
     }

@@ -4,6 +4,7 @@
 
 pub mod config;
 pub mod migrate;
+pub mod serve;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -27,6 +28,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the engine: broker or subscriber, lanes, relay, console.
+    Serve(serve::Args),
     /// Apply the migrations that are missing and prepare the store.
     Migrate(migrate::Args),
     /// Check or print the configuration.
@@ -38,6 +41,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let config = Config::load(cli.config.as_deref(), std::env::vars())?;
     telemetry::start(&config.log);
     match cli.command {
+        Command::Serve(args) => block_on(serve::run(args, config)),
         Command::Migrate(args) => block_on(migrate::run(args, config)),
         Command::Config(args) => config::run(&args, &config),
     }

@@ -2,6 +2,7 @@
 
 use ingest::admit::UnknownVehicle;
 use rules::time::Span;
+use rules::vehicle::Purpose;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -16,6 +17,10 @@ pub struct Ingest {
     pub unknown_vehicle: UnknownVehicle,
     /// Dealer of vehicles that register themselves.
     pub default_dealer: Option<Uuid>,
+    /// Model of vehicles that register themselves, a key of the catalogue; without one only rules without a plan apply.
+    pub default_model: Option<String>,
+    /// Consents that a contract gives for vehicles that register themselves; without any nothing of them is kept.
+    pub default_consents: Vec<Purpose>,
     /// Rejections of one vehicle written down per hour; the rest is only counted.
     pub rejections_per_hour: u32,
 }
@@ -26,6 +31,8 @@ impl Default for Ingest {
             max_ahead: Span::from_mins(5),
             unknown_vehicle: UnknownVehicle::Reject,
             default_dealer: None,
+            default_model: None,
+            default_consents: Vec::new(),
             rejections_per_hour: 60,
         }
     }

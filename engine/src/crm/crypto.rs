@@ -11,7 +11,7 @@ use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit, Nonce};
 use hmac::{Hmac, Mac};
 use secrecy::{ExposeSecret, SecretSlice};
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 
 const NONCE_LEN: usize = 12;
 
@@ -85,6 +85,11 @@ impl PersonKeys {
         let key = self.keys.get(&key_id).ok_or(CryptoError::UnknownKey(key_id))?;
         Aes256Gcm::new_from_slice(key.expose_secret()).map_err(|_| CryptoError::KeyLength(key.expose_secret().len()))
     }
+}
+
+/// The key of the blind index, derived from an encryption key so that one secret is enough.
+pub fn index_key(key: &[u8; 32]) -> [u8; 32] {
+    Sha256::new().chain_update(b"premend blind index").chain_update(key).finalize().into()
 }
 
 impl fmt::Debug for PersonKeys {

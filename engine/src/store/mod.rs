@@ -6,17 +6,27 @@
 
 pub mod account;
 pub mod board;
+pub mod case;
+pub mod commit;
 pub mod console;
+pub mod effect;
 pub mod enrol;
+pub mod journal;
+pub mod notice;
 pub mod open;
 pub mod order;
+pub mod outbox;
 pub mod partition;
 pub mod person;
 pub mod pool;
 pub mod review;
 pub mod rollup;
+pub mod sample;
 pub mod session;
+pub mod snapshot;
+pub mod standing;
 pub mod tier;
+pub mod upkeep;
 pub mod vehicle;
 
 /// The error for a word in a column that the program does not know.

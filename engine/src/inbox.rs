@@ -1,0 +1,116 @@
+//! What reaches a lane: deliveries of the source, commands of people, and the passing of time.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use ingest::queue::{LaneQueues, MAX_BATCH};
+use ingest::source::{Delivery, Source, Token};
+use rules::command::Command;
+use rules::time::Time;
+use rules::vehicle::VehicleId;
+use tokio::sync::mpsc;
+
+use crate::clock::Clock;
+
+/// Something for a lane, with when it was received.
+#[derive(Clone, Debug)]
+pub struct Arrived {
+    pub received_at: Time,
+    pub item: Item,
+}
+
+#[derive(Clone, Debug)]
+pub enum Item {
+    Delivery(Delivery),
+    Command(Ordered),
+}
+
+/// A command from the inbox table, for a vehicle of the lane.
+#[derive(Clone, Debug)]
+pub struct Ordered {
+    pub command_id: i64,
+    pub vehicle: VehicleId,
+    pub command: Command,
+}
+
+/// Up to when a lane may sleep.
+pub struct Until {
+    pub clock: Clock,
+    /// Next timer, on the product's clock.
+    pub timer: Option<Time>,
+    /// Next answer put off, on the machine's.
+    pub answer: Option<Instant>,
+}
+
+impl Until {
+    async fn over(self) {
+        let timer = async {
+            match self.timer {
+                Some(at) => self.clock.until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        let answer = async {
+            match self.answer {
+                Some(at) => tokio::time::sleep_until(at.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = timer => {}
+            () = answer => {}
+        }
+    }
+}
+
+/// One lane's inputs.
+pub struct Inbox {
+    queues: LaneQueues,
+    lane: usize,
+    commands: mpsc::Receiver<Ordered>,
+    source: Arc<dyn Source>,
+    clock: Clock,
+}
+
+impl Inbox {
+    pub fn new(queues: LaneQueues, lane: usize, commands: mpsc::Receiver<Ordered>, source: Arc<dyn Source>, clock: Clock) -> Self {
+        Self { queues, lane, commands, source, clock }
+    }
+
+    /// Waits for something to do and takes everything that waits, at most one batch. An empty batch
+    /// means that time has passed; `None` that nothing will come any more.
+    pub async fn next(&mut self, until: Until) -> Option<Vec<Arrived>> {
+        let queue = self.queues.lane(self.lane)?;
+        let mut first = None;
+        tokio::select! {
+            biased;
+            open = queue.ready() => {
+                if !open {
+                    return None;
+                }
+            }
+            command = self.commands.recv() => first = command,
+            () = until.over() => {}
+        }
+        let mut deliveries = Vec::new();
+        queue.take(&mut deliveries, MAX_BATCH);
+        let received_at = self.clock.now();
+        let commands = first.into_iter().chain(std::iter::from_fn(|| self.commands.try_recv().ok()));
+        let items = deliveries.into_iter().map(Item::Delivery).chain(commands.map(Item::Command));
+        Some(items.map(|item| Arrived { received_at, item }).collect())
+    }
+
+    /// Tells the source that a batch is committed.
+    pub fn acknowledge(&self, arrived: &[Arrived]) {
+        let tokens: Vec<Token> = arrived
+            .iter()
+            .filter_map(|one| match &one.item {
+                Item::Delivery(Delivery::Message(arrival)) => Some(arrival.token),
+                Item::Delivery(Delivery::Connected(_) | Delivery::Listening(_)) | Item::Command(_) => None,
+            })
+            .collect();
+        if !tokens.is_empty() {
+            self.source.acknowledge(&tokens);
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! The journal's encoding, snapshots, and the start: from what is stored back to the lanes' state.
+//!
+//! A start loads every snapshot, replays each vehicle's later inputs under the rule set they first
+//! ran under with effects off, and checks what was decided then against what is decided now.
+//! Committed decisions win: a difference is counted, and nothing is inserted or told again.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail, ensure};
+use rules::catalogue::Catalogue;
+use rules::command::Command;
+use rules::effect::{Effect, Effects};
+use rules::reading::{Input, What};
+use rules::recipe::take;
+use rules::rule_set::RuleSet;
+use rules::state::Vehicle;
+use rules::state::settle::Bounds;
+use rules::vehicle::VehicleId;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use sqlx::PgPool;
+
+use crate::store::journal::{self as rows, JournalRow};
+use crate::store::session::{As, begin_as};
+use crate::store::snapshot::{self, SnapshotRow};
+
+/// Layout of `journal.inputs`. A change that cannot read older rows takes the next number.
+pub const INPUT_LAYOUT: i16 = 1;
+/// Layout of `vehicle_snapshot.state`.
+pub const STATE_LAYOUT: i16 = 1;
+
+const ZSTD_LEVEL: i32 = 1;
+const PAGE: i64 = 2_000;
+const BATCHES: i64 = 64;
+
+/// Place of an input within a run; its lane follows from the vehicle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    pub incarnation: i32,
+    pub n: i64,
+    pub index: i32,
+}
+
+/// A vehicle with what the journal knows of it.
+#[derive(Debug)]
+pub struct Restored {
+    pub vehicle: Vehicle,
+    /// Hash of the rule set its slots and rule states refer to.
+    pub set: Arc<RuleSet>,
+    pub position: Position,
+    /// The first input that its snapshot does not contain.
+    pub since: Option<Position>,
+    /// What carrying it over to the current set led to.
+    pub effects: Vec<Effect>,
+}
+
+/// What an input decided, to be compared at replay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decided {
+    pub index: u32,
+    pub hash: u64,
+}
+
+/// What a start found.
+#[derive(Debug, Default)]
+pub struct Replayed {
+    pub inputs: u64,
+    /// Inputs that decide something else today than they did.
+    pub differences: u64,
+}
+
+/// Appends an input in canonical form.
+pub fn encode_input(inputs: &mut Vec<u8>, input: &Input) {
+    encode(inputs, input);
+}
+
+/// Compresses a batch's inputs for its row.
+pub fn seal(inputs: &[u8]) -> std::io::Result<Vec<u8>> {
+    zstd::bulk::compress(inputs, ZSTD_LEVEL)
+}
+
+/// What the effects of one input decided; `None` if nothing.
+pub fn decision_hash(effects: &[Effect]) -> Option<u64> {
+    if effects.is_empty() {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    for effect in effects {
+        encode(&mut bytes, effect);
+    }
+    Some(xxhash_rust::xxh3::xxh3_64(&bytes))
+}
+
+pub fn encode_decisions(decisions: &[Decided]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    encode(&mut bytes, &decisions);
+    bytes
+}
+
+/// The snapshot row of a vehicle after the input at `position`.
+pub fn snapshot_row(vehicle: &Vehicle, position: Position, lane: i16, set: &RuleSet) -> std::io::Result<SnapshotRow> {
+    let mut state = Vec::with_capacity(2_048);
+    encode(&mut state, vehicle);
+    Ok(SnapshotRow {
+        vehicle_id: vehicle.id.as_str().to_owned(),
+        incarnation: position.incarnation,
+        lane,
+        n: position.n,
+        input_index: position.index,
+        layout: STATE_LAYOUT,
+        rule_set_hash: set.hash.to_vec(),
+        state: zstd::bulk::compress(&state, ZSTD_LEVEL)?,
+    })
+}
+
+/// SHA-256 over the catalogue's files, names and texts.
+pub fn catalogue_hash(catalogue: &Catalogue) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for (path, text) in catalogue.files() {
+        for part in [path, text] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+    }
+    hash.finalize().into()
+}
+
+/// Compiles a catalogue into the set that its hash names.
+pub fn rule_set(catalogue: Arc<Catalogue>) -> anyhow::Result<Arc<RuleSet>> {
+    let hash = catalogue_hash(&catalogue);
+    match RuleSet::compile(catalogue, hash) {
+        Ok(set) => Ok(Arc::new(set)),
+        Err(errors) => bail!(errors.iter().map(|error| format!("{error}")).collect::<Vec<_>>().join("\n")),
+    }
+}
+
+/// Stores a set's catalogue under its hash, so that its inputs can be replayed for ever.
+pub async fn keep_rule_set(pool: &PgPool, set: &RuleSet) -> anyhow::Result<()> {
+    let mut body = Vec::new();
+    encode(&mut body, &set.catalogue.files());
+    let sealed = zstd::bulk::compress(&body, 9).context("compressing the catalogue")?;
+    let mut tx = begin_as(pool, As::Engine).await?;
+    rows::keep_rule_set(&mut tx, &set.hash, &sealed).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Rule sets by hash, compiled once.
+pub struct RuleSets {
+    pool: PgPool,
+    current: Arc<RuleSet>,
+    known: HashMap<Vec<u8>, Arc<RuleSet>>,
+}
+
+impl RuleSets {
+    pub fn new(pool: PgPool, current: Arc<RuleSet>) -> Self {
+        let known = HashMap::from([(current.hash.to_vec(), Arc::clone(&current))]);
+        Self { pool, current, known }
+    }
+
+    async fn get(&mut self, hash: &[u8]) -> anyhow::Result<Arc<RuleSet>> {
+        if let Some(set) = self.known.get(hash) {
+            return Ok(Arc::clone(set));
+        }
+        let mut tx = begin_as(&self.pool, As::Engine).await?;
+        let sealed = rows::rule_set(&mut tx, hash).await?.context("a rule set that the journal names is missing")?;
+        let body = decompress(&sealed)?;
+        let files: Vec<(String, String)> = postcard::from_bytes(&body).context("reading a stored catalogue")?;
+        let set = rule_set(Arc::new(Catalogue::load(&files).context("loading a stored catalogue")?))?;
+        self.known.insert(hash.to_vec(), Arc::clone(&set));
+        Ok(set)
+    }
+}
+
+/// Loads and replays everything that `wanted` says is ours, up to the present, under the current set.
+pub async fn restore(
+    pool: &PgPool,
+    sets: &mut RuleSets,
+    bounds: &Bounds,
+    wanted: impl Fn(&VehicleId) -> bool,
+) -> anyhow::Result<(BTreeMap<VehicleId, Restored>, Replayed)> {
+    let mut vehicles = load_snapshots(pool, sets, &wanted).await?;
+    let mut replayed = Replayed::default();
+    let starts = rows::unreplayed(&mut *begin_as(pool, As::Engine).await?).await?;
+    for mut after in starts {
+        loop {
+            let batches = rows::batches_after(&mut *begin_as(pool, As::Engine).await?, after, BATCHES).await?;
+            let Some(last) = batches.last() else { break };
+            after.n = last.n;
+            for row in &batches {
+                replay_row(row, sets, bounds, &wanted, &mut vehicles, &mut replayed).await?;
+            }
+        }
+    }
+    let current = Arc::clone(&sets.current);
+    for restored in vehicles.values_mut() {
+        switch(restored, &current);
+    }
+    Ok((vehicles, replayed))
+}
+
+async fn load_snapshots(
+    pool: &PgPool,
+    sets: &mut RuleSets,
+    wanted: &impl Fn(&VehicleId) -> bool,
+) -> anyhow::Result<BTreeMap<VehicleId, Restored>> {
+    let mut vehicles = BTreeMap::new();
+    let mut after = String::new();
+    loop {
+        let page = snapshot::page(&mut *begin_as(pool, As::Engine).await?, &after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(vehicles) };
+        after.clone_from(&last.vehicle_id);
+        for row in page {
+            let id = VehicleId::try_new(&row.vehicle_id).context("a snapshot has no vehicle id")?;
+            if wanted(&id) {
+                let restored = read_snapshot(&row, sets).await.with_context(|| format!("reading the snapshot of vehicle {id}"))?;
+                vehicles.insert(id, restored);
+            }
+        }
+    }
+}
+
+async fn read_snapshot(row: &SnapshotRow, sets: &mut RuleSets) -> anyhow::Result<Restored> {
+    ensure!(
+        row.layout == STATE_LAYOUT,
+        "its layout is {}, this version reads {STATE_LAYOUT}: start the version that wrote it, or replay into a fresh database",
+        row.layout
+    );
+    let set = sets.get(&row.rule_set_hash).await?;
+    let mut vehicle: Vehicle = postcard::from_bytes(&decompress(&row.state)?)?;
+    vehicle.take_profile(&set);
+    let position = Position { incarnation: row.incarnation, n: row.n, index: row.input_index };
+    Ok(Restored { vehicle, set, position, since: None, effects: Vec::new() })
+}
+
+async fn replay_row(
+    row: &JournalRow,
+    sets: &mut RuleSets,
+    bounds: &Bounds,
+    wanted: &impl Fn(&VehicleId) -> bool,
+    vehicles: &mut BTreeMap<VehicleId, Restored>,
+    replayed: &mut Replayed,
+) -> anyhow::Result<()> {
+    let place = || format!("journal row ({}, {}, {})", row.incarnation, row.lane, row.n);
+    ensure!(row.layout == INPUT_LAYOUT, "{}: its layout is {}, this version reads {INPUT_LAYOUT}", place(), row.layout);
+    ensure!(i64::from(crc32fast::hash(&row.inputs)) == row.checksum, "{}: the checksum does not match", place());
+    let set = sets.get(&row.rule_set_hash).await?;
+    let decided: Vec<Decided> = postcard::from_bytes(&row.decisions).with_context(place)?;
+    let decided: HashMap<u32, u64> = decided.into_iter().map(|one| (one.index, one.hash)).collect();
+    let inputs = decompress(&row.inputs)?;
+    let mut rest = inputs.as_slice();
+    let mut effects = Effects::default();
+    for index in 0..row.input_count {
+        let (input, after): (Input, &[u8]) = postcard::take_from_bytes(rest).with_context(place)?;
+        rest = after;
+        let position = Position { incarnation: row.incarnation, n: row.n, index };
+        if !wanted(&input.vehicle) || vehicles.get(&input.vehicle).is_some_and(|known| known.position >= position) {
+            continue;
+        }
+        effects.clear();
+        replay_input(input, position, &set, bounds, vehicles, &mut effects);
+        replayed.inputs += 1;
+        if decision_hash(&effects.written) != decided.get(&(index as u32)).copied() {
+            replayed.differences += 1;
+        }
+    }
+    Ok(())
+}
+
+fn replay_input(
+    input: Input,
+    position: Position,
+    set: &Arc<RuleSet>,
+    bounds: &Bounds,
+    vehicles: &mut BTreeMap<VehicleId, Restored>,
+    effects: &mut Effects,
+) {
+    let Some(restored) = vehicles.get_mut(&input.vehicle) else {
+        if let What::Command { command: Command::Register(profile), .. } = input.what {
+            let vehicle = Vehicle::new(input.vehicle.clone(), *profile, set);
+            vehicles.insert(input.vehicle, Restored { vehicle, set: Arc::clone(set), position, since: Some(position), effects: Vec::new() });
+        }
+        return;
+    };
+    switch(restored, set);
+    restored.effects.clear();
+    take(&mut restored.vehicle, input.what, set, bounds, effects);
+    restored.position = position;
+    restored.since.get_or_insert(position);
+}
+
+/// Carries a vehicle over to another rule set.
+fn switch(restored: &mut Restored, set: &Arc<RuleSet>) {
+    if restored.set.hash != set.hash {
+        let mut effects = Effects::default();
+        restored.vehicle.carry(&restored.set, set, &mut effects);
+        restored.set = Arc::clone(set);
+        restored.effects.append(&mut effects.written);
+        restored.since.get_or_insert(restored.position);
+    }
+}
+
+fn encode<T: Serialize + ?Sized>(bytes: &mut Vec<u8>, value: &T) {
+    // Writing to memory cannot fail, and none of our types refuses to be serialised.
+    if let Ok(more) = postcard::to_extend(value, std::mem::take(bytes)) {
+        *bytes = more;
+    }
+}
+
+fn decompress(sealed: &[u8]) -> anyhow::Result<Vec<u8>> {
+    zstd::stream::decode_all(sealed).context("decompressing")
+}

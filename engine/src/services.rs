@@ -1,0 +1,151 @@
+//! What runs around the lanes: relay with its channels, console, sweeps.
+
+use std::fmt;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use ingest::source::Source;
+use prometheus::Registry;
+use rules::catalogue::Catalogue;
+use rules::rule_set::RuleSet;
+use rules::vehicle::VehicleId;
+use sqlx::PgPool;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::listen;
+use crate::channel::{Channel, Channels, ConsoleInbox, Downlink, InCar, render_with};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::crm::crypto::PersonKeys;
+use crate::http::clock::{ClockMode, PageClock};
+use crate::http::readiness::Readiness;
+use crate::http::{self, HttpState};
+use crate::outbox::{OutboxMetrics, Relay};
+use crate::store::open::Store;
+use crate::sweep::{Sweep, SweepMetrics};
+
+/// What an engine is built from.
+pub struct Parts<'a> {
+    pub config: &'a Config,
+    pub store: &'a Arc<Store>,
+    pub clock: &'a Clock,
+    pub set: &'a Arc<RuleSet>,
+    pub registry: &'a Registry,
+    pub source: &'a Arc<dyn Source>,
+}
+
+/// Everything beside the lanes, built and not yet running.
+pub struct Services {
+    http: HttpState,
+    relay: Relay,
+    in_car: Arc<InCar>,
+    sweeping: Sweeping,
+    pool: PgPool,
+    /// Keeps the catalogue's channel open.
+    _catalogue: watch::Sender<Arc<Catalogue>>,
+}
+
+/// What the sweep needs once it runs.
+struct Sweeping {
+    store: Arc<Store>,
+    clock: Clock,
+    config: Config,
+    metrics: SweepMetrics,
+}
+
+impl Services {
+    pub async fn build(parts: &Parts<'_>, readiness: &Arc<Readiness>) -> anyhow::Result<Self> {
+        let Parts { config, store, clock, set, registry, source } = *parts;
+        let pool = store.pool.clone();
+        let (sender, catalogue) = watch::channel(Arc::clone(&set.catalogue));
+        let in_force = catalogue.clone();
+        let render = render_with(move || Arc::clone(&in_force.borrow()));
+        let downlink: Arc<dyn Downlink> = Arc::new(Down(Arc::clone(source)));
+        let in_car = Arc::new(InCar::new(pool.clone(), clock.clone(), downlink, Arc::clone(&render)));
+        in_car.refresh().await.context("reading which cars have something to hear")?;
+        let inbox = Arc::new(ConsoleInbox::new(pool.clone(), clock.clone()));
+        let channels = Channels::new(vec![Arc::clone(&in_car) as Arc<dyn Channel>, inbox]);
+        let metrics = OutboxMetrics::try_new(registry, &channels.keys())?;
+        let relay = Relay::try_new(pool.clone(), clock.clone(), config.relay.clone(), channels, render, metrics)?;
+        let keys = Arc::new(person_keys(config)?);
+        let page_clock: Arc<dyn PageClock> = Arc::new(Shown(clock.clone()));
+        let http = HttpState::try_new(pool.clone(), catalogue, registry.clone(), Arc::clone(readiness), page_clock, keys)
+            .context("loading the console's words")?;
+        let metrics = SweepMetrics::try_new(registry)?;
+        let sweeping = Sweeping { store: Arc::clone(store), clock: clock.clone(), config: config.clone(), metrics };
+        Ok(Self { http, relay, in_car, sweeping, pool, _catalogue: sender })
+    }
+
+    /// Called by lanes when a vehicle listens again: what it has not seen is said once more.
+    pub fn listening(&self) -> Arc<dyn Fn(&VehicleId) + Send + Sync> {
+        let in_car = Arc::clone(&self.in_car);
+        Arc::new(move |vehicle| {
+            let (in_car, vehicle) = (Arc::clone(&in_car), vehicle.clone());
+            tokio::spawn(async move { in_car.repeat_for(&vehicle).await });
+        })
+    }
+
+    pub fn spawn(self, tasks: &mut JoinSet<anyhow::Result<()>>, listener: TcpListener, end: &CancellationToken) {
+        let token = end.clone();
+        tasks.spawn(async move { http::serve(listener, self.http, token).await.context("serving the console") });
+        let wake = listen(tasks, &self.pool, "premend_outbox", end);
+        let (relay, token) = (self.relay, end.clone());
+        tasks.spawn(async move {
+            relay.run(wake, token).await;
+            Ok(())
+        });
+        let (sweeping, token) = (self.sweeping, end.clone());
+        tasks.spawn(async move {
+            let Sweeping { store, clock, config, metrics } = sweeping;
+            Sweep::new(&store, clock, &config, metrics).run(token).await;
+            Ok(())
+        });
+    }
+}
+
+/// The way down through the source of messages.
+struct Down(Arc<dyn Source>);
+
+impl Downlink for Down {
+    fn publish(&self, vehicle: &VehicleId, payload: Vec<u8>) -> Result<(), String> {
+        self.0.publish_down(&[(vehicle.clone(), Bytes::from(payload))]);
+        Ok(())
+    }
+}
+
+/// The keys of personal data as configured.
+pub fn person_keys(config: &Config) -> anyhow::Result<PersonKeys> {
+    let configured = config.person.keys()?;
+    // The blind index must not change with the key that encrypts: it comes from the oldest one.
+    let oldest = configured.retired.iter().chain([&configured.current]).min_by_key(|key| key.key_id);
+    let index = oldest.map_or(configured.current.bytes, |key| key.bytes);
+    let mut keys = PersonKeys::from_bytes(configured.current.key_id, &configured.current.bytes, &crate::crm::crypto::index_key(&index))?;
+    for key in &configured.retired {
+        keys = keys.with_older(key.key_id, &key.bytes)?;
+    }
+    Ok(keys)
+}
+
+/// The engine's clock in the console's header.
+struct Shown(Clock);
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Shown")
+    }
+}
+
+impl PageClock for Shown {
+    fn now(&self) -> DateTime<Utc> {
+        self.0.now().to_utc()
+    }
+
+    fn mode(&self) -> ClockMode {
+        if self.0.is_system() { ClockMode::System } else { ClockMode::Virtual { rate: self.0.rate() } }
+    }
+}

@@ -1,0 +1,100 @@
+//! From a database to running lanes: lock, run number, rule set, restored vehicles.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use rules::rule_set::RuleSet;
+use rules::state::settle::Bounds;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions as _, PgConnection, PgPool, query, query_scalar};
+
+use crate::journal::{self, Replayed, Restored, RuleSets};
+use crate::store::commit::Written;
+use crate::store::session::{As, begin_as};
+use crate::store::{effect, journal as rows, snapshot};
+
+/// Key of the advisory lock: one engine per database.
+const LOCK: i64 = 0x7072_656d_656e_64;
+const SNAPSHOTS_AT_ONCE: usize = 512;
+
+/// The right to be this database's engine; held by a connection of its own, free when that ends.
+pub struct EngineLock {
+    _conn: PgConnection,
+}
+
+impl EngineLock {
+    /// Takes the lock, or takes it over: the other engine's connection is ended, and its commits
+    /// fail because its run is.
+    pub async fn take(options: &PgConnectOptions, take_over: bool) -> anyhow::Result<Self> {
+        let mut conn = options.connect().await.context("connecting for the engine's lock")?;
+        if try_lock(&mut conn).await? {
+            return Ok(Self { _conn: conn });
+        }
+        if !take_over {
+            bail!("another engine runs on this database; stop it, or start with --take-over to end it");
+        }
+        query!(
+            "select pg_terminate_backend(pid) from pg_locks
+             where locktype = 'advisory' and granted and pid <> pg_backend_pid()
+               and database = (select oid from pg_database where datname = current_database())
+               and ((classid::bigint << 32) | objid::bigint) = $1",
+            LOCK
+        )
+        .fetch_all(&mut conn)
+        .await
+        .context("ending the other engine's lock")?;
+        query!("select pg_advisory_lock($1)", LOCK).execute(&mut conn).await?;
+        Ok(Self { _conn: conn })
+    }
+}
+
+async fn try_lock(conn: &mut PgConnection) -> sqlx::Result<bool> {
+    query_scalar!(r#"select pg_try_advisory_lock($1) as "locked!""#, LOCK).fetch_one(conn).await
+}
+
+/// Begins a run; every earlier one can commit no more.
+pub async fn begin_run(pool: &PgPool) -> anyhow::Result<i32> {
+    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "localhost".to_owned());
+    let mut tx = begin_as(pool, As::Engine).await?;
+    let incarnation = rows::begin_incarnation(&mut tx, env!("CARGO_PKG_VERSION"), &host).await?;
+    tx.commit().await?;
+    Ok(incarnation)
+}
+
+/// Restores every vehicle and leaves nothing to replay: what was restored from the journal is
+/// snapshotted before the first batch, so that a run's journal never reaches behind its beginning.
+pub async fn restore_all(
+    pool: &PgPool,
+    set: &Arc<RuleSet>,
+    bounds: &Bounds,
+    incarnation: i32,
+) -> anyhow::Result<(Vec<Restored>, Replayed)> {
+    journal::keep_rule_set(pool, set).await?;
+    let mut sets = RuleSets::new(pool.clone(), Arc::clone(set));
+    let (vehicles, replayed) = journal::restore(pool, &mut sets, bounds, |_| true).await?;
+    let mut vehicles: Vec<Restored> = vehicles.into_values().collect();
+    for changed in vehicles.iter_mut().filter(|restored| restored.since.is_some()).collect::<Vec<_>>().chunks_mut(SNAPSHOTS_AT_ONCE) {
+        leave(pool, changed).await?;
+    }
+    let mut tx = begin_as(pool, As::Engine).await?;
+    rows::mark_replayed(&mut tx, incarnation).await?;
+    tx.commit().await?;
+    Ok((vehicles, replayed))
+}
+
+async fn leave(pool: &PgPool, changed: &mut [&mut Restored]) -> anyhow::Result<()> {
+    let mut tx = begin_as(pool, As::Engine).await?;
+    let mut snapshots = Vec::with_capacity(changed.len());
+    for restored in changed.iter_mut() {
+        let vehicle = &restored.vehicle;
+        for effect in restored.effects.drain(..) {
+            let written = Written { vehicle: vehicle.id.clone(), dealer: vehicle.profile.dealer, effect };
+            effect::write(&mut tx, &written.vehicle, written.dealer, &written.effect).await?;
+        }
+        snapshots.push(journal::snapshot_row(vehicle, restored.position, 0, &restored.set)?);
+        restored.since = None;
+    }
+    snapshot::write(&mut tx, &snapshots).await?;
+    tx.commit().await?;
+    Ok(())
+}

@@ -1,0 +1,386 @@
+//! Writes one effect of the core. Every insert carries a derived id and does nothing where the row
+//! is there already: that is what makes repeating harmless.
+
+use rules::case::{notice_id, outbox_id};
+use rules::effect::{Effect, Notice, Stage};
+use rules::rule::Mode;
+use rules::severity::Severity;
+use rules::time::Time;
+use rules::vehicle::VehicleId;
+use sqlx::{PgConnection, query, types::Json};
+use uuid::Uuid;
+
+/// Writes `effect` of a vehicle that belongs to `dealer`.
+pub async fn write(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid, effect: &Effect) -> sqlx::Result<()> {
+    match effect {
+        Effect::OpenCase { .. } | Effect::ChangeCase { .. } | Effect::EndCase { .. } | Effect::CaseChange { .. } => {
+            write_case(conn, vehicle, dealer, effect).await
+        }
+        Effect::OpenFinding { .. } | Effect::ChangeFinding { .. } | Effect::EndFinding { .. } => {
+            write_finding(conn, dealer, effect).await
+        }
+        Effect::ProposeOrder { .. } | Effect::AddLine { .. } | Effect::HastenOrder { .. } | Effect::CancelOrFlagOrder { .. } => {
+            write_order(conn, vehicle, dealer, effect).await
+        }
+        Effect::Review { case, severity, because, queued_at } => {
+            query!(
+                "insert into review (case_id, dealer_id, vehicle_id, severity, because, queued_at, state)
+                 values ($1, $2, $3, $4, $5, $6, 'waiting')
+                 on conflict (case_id) do update set severity = excluded.severity, because = excluded.because,
+                     queued_at = excluded.queued_at, state = 'waiting', answered_by = null, answered_at = null
+                 where review.state = 'gone'",
+                case,
+                dealer,
+                vehicle.as_str(),
+                level(*severity),
+                because,
+                queued_at.to_utc(),
+            )
+            .execute(conn)
+            .await
+            .map(|_| ())
+        }
+        Effect::EndReview { case } => {
+            query!("update review set state = 'gone' where case_id = $1 and state = 'waiting'", case).execute(conn).await.map(|_| ())
+        }
+        Effect::Notify(notice) => enqueue(conn, vehicle, dealer, notice).await,
+        Effect::Resolve { case, created_at, valid_until } => resolve(conn, vehicle, dealer, *case, *created_at, *valid_until).await,
+        Effect::Seen { notices, at } => {
+            query!(
+                "update notification set seen_at = coalesce(seen_at, $3) where notification_id = any($1) and vehicle_id = $2",
+                notices,
+                vehicle.as_str(),
+                at.to_utc()
+            )
+            .execute(conn)
+            .await
+            .map(|_| ())
+        }
+    }
+}
+
+async fn write_case(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid, effect: &Effect) -> sqlx::Result<()> {
+    match effect {
+        Effect::OpenCase { case, component, episode, mode, severity, rule, version, opened_at, received_at, confidence } => {
+            query!(
+                "insert into vehicle_case (case_id, vehicle_id, dealer_id, component, episode, mode, severity, status, rule_key,
+                                           rule_version, opened_at, opened_received_at, confidence)
+                 values ($1, $2, $3, $4, $5, $6, $7, 'open', $8, $9, $10, $11, $12) on conflict (case_id) do nothing",
+                case,
+                vehicle.as_str(),
+                dealer,
+                component.as_str(),
+                *episode as i32,
+                mode_word(*mode),
+                level(*severity),
+                rule,
+                *version as i32,
+                opened_at.to_utc(),
+                received_at.to_utc(),
+                confidence,
+            )
+            .execute(conn)
+            .await?;
+        }
+        Effect::ChangeCase { case, severity, rule, version } => {
+            query!(
+                "update vehicle_case set severity = $2, rule_key = $3, rule_version = $4 where case_id = $1",
+                case,
+                level(*severity),
+                rule,
+                *version as i32
+            )
+            .execute(&mut *conn)
+            .await?;
+            query!("update review set severity = $2 where case_id = $1 and state = 'waiting'", case, level(*severity))
+                .execute(conn)
+                .await?;
+        }
+        Effect::EndCase { case, withdrawn, at } => {
+            query!(
+                "update vehicle_case set status = $2, closed_at = $3 where case_id = $1 and status = 'open'",
+                case,
+                ended_word(*withdrawn),
+                at.to_utc()
+            )
+            .execute(conn)
+            .await?;
+        }
+        Effect::CaseChange { case, change_no, kind, measured_at, received_at, because } => {
+            query!(
+                "insert into case_change (case_id, change_no, dealer_id, kind, measured_at, received_at, because)
+                 values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
+                case,
+                *change_no as i32,
+                dealer,
+                kind.label(),
+                measured_at.to_utc(),
+                received_at.to_utc(),
+                because,
+            )
+            .execute(conn)
+            .await?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+async fn write_finding(conn: &mut PgConnection, dealer: Uuid, effect: &Effect) -> sqlx::Result<()> {
+    match effect {
+        Effect::OpenFinding { case, ordinal, rule, version, subject, severity, at, evidence, because } => {
+            query!(
+                "insert into finding (case_id, ordinal, dealer_id, rule_key, rule_version, subject, severity, status, opened_at,
+                                      evidence, opened_because)
+                 values ($1, $2, $3, $4, $5, $6, $7, 'open', $8, $9, $10) on conflict do nothing",
+                case,
+                *ordinal as i32,
+                dealer,
+                rule,
+                *version as i32,
+                subject,
+                level(*severity),
+                at.to_utc(),
+                Json(evidence) as _,
+                Json(because) as _,
+            )
+            .execute(conn)
+            .await?;
+        }
+        Effect::ChangeFinding { case, ordinal, severity } => {
+            query!(
+                "update finding set severity = $3 where case_id = $1 and ordinal = $2",
+                case,
+                *ordinal as i32,
+                level(*severity)
+            )
+            .execute(conn)
+            .await?;
+        }
+        Effect::EndFinding { case, ordinal, withdrawn, at, because } => {
+            query!(
+                "update finding set status = $3, closed_at = $4, closed_because = $5
+                 where case_id = $1 and ordinal = $2 and status = 'open'",
+                case,
+                *ordinal as i32,
+                ended_word(*withdrawn),
+                at.to_utc(),
+                because
+            )
+            .execute(conn)
+            .await?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+async fn write_order(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid, effect: &Effect) -> sqlx::Result<()> {
+    match effect {
+        Effect::ProposeOrder { order, visit, severity, due_at, opened_at, because } => {
+            let inserted = query!(
+                "insert into work_order (order_id, vehicle_id, dealer_id, visit, state, severity, due_at, opened_at)
+                 values ($1, $2, $3, $4, 'proposed', $5, $6, $7) on conflict (order_id) do nothing",
+                order,
+                vehicle.as_str(),
+                dealer,
+                *visit as i32,
+                level(*severity),
+                due_at.to_utc(),
+                opened_at.to_utc(),
+            )
+            .execute(&mut *conn)
+            .await?;
+            if inserted.rows_affected() == 1 {
+                add_transition(conn, *order, dealer, None, "proposed", *opened_at, because).await?;
+            }
+        }
+        Effect::AddLine { order, case, component, severity, operations, parts, labour_h, extra_work } => {
+            query!(
+                "insert into work_order_line (order_id, case_id, dealer_id, component, severity, operations, parts, labour_h,
+                                              extra_work, state)
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'open') on conflict do nothing",
+                order,
+                case,
+                dealer,
+                component.as_str(),
+                level(*severity),
+                operations,
+                parts,
+                labour_h,
+                extra_work,
+            )
+            .execute(conn)
+            .await?;
+        }
+        Effect::HastenOrder { order, severity, due_at } => {
+            query!(
+                "update work_order set severity = least(severity, $2), due_at = least(due_at, $3), version = version + 1
+                 where order_id = $1",
+                order,
+                level(*severity),
+                due_at.to_utc()
+            )
+            .execute(conn)
+            .await?;
+        }
+        Effect::CancelOrFlagOrder { order, case, because } => cancel_or_flag(conn, dealer, *order, *case, because).await?,
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Takes a withdrawn case's line off; an untouched order that has no other line is cancelled, a
+/// touched one is flagged to its advisor.
+async fn cancel_or_flag(conn: &mut PgConnection, dealer: Uuid, order: Uuid, case: Uuid, because: &str) -> sqlx::Result<()> {
+    let Some(locked) = query!("select state from work_order where order_id = $1 for update", order).fetch_optional(&mut *conn).await?
+    else {
+        return Ok(());
+    };
+    query!(
+        "update work_order_line set state = 'withdrawn' where order_id = $1 and case_id = $2 and state = 'open'",
+        order,
+        case
+    )
+    .execute(&mut *conn)
+    .await?;
+    let others = query!(r#"select count(*) as "open!" from work_order_line where order_id = $1 and state = 'open'"#, order)
+        .fetch_one(&mut *conn)
+        .await?
+        .open;
+    if locked.state == "proposed" && others == 0 {
+        query!("update work_order set state = 'cancelled', version = version + 1 where order_id = $1", order)
+            .execute(&mut *conn)
+            .await?;
+        let now = query!(r#"select now() as "now!""#).fetch_one(&mut *conn).await?.now;
+        add_transition(conn, order, dealer, Some("proposed"), "cancelled", now.into(), because).await
+    } else {
+        query!("update work_order set flagged_because = $2, version = version + 1 where order_id = $1", order, because)
+            .execute(conn)
+            .await
+            .map(|_| ())
+    }
+}
+
+async fn add_transition(
+    conn: &mut PgConnection,
+    order: Uuid,
+    dealer: Uuid,
+    from: Option<&str>,
+    to: &str,
+    at: Time,
+    because: &str,
+) -> sqlx::Result<()> {
+    query!(
+        "insert into work_order_transition (order_id, transition_no, dealer_id, from_state, to_state, moved_at, because)
+         select $1, coalesce(max(transition_no), 0) + 1, $2, $3, $4, $5, $6 from work_order_transition where order_id = $1",
+        order,
+        dealer,
+        from,
+        to,
+        at.to_utc(),
+        because
+    )
+    .execute(conn)
+    .await
+    .map(|_| ())
+}
+
+async fn enqueue(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid, notice: &Notice) -> sqlx::Result<()> {
+    query!(
+        "insert into notification (notification_id, vehicle_id, dealer_id, person_id, case_id, order_id, stage, severity,
+                                   template, template_version, locale, variables, created_at, valid_until)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+         on conflict (notification_id) do update set order_id = coalesce(notification.order_id, excluded.order_id)",
+        notice.id,
+        vehicle.as_str(),
+        dealer,
+        notice.person,
+        notice.case,
+        notice.order,
+        notice.stage.label(),
+        level(notice.severity),
+        notice.template,
+        notice.template_version as i32,
+        notice.locale.tag(),
+        Json(&notice.variables) as _,
+        notice.created_at.to_utc(),
+        notice.valid_until.to_utc(),
+    )
+    .execute(&mut *conn)
+    .await?;
+    for channel in &notice.channels {
+        query!(
+            "insert into outbox (outbox_id, notification_id, dealer_id, channel, state, not_before)
+             values ($1, $2, $3, $4, 'queued', $5) on conflict do nothing",
+            outbox_id(notice.id, channel),
+            notice.id,
+            dealer,
+            channel,
+            notice.created_at.to_utc()
+        )
+        .execute(&mut *conn)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Cancels what has not been sent about the case, and tells those who were told that it is over.
+async fn resolve(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid, case: Uuid, created_at: Time, valid_until: Time) -> sqlx::Result<()> {
+    query!(
+        "update outbox o set state = 'cancelled', because = 'the case was withdrawn'
+         from notification n
+         where n.notification_id = o.notification_id and n.case_id = $1 and o.state = 'queued' and o.attempts = 0
+           and o.leased_until is null",
+        case
+    )
+    .execute(&mut *conn)
+    .await?;
+    let told = query!(
+        r#"select n.person_id, min(n.severity) as "severity!", max(n.locale) as "locale!",
+                  (array_agg(n.order_id order by n.created_at))[1] as order_id,
+                  (array_agg(n.variables order by n.created_at))[1] as "variables!: serde_json::Value",
+                  array_agg(distinct o.channel) as "channels!"
+           from notification n join outbox o using (notification_id)
+           where n.case_id = $1 and n.stage <> 'resolved' and o.state <> 'cancelled'
+           group by n.person_id"#,
+        case
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    for row in told {
+        let notice = Notice {
+            id: notice_id(case, Stage::Resolved.label(), row.person_id),
+            person: row.person_id,
+            case,
+            order: row.order_id,
+            stage: Stage::Resolved,
+            severity: u8::try_from(row.severity).ok().and_then(Severity::from_number).unwrap_or(Severity::S4),
+            template: "resolved".to_owned(),
+            template_version: 1,
+            locale: if row.locale == "en" { rules::vehicle::Locale::En } else { rules::vehicle::Locale::ZhCn },
+            variables: serde_json::from_value(row.variables).unwrap_or_default(),
+            channels: row.channels,
+            created_at,
+            valid_until,
+        };
+        enqueue(conn, vehicle, dealer, &notice).await?;
+    }
+    Ok(())
+}
+
+fn level(severity: Severity) -> i16 {
+    i16::from(severity.number())
+}
+
+fn mode_word(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Live => "live",
+        Mode::Shadow => "shadow",
+        Mode::Canary => "canary",
+    }
+}
+
+fn ended_word(withdrawn: bool) -> &'static str {
+    if withdrawn { "withdrawn" } else { "closed" }
+}

@@ -1,0 +1,232 @@
+//! What has to happen with time alone: partitions ahead, what outlived its keeping, proposals that
+//! nobody took up, log-ins that ended.
+//!
+//! Each job is a reconciler: it reads the tables, does what is missing, and run twice it does
+//! nothing. A job that fails is counted and comes again; it does not keep the others from running.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, exponential_buckets};
+use rules::time::{Span, Time};
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, debug, info_span, warn};
+
+use crate::clock::Clock;
+use crate::config;
+use crate::store::open::Store;
+use crate::store::partition::Partitions;
+use crate::store::rollup::roll_up;
+use crate::store::session::{As, begin_as};
+use crate::store::tier::Tier;
+use crate::store::upkeep;
+
+/// A proposal that nobody took up this long after its visit was due is given up.
+const PROPOSAL_GRACE: Span = Span::from_days(14);
+
+/// A job; the order is the order of a round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Job {
+    PartitionsAhead,
+    RollUp,
+    Journal,
+    Readings,
+    Rejections,
+    Sessions,
+    Proposals,
+    /// Tells the pages of a dealer whose orders became overdue while nothing else happened.
+    Overdue,
+}
+
+impl Job {
+    pub const ALL: [Self; 8] = [
+        Self::PartitionsAhead,
+        Self::RollUp,
+        Self::Journal,
+        Self::Readings,
+        Self::Rejections,
+        Self::Sessions,
+        Self::Proposals,
+        Self::Overdue,
+    ];
+
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::PartitionsAhead => "partitions_ahead",
+            Self::RollUp => "roll_up",
+            Self::Journal => "journal",
+            Self::Readings => "readings",
+            Self::Rejections => "rejections",
+            Self::Sessions => "sessions",
+            Self::Proposals => "proposals",
+            Self::Overdue => "overdue",
+        }
+    }
+
+    /// How often, in real time.
+    const fn every(self) -> Duration {
+        match self {
+            Self::Overdue => Duration::from_secs(15),
+            Self::Sessions | Self::Proposals => Duration::from_secs(60),
+            Self::RollUp | Self::PartitionsAhead => Duration::from_secs(300),
+            Self::Journal | Self::Readings | Self::Rejections => Duration::from_secs(1800),
+        }
+    }
+}
+
+/// What the sweep counts.
+#[derive(Clone, Debug)]
+pub struct SweepMetrics {
+    runs: IntCounterVec,
+    items: IntCounterVec,
+    seconds: HistogramVec,
+}
+
+impl SweepMetrics {
+    pub fn try_new(registry: &Registry) -> prometheus::Result<Self> {
+        let runs = Opts::new("premend_engine_sweep_runs_total", "Runs of a periodic job, by outcome");
+        let items = Opts::new("premend_engine_sweep_items_total", "What periodic jobs made, moved or removed");
+        let seconds = HistogramOpts::new("premend_engine_sweep_seconds", "How long a run of a periodic job took")
+            .buckets(exponential_buckets(0.001, 4.0, 9)?);
+        let metrics = Self {
+            runs: IntCounterVec::new(runs, &["job", "outcome"])?,
+            items: IntCounterVec::new(items, &["job"])?,
+            seconds: HistogramVec::new(seconds, &["job"])?,
+        };
+        registry.register(Box::new(metrics.runs.clone()))?;
+        registry.register(Box::new(metrics.items.clone()))?;
+        registry.register(Box::new(metrics.seconds.clone()))?;
+        for job in Job::ALL {
+            metrics.runs.with_label_values(&[job.key(), "done"]);
+            metrics.runs.with_label_values(&[job.key(), "failed"]);
+            metrics.items.with_label_values(&[job.key()]);
+            metrics.seconds.with_label_values(&[job.key()]);
+        }
+        Ok(metrics)
+    }
+}
+
+/// Runs the jobs.
+pub struct Sweep<'a> {
+    pool: PgPool,
+    clock: Clock,
+    tier: Tier,
+    partitions: &'a Partitions,
+    ahead_days: u16,
+    retention: config::Retention,
+    metrics: SweepMetrics,
+    /// Up to when overdue orders were told.
+    told_overdue: Mutex<Time>,
+}
+
+impl<'a> Sweep<'a> {
+    pub fn new(store: &'a Store, clock: Clock, config: &config::Config, metrics: SweepMetrics) -> Self {
+        let told_overdue = Mutex::new(clock.now());
+        Self {
+            pool: store.pool.clone(),
+            clock,
+            tier: store.tier,
+            partitions: &store.partitions,
+            ahead_days: config.store.partitions_ahead_days,
+            retention: config.retention.clone(),
+            metrics,
+            told_overdue,
+        }
+    }
+
+    /// Runs each job at start and then when its time has come, until `stop`.
+    pub async fn run(&self, stop: CancellationToken) {
+        let mut last = [None::<Instant>; Job::ALL.len()];
+        while !stop.is_cancelled() {
+            for (job, ran) in Job::ALL.into_iter().zip(&mut last) {
+                if ran.is_none_or(|at| at.elapsed() >= job.every()) {
+                    self.run_counted(job).await;
+                    *ran = Some(Instant::now());
+                }
+            }
+            stop.run_until_cancelled(tokio::time::sleep(Duration::from_secs(5))).await;
+        }
+    }
+
+    async fn run_counted(&self, job: Job) {
+        let watch = Instant::now();
+        let outcome = self.run_once(job).instrument(info_span!("sweep.run", job = job.key())).await;
+        self.metrics.seconds.with_label_values(&[job.key()]).observe(watch.elapsed().as_secs_f64());
+        let word = if outcome.is_ok() { "done" } else { "failed" };
+        self.metrics.runs.with_label_values(&[job.key(), word]).inc();
+        match outcome {
+            Ok(items) => {
+                self.metrics.items.with_label_values(&[job.key()]).inc_by(items);
+                debug!(job = job.key(), items, "a periodic job ran");
+            }
+            Err(error) => warn!(job = job.key(), error = %error, "a periodic job failed and comes again"),
+        }
+    }
+
+    /// Does one job; gives how many things it made, moved or removed.
+    pub async fn run_once(&self, job: Job) -> sqlx::Result<u64> {
+        let now = self.clock.now();
+        match job {
+            Job::PartitionsAhead => self.partitions.ensure_ahead(now, self.ahead_days).await.map(|()| 0),
+            Job::RollUp if self.tier.rolls_up_itself() => roll_up(&self.pool, now).await,
+            Job::RollUp => Ok(0),
+            Job::Journal => self.drop_journal(now).await,
+            Job::Readings => {
+                let days = self.partitions.drop_samples(now - self.retention.samples).await?;
+                Ok(days as u64 + self.partitions.drop_hours(now - self.retention.hourly).await?)
+            }
+            Job::Rejections => {
+                let mut tx = begin_as(&self.pool, As::Engine).await?;
+                let gone = upkeep::drop_rejections(&mut tx, now - self.retention.rejections).await?;
+                tx.commit().await?;
+                Ok(gone)
+            }
+            Job::Sessions => self.end_sessions().await,
+            Job::Proposals => self.expire_proposals(now).await,
+            Job::Overdue => self.tell_overdue(now).await,
+        }
+    }
+
+    /// Drops journal days that are old enough and whose every change is in a snapshot.
+    async fn drop_journal(&self, now: Time) -> sqlx::Result<u64> {
+        let mut tx = begin_as(&self.pool, As::Engine).await?;
+        let needed_from = upkeep::journal_needed_from(&mut tx).await?;
+        tx.commit().await?;
+        let old = now - self.retention.journal;
+        let first_kept = needed_from.map_or(old, |needed| needed.min(old));
+        Ok(self.partitions.drop_journal(first_kept).await? as u64)
+    }
+
+    async fn end_sessions(&self) -> sqlx::Result<u64> {
+        use crate::store::session::{LOG_IN, Scope};
+        let who = As::Person { dealer: Scope::All, account: None, purpose: LOG_IN };
+        let mut tx = begin_as(&self.pool, who).await?;
+        let gone = upkeep::end_sessions(&mut tx, Clock::wall()).await?;
+        tx.commit().await?;
+        Ok(gone)
+    }
+
+    /// One transaction per order: its row, the move, and the command to the vehicle's lane.
+    async fn expire_proposals(&self, now: Time) -> sqlx::Result<u64> {
+        let mut expired = 0;
+        loop {
+            let mut tx = begin_as(&self.pool, As::Engine).await?;
+            let one = upkeep::expire_proposal(&mut tx, now, now - PROPOSAL_GRACE).await?;
+            tx.commit().await?;
+            if !one {
+                return Ok(expired);
+            }
+            expired += 1;
+        }
+    }
+
+    async fn tell_overdue(&self, now: Time) -> sqlx::Result<u64> {
+        let since = *self.told_overdue.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut tx = begin_as(&self.pool, As::Engine).await?;
+        let dealers = upkeep::tell_overdue(&mut tx, since, now).await?;
+        tx.commit().await?;
+        *self.told_overdue.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = now;
+        Ok(dealers)
+    }
+}
