@@ -1,11 +1,9 @@
 //! What runs around the lanes: relay with its channels, console, sweeps.
 
-use std::fmt;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
 use ingest::source::Source;
 use prometheus::Registry;
 use rules::catalogue::Catalogue;
@@ -22,7 +20,6 @@ use crate::channel::{Channel, Channels, ConsoleInbox, Downlink, InCar, render_wi
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::crm::crypto::PersonKeys;
-use crate::http::clock::{ClockMode, PageClock};
 use crate::http::readiness::Readiness;
 use crate::http::{self, HttpState};
 use crate::outbox::{OutboxMetrics, Relay};
@@ -73,8 +70,7 @@ impl Services {
         let metrics = OutboxMetrics::try_new(registry, &channels.keys())?;
         let relay = Relay::try_new(pool.clone(), clock.clone(), config.relay.clone(), channels, render, metrics)?;
         let keys = Arc::new(person_keys(config)?);
-        let page_clock: Arc<dyn PageClock> = Arc::new(Shown(clock.clone()));
-        let http = HttpState::try_new(pool.clone(), catalogue, registry.clone(), Arc::clone(readiness), page_clock, keys)
+        let http = HttpState::try_new(pool.clone(), catalogue, registry.clone(), Arc::clone(readiness), clock.clone(), keys)
             .context("loading the console's words")?;
         let metrics = SweepMetrics::try_new(registry)?;
         let sweeping = Sweeping { store: Arc::clone(store), clock: clock.clone(), config: config.clone(), metrics };
@@ -129,23 +125,4 @@ pub fn person_keys(config: &Config) -> anyhow::Result<PersonKeys> {
         keys = keys.with_older(key.key_id, &key.bytes)?;
     }
     Ok(keys)
-}
-
-/// The engine's clock in the console's header.
-struct Shown(Clock);
-
-impl fmt::Debug for Shown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Shown")
-    }
-}
-
-impl PageClock for Shown {
-    fn now(&self) -> DateTime<Utc> {
-        self.0.now().to_utc()
-    }
-
-    fn mode(&self) -> ClockMode {
-        if self.0.is_system() { ClockMode::System } else { ClockMode::Virtual { rate: self.0.rate() } }
-    }
 }
