@@ -14,6 +14,7 @@ pub mod decide;
 pub mod effect;
 pub mod estimate;
 pub mod evaluate;
+pub mod example;
 pub mod expr;
 pub mod fault_code;
 pub mod finding;

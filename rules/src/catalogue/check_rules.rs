@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::check::{Names, each_known, said};
 use super::layer::by_key;
 use super::read::{Fault, Place, Placed};
+use crate::example::parse;
 use crate::rule::{RuleKind, RuleSource};
 use crate::signal::Signals;
 
@@ -66,9 +67,6 @@ fn numbers(place: &Place, rule: &RuleSource, faults: &mut Vec<Fault>) {
     if rule.severity.is_none() && !by_code {
         wrong("`severity` may be left out only with component \"by fault code\"");
     }
-    if !rule.each.is_empty() && !by_code && !rule.component.contains("{each}") {
-        wrong("with `each`, the component must contain {each}: two instances cannot share a case");
-    }
     if rule.each.is_empty() && [&rule.component, &rule.when].iter().any(|text| text.contains("{each}")) {
         wrong("{each} without `each`");
     }
@@ -87,6 +85,11 @@ fn references(place: &Place, rule: &RuleSource, scope: &Scope<'_>, faults: &mut 
         if scope.signals.by_path(&path).is_none() {
             let known = scope.signals.iter().map(|(_, signal)| signal.path.as_str());
             faults.push(place.unknown("signal", &path, known));
+        }
+    }
+    for example in &rule.examples {
+        if let Err(error) = parse(&example.readings, scope.signals) {
+            faults.push(place.fault(format!("rule `{}`: example `{}`: {error}", rule.key, example.name)));
         }
     }
     scope.names.work(place, &rule.operations, &rule.parts, faults);

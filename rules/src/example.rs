@@ -1,0 +1,243 @@
+//! A rule's own examples: readings in, decision out, under a virtual clock.
+//!
+//! They run through the very recipe that vehicles run through, so that an example cannot be right
+//! where the product is wrong. `premend rules test` and the tests of the shipped catalogue use it.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use crate::catalogue::nearest;
+use crate::effect::{Effect, Effects};
+use crate::fault_code::FaultCode;
+use crate::reading::{FaultReport, Message, Reading, Sample, Sequence, What};
+use crate::recipe;
+use crate::rule::{Example, Expect, RuleSource};
+use crate::rule_set::RuleSet;
+use crate::signal::{Kind, Signal, Signals};
+use crate::state::Vehicle;
+use crate::state::settle::Bounds;
+use crate::time::{Span, Time};
+use crate::vehicle::{Contact, Locale, Powertrain, Profile, Purpose, VehicleId};
+
+/// Every example starts here: a Monday.
+const START: Time = Time::from_secs(1_772_409_600);
+/// Most steps of one example; more is a slip of the pen.
+const MOST_STEPS: usize = 20_000;
+/// The ECU of a fault line that names none.
+const ENGINE_ECU: &str = "7E8";
+
+/// Why an example cannot be run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExampleError {
+    #[error("`{line}`: {what}")]
+    Line { line: String, what: String },
+    #[error("`{line}` goes back in time")]
+    Order { line: String },
+    #[error("an example has 1 to {MOST_STEPS} steps")]
+    Steps,
+    #[error("the catalogue has no model with this powertrain")]
+    NoModel,
+}
+
+/// What happens at one instant of an example.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// Since the start.
+    pub at: Span,
+    pub readings: Vec<Reading>,
+    pub fault: Option<FaultReport>,
+}
+
+/// Runs an example of a rule and says what became of it.
+pub fn run(set: &RuleSet, rule: &RuleSource, example: &Example) -> Result<Expect, ExampleError> {
+    let steps = parse(&example.readings, &set.catalogue.signals)?;
+    let mut vehicle = vehicle(set, example.powertrain.or_else(|| rule.scope.powertrain.first().copied()))?;
+    let (bounds, mut effects) = (Bounds::default(), Effects::default());
+    let mut last = START;
+    for (index, step) in steps.into_iter().enumerate() {
+        last = START + step.at;
+        let nothing = step.readings.is_empty() && step.fault.is_none();
+        let input = if nothing { What::Timer { at: last + bounds.lateness } } else { message(step, index, last) };
+        recipe::take(&mut vehicle, input, set, &bounds, &mut effects);
+    }
+    recipe::take(&mut vehicle, What::Timer { at: last + bounds.lateness }, set, &bounds, &mut effects);
+    let opened = effects
+        .written
+        .iter()
+        .any(|effect| matches!(effect, Effect::OpenFinding { rule: key, .. } if *key == rule.key));
+    let open = vehicle.watches.open().filter_map(|(key, _)| set.rule(key.rule)).any(|open| open.source.key == rule.key);
+    Ok(match (opened, open) {
+        (true, true) => Expect::Fires,
+        (true, false) => Expect::Clears,
+        (false, _) => Expect::Silent,
+    })
+}
+
+/// Understands the lines of an example.
+pub fn parse(lines: &[String], signals: &Signals) -> Result<Vec<Step>, ExampleError> {
+    let mut steps: Vec<Step> = Vec::new();
+    for line in lines {
+        let wrong = |what: String| ExampleError::Line { line: line.clone(), what };
+        let mut words = line.split_whitespace().peekable();
+        let at = span(words.next().unwrap_or_default()).map_err(wrong)?;
+        let (count, every) = match words.peek().and_then(|word| word.strip_prefix('x')).map(str::parse::<usize>) {
+            Some(Ok(count)) => {
+                words.next();
+                repetition(&mut words, count).map_err(wrong)?
+            }
+            _ => (1, Span::ZERO),
+        };
+        let rest: Vec<&str> = words.collect();
+        let (readings, fault) = content(&rest, signals).map_err(wrong)?;
+        if steps.last().is_some_and(|step| step.at > at) {
+            return Err(ExampleError::Order { line: line.clone() });
+        }
+        if steps.len() + count > MOST_STEPS {
+            return Err(ExampleError::Steps);
+        }
+        let times = (0..count as i64).map(|index| Span::from_micros(at.micros() + every.micros() * index));
+        steps.extend(times.map(|at| Step { at, readings: readings.clone(), fault: fault.clone() }));
+    }
+    if steps.is_empty() { Err(ExampleError::Steps) } else { Ok(steps) }
+}
+
+fn span(word: &str) -> Result<Span, String> {
+    Span::parse(word).map_err(|error| error.to_string())
+}
+
+/// `x30 every 1s`.
+fn repetition<'a>(words: &mut impl Iterator<Item = &'a str>, count: usize) -> Result<(usize, Span), String> {
+    if words.next() != Some("every") {
+        return Err("write `x30 every 1s`".to_owned());
+    }
+    let every = span(words.next().unwrap_or_default())?;
+    if count == 0 || every == Span::ZERO {
+        return Err("write `x30 every 1s`".to_owned());
+    }
+    Ok((count, every))
+}
+
+fn content(words: &[&str], signals: &Signals) -> Result<(Vec<Reading>, Option<FaultReport>), String> {
+    match words {
+        ["nothing"] => Ok((Vec::new(), None)),
+        ["fault", code, status] => fault(code, status, ENGINE_ECU),
+        ["fault", code, status, "ecu", ecu] => fault(code, status, ecu),
+        ["fault", ..] => Err("write `fault P0301 0x2f` or `fault U0100 0x2f ecu 7A0`".to_owned()),
+        [] => Err("says neither what was measured nor `nothing`".to_owned()),
+        pairs => pairs.iter().map(|pair| reading(pair, signals)).collect::<Result<_, _>>().map(|all| (all, None)),
+    }
+}
+
+fn fault(code: &str, status: &str, ecu: &str) -> Result<(Vec<Reading>, Option<FaultReport>), String> {
+    let code: FaultCode = code.parse().map_err(|error: crate::fault_code::FaultCodeError| error.to_string())?;
+    let status = status.strip_prefix("0x").and_then(|digits| u8::from_str_radix(digits, 16).ok());
+    let status = status.ok_or("a status byte is written 0x2f")?;
+    Ok((Vec::new(), Some(FaultReport { code, ecu: ecu.into(), status, count: None })))
+}
+
+fn reading(pair: &str, signals: &Signals) -> Result<Reading, String> {
+    let (path, value) = pair.split_once('=').ok_or("write signal=value")?;
+    let Some(signal) = signals.by_path(path) else {
+        let near = nearest(path, signals.iter().map(|(_, signal)| signal.path.as_str()));
+        let hint = near.map_or_else(String::new, |near| format!(", did you mean `{near}`?"));
+        return Err(format!("unknown signal `{path}`{hint}"));
+    };
+    let value = value_of(signal, value).ok_or_else(|| format!("`{value}` is no value of `{path}`"))?;
+    Ok(Reading { signal: signal.no, value })
+}
+
+fn value_of(signal: &Signal, text: &str) -> Option<f64> {
+    let value = match &signal.kind {
+        Kind::Number => text.parse().ok()?,
+        Kind::Flag => f64::from(u8::from(text.parse::<bool>().ok()?)),
+        Kind::Words(words) => words.iter().position(|word| word == text)? as f64,
+    };
+    (signal.range.0..=signal.range.1).contains(&value).then_some(value)
+}
+
+fn message(step: Step, index: usize, at: Time) -> What {
+    let sample = Sample { measured_at: at, readings: step.readings, faults: step.fault.into_iter().collect() };
+    What::Message(Message {
+        sequence: Some(Sequence { stream: 1, seq: index as u64 + 1, oldest: Some(1) }),
+        received_at: at,
+        samples: vec![sample],
+        seen: Vec::new(),
+        hash: index as u64,
+    })
+}
+
+/// A new car of the powertrain, whose owner consents to everything but marketing and positions.
+fn vehicle(set: &RuleSet, powertrain: Option<Powertrain>) -> Result<Vehicle, ExampleError> {
+    let powertrain = powertrain.unwrap_or(Powertrain::Ice);
+    let model =
+        set.catalogue.models.values().find(|model| model.powertrain == powertrain).ok_or(ExampleError::NoModel)?;
+    let attributes: BTreeMap<String, f64> =
+        model.attributes().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let profile = Profile {
+        model: model.key.clone(),
+        model_year: 2026,
+        powertrain,
+        region: "CN".to_owned(),
+        dealer: Uuid::nil(),
+        owner: Some(Contact { person: Uuid::nil(), locale: Locale::ZhCn }),
+        consents: [Purpose::Maintenance, Purpose::Diagnostics].into(),
+        allowed: None,
+        delivered_at: START - Span::from_days(1),
+        attributes,
+    };
+    let id = VehicleId::try_new("example").map_err(|_| ExampleError::NoModel)?;
+    let mut vehicle = Vehicle::new(id, profile.clone(), set);
+    let register = crate::command::Command::Register(Box::new(profile));
+    let input = What::Command { command_id: 1, received_at: START, command: register };
+    recipe::take(&mut vehicle, input, set, &Bounds::default(), &mut Effects::default());
+    Ok(vehicle)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::Catalogue;
+
+    fn parsed(line: &str) -> Result<Vec<Step>, ExampleError> {
+        parse(&[line.to_owned()], &Catalogue::builtin().unwrap().signals)
+    }
+
+    #[test]
+    fn repeats_and_reads_every_kind_of_value() {
+        let steps = parsed("10s x3 every 500ms Vehicle.Speed=60.5 Vehicle.LowVoltageSystemState=ON").unwrap();
+        let at: Vec<String> = steps.iter().map(|step| step.at.to_string()).collect();
+        assert_eq!(at, ["10s", "10500ms", "11s"]);
+        assert_eq!(steps[0].readings.iter().map(|reading| reading.value).collect::<Vec<_>>(), [60.5, 4.0]);
+        let flag = parsed("1h Vehicle.OBD.Status.IsMILOn=true").unwrap();
+        assert_eq!(flag[0].readings[0].value, 1.0);
+    }
+
+    #[test]
+    fn reads_faults_and_nothing() {
+        let steps = parsed("0s fault U0100 0xaf ecu 7A0").unwrap();
+        let fault = steps[0].fault.as_ref().unwrap();
+        assert_eq!((fault.code.to_string(), fault.status, &*fault.ecu), ("U0100".to_owned(), 0xaf, "7A0"));
+        assert_eq!(parsed("4h nothing").unwrap()[0].readings, []);
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_a_line() {
+        for (line, said) in [
+            ("soon Vehicle.Speed=1", "is not a duration"),
+            ("0s", "nothing"),
+            ("0s Vehicle.Sped=1", "did you mean `Vehicle.Speed`?"),
+            ("0s Vehicle.Speed=fast", "no value"),
+            ("0s Vehicle.Speed=9999", "no value"),
+            ("0s x3 Vehicle.Speed=1", "every"),
+            ("0s fault P9999 0x2f", "not a fault code"),
+            ("0s fault P0301 2f", "0x2f"),
+        ] {
+            let error = parsed(line).unwrap_err().to_string();
+            assert!(error.contains(said), "{line}: {error}");
+        }
+        let lines = ["2s Vehicle.Speed=1".to_owned(), "1s Vehicle.Speed=1".to_owned()];
+        let error = parse(&lines, &Catalogue::builtin().unwrap().signals).unwrap_err();
+        assert!(matches!(error, ExampleError::Order { .. }));
+    }
+}
