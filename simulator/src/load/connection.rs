@@ -4,6 +4,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
+use ingest::broker::token;
 use ingest::down::Down;
 use ingest::topic;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -95,7 +96,8 @@ impl Connection {
     }
 
     async fn greet(&mut self) -> Result<(), ConnectionError> {
-        let hello = packet::connect(&self.vehicle, &self.plan.password);
+        let password = self.plan.secret.as_ref().map(|secret| token(secret, &self.vehicle));
+        let hello = packet::connect(&self.vehicle, password.as_deref());
         self.stream.write_all(&hello).await.map_err(ConnectionError::Write)?;
         let mut subscribed = false;
         loop {

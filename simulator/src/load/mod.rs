@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use hdrhistogram::Histogram;
+use ingest::secret::Secret;
 use tokio::task::LocalSet;
 
 pub use connection::ConnectionError;
@@ -27,8 +28,8 @@ pub struct LoadPlan {
     /// One vehicle each; ids are the prefix and a number, as in `load-00042`.
     pub connections: u32,
     pub prefix: String,
-    /// Given as the password, with the vehicle's id as user name.
-    pub password: String,
+    /// Vehicles prove who they are with a token under this secret; `None`: the broker is open.
+    pub secret: Option<Secret>,
     /// Must be new for these vehicles, or the engine knows their numbers already.
     pub stream: u64,
     pub readings_per_sample: usize,
@@ -56,7 +57,7 @@ impl LoadPlan {
             port,
             connections: 100,
             prefix: "load-".to_owned(),
-            password: String::new(),
+            secret: None,
             stream: since.as_secs(),
             readings_per_sample: 3,
             samples_per_publish: 1,

@@ -10,15 +10,18 @@ pub enum Incoming<'a> {
     Other,
 }
 
-/// CONNECT with a clean session, user name and password.
-pub fn connect(client: &str, password: &str) -> Vec<u8> {
+/// CONNECT with a clean session; with a password, the client's id is its user name.
+pub fn connect(client: &str, password: Option<&str>) -> Vec<u8> {
     let mut body = Vec::new();
     text(&mut body, "MQTT");
-    // Level 4; user name, password, clean session; keep-alive 600 s.
-    body.extend_from_slice(&[4, 0b1100_0010, 0x02, 0x58]);
+    // Level 4, flags, keep-alive 600 s.
+    let flags = if password.is_some() { 0b1100_0010 } else { 0b0000_0010 };
+    body.extend_from_slice(&[4, flags, 0x02, 0x58]);
     text(&mut body, client);
-    text(&mut body, client);
-    text(&mut body, password);
+    if let Some(password) = password {
+        text(&mut body, client);
+        text(&mut body, password);
+    }
     packet(0x10, &body)
 }
 

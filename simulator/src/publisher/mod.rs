@@ -5,12 +5,14 @@
 //! sent, and forgets a message only when the engine says that it is committed. Because vehicles are
 //! generators, a unit that is held back loses nothing: its vehicle simply waits to be asked.
 
+mod air;
 mod clock;
 mod file;
 mod notices;
 mod unit;
 
+pub use air::{AirError, run};
 pub use clock::{Pace, VirtualClock};
 pub use file::{OutboxFile, OutboxFileError};
 pub use notices::Notices;
-pub use unit::{Link, Source, Unit, UnitReport};
+pub use unit::{Link, Source, Traffic, Unit, UnitReport};

@@ -3,10 +3,13 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ingest::broker::token;
 use ingest::down::Down;
+use ingest::secret::Secret;
 use ingest::topic;
 use rules::time::Time;
 use rules::vehicle::VehicleId;
@@ -16,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::{Notices, OutboxFile, OutboxFileError, Pace, VirtualClock};
+use crate::fleet::WINDOW;
 use crate::frame::Frame;
 use crate::outbox::{Answer, Outbox};
 use crate::trouble::{Defects, Disorder, Fate, Troubles};
@@ -33,8 +37,8 @@ pub enum Source {
 pub struct Link {
     pub host: String,
     pub port: u16,
-    /// Given as the password, with the vehicle's id as user name.
-    pub password: String,
+    /// Vehicles prove who they are with a token under this secret; `None`: the broker is open.
+    pub secret: Option<Secret>,
     pub clock: VirtualClock,
     pub window: usize,
     pub resend_after: Duration,
@@ -48,7 +52,58 @@ pub struct Link {
     /// Where outbox files are kept; `None`: in memory only.
     pub folder: Option<PathBuf>,
     /// Where what becomes known about planted faults goes.
-    pub truths: Mutex<Vec<Truth>>,
+    truths: Mutex<Vec<Truth>>,
+    pub traffic: Traffic,
+}
+
+/// What all units together have done so far.
+#[derive(Debug, Default)]
+pub struct Traffic {
+    published: AtomicU64,
+    committed: AtomicU64,
+    online: AtomicU64,
+}
+
+impl Traffic {
+    pub fn published(&self) -> u64 {
+        self.published.load(Ordering::Relaxed)
+    }
+
+    pub fn committed(&self) -> u64 {
+        self.committed.load(Ordering::Relaxed)
+    }
+
+    /// Connects, including repeated ones.
+    pub fn connects(&self) -> u64 {
+        self.online.load(Ordering::Relaxed)
+    }
+}
+
+impl Link {
+    /// The usual settings: real-time resends, the window of the contract, nothing on disk.
+    pub fn new(host: &str, port: u16, clock: VirtualClock) -> Self {
+        Self {
+            host: host.to_owned(),
+            port,
+            secret: None,
+            clock,
+            window: WINDOW as usize,
+            resend_after: Duration::from_secs(30),
+            frames_per_message: 1,
+            end: None,
+            seed: 0,
+            troubles: Troubles::default(),
+            stream: 1,
+            folder: None,
+            truths: Mutex::default(),
+            traffic: Traffic::default(),
+        }
+    }
+
+    /// What became known about planted faults since the last call.
+    pub fn take_truths(&self) -> Vec<Truth> {
+        self.truths.lock().map(|mut truths| std::mem::take(&mut *truths)).unwrap_or_default()
+    }
 }
 
 /// What one unit has done.
@@ -173,7 +228,9 @@ impl Unit {
         options.set_keep_alive(Duration::from_secs(30));
         options.set_clean_session(true);
         options.set_inflight(u16::try_from(self.link.window.clamp(16, 1_024)).unwrap_or(512));
-        options.set_credentials(self.vehicle.as_str(), &self.link.password);
+        if let Some(secret) = &self.link.secret {
+            options.set_credentials(self.vehicle.as_str(), token(secret, self.vehicle.as_str()));
+        }
         options.set_max_packet_size(256 * 1024, 256 * 1024);
         options
     }
@@ -183,6 +240,7 @@ impl Unit {
         match event {
             Event::Incoming(Packet::ConnAck(_)) => {
                 self.report.connects += 1;
+                self.link.traffic.online.fetch_add(1, Ordering::Relaxed);
                 if client.try_subscribe(topic::down(self.vehicle.as_str()), QoS::AtLeastOnce).is_err() {
                     warn!(vehicle.id = %self.vehicle, "the request queue is full at connect");
                 }
@@ -210,6 +268,7 @@ impl Unit {
         match self.outbox.hear(&down) {
             Answer::Committed(count) => {
                 self.report.committed += count;
+                self.link.traffic.committed.fetch_add(count, Ordering::Relaxed);
                 self.last_progress = Instant::now();
                 if let (Some(file), Down::Committed { seq, .. }) = (&mut self.file, &down) {
                     file.committed(*seq)?;
@@ -336,6 +395,7 @@ impl Unit {
         let topic = topic::telemetry(self.vehicle.as_str());
         let taken = client.try_publish(topic, QoS::AtLeastOnce, false, payload).is_ok();
         self.report.published += u64::from(taken);
+        self.link.traffic.published.fetch_add(u64::from(taken), Ordering::Relaxed);
         taken
     }
 
