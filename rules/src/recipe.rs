@@ -110,7 +110,9 @@ fn pass_time(vehicle: &mut Vehicle, at: Time, set: &RuleSet, bounds: &Bounds, ef
     }
     vehicle.snoozed.retain(|(_, until)| *until > at);
     // Absence is judged as of when everything measured must have arrived, never over waiting messages.
-    if vehicle.order.waiting_count() == 0 && vehicle.newest != Time::NEVER {
+    // A vehicle in back-fill is speaking, only about the past.
+    let speaks = vehicle.order.waiting_count() > 0 || vehicle.backfill_until.is_some();
+    if !speaks && vehicle.newest != Time::NEVER {
         let now = at - bounds.lateness;
         if now > vehicle.newest {
             pass_days(vehicle, now, set, effects);
@@ -146,7 +148,8 @@ pub fn wake(vehicle: &Vehicle, set: &RuleSet, bounds: &Bounds) -> Option<Time> {
     let waiting = vehicle.order.wake(bounds);
     let backfill = vehicle.backfill_until;
     let snooze = vehicle.snoozed.iter().map(|(_, until)| *until).min();
-    let judged = (waiting.is_none() && vehicle.newest != Time::NEVER).then(|| {
+    let silent = waiting.is_none() && backfill.is_none() && vehicle.newest != Time::NEVER;
+    let judged = silent.then(|| {
         let view = vehicle.view(vehicle.newest);
         let mut mask = *set.absence();
         for (word, scope) in mask.iter_mut().zip(vehicle.watches.scope()) {

@@ -3,6 +3,7 @@
 //! Every command begins with the configuration, which opens nothing; only then does it connect.
 
 pub mod config;
+pub mod demo;
 pub mod migrate;
 pub mod serve;
 
@@ -28,6 +29,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run everything with a simulated fleet, to see it work.
+    Demo(demo::Args),
     /// Run the engine: broker or subscriber, lanes, relay, console.
     Serve(serve::Args),
     /// Apply the migrations that are missing and prepare the store.
@@ -41,6 +44,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let config = Config::load(cli.config.as_deref(), std::env::vars())?;
     telemetry::start(&config.log);
     match cli.command {
+        Command::Demo(args) => block_on(demo::run(args, config)),
         Command::Serve(args) => block_on(serve::run(args, config)),
         Command::Migrate(args) => block_on(migrate::run(args, config)),
         Command::Config(args) => config::run(&args, &config),
