@@ -9,6 +9,7 @@ use serde_json::json;
 use tracing::warn;
 
 use super::HttpState;
+use crate::metrics::scrape::{self, Standing};
 use crate::store::console::{self, Depths};
 use crate::store::session::{As, begin_as};
 
@@ -34,7 +35,11 @@ pub async fn metrics(State(state): State<HttpState>) -> Response {
             None
         }
     };
-    match gauges(depths.as_ref()) {
+    let standing = standing(&state).await.unwrap_or_else(|error| {
+        warn!(error = format!("{error:#}"), "ages of the queues not read");
+        None
+    });
+    match gauges(&state, depths.as_ref(), standing.as_ref()) {
         Ok(scraped) => families.extend(scraped.gather()),
         Err(error) => warn!(error = format!("{error:#}"), "queue depths not registered"),
     }
@@ -52,7 +57,16 @@ pub async fn depths(state: &HttpState) -> sqlx::Result<Depths> {
     console::depths(&mut tx).await
 }
 
-fn gauges(depths: Option<&Depths>) -> prometheus::Result<Registry> {
+async fn standing(state: &HttpState) -> sqlx::Result<Option<Standing>> {
+    let mut tx = begin_as(&state.pool, As::Engine).await?;
+    scrape::read(&mut tx, state.clock.now().into()).await.map(Some)
+}
+
+fn gauges(
+    state: &HttpState,
+    depths: Option<&Depths>,
+    standing: Option<&Standing>,
+) -> prometheus::Result<Registry> {
     let registry = Registry::new();
     let add = |name: &str, help: &str, value: i64| -> prometheus::Result<()> {
         let gauge = IntGauge::new(name, help)?;
@@ -66,6 +80,9 @@ fn gauges(depths: Option<&Depths>) -> prometheus::Result<Registry> {
         add("premend_db_waiting_commands", "Commands that their lane has not applied yet.", depths.commands_waiting)?;
         add("premend_db_waiting_reviews", "Cases that wait for an advisor's judgement.", depths.reviews_waiting)?;
         add("premend_db_open_orders", "Work orders whose visit is not over.", depths.orders_open)?;
+    }
+    if let Some(standing) = standing {
+        scrape::register(&registry, standing, &state.pool)?;
     }
     Ok(registry)
 }
