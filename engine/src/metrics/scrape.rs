@@ -7,8 +7,6 @@ use sqlx::{PgConnection, PgPool};
 /// Ages and depths of the store, as of one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Standing {
-    /// Seconds since the oldest delivery became due that is still queued; 0 if none is.
-    pub outbox_oldest_due_seconds: f64,
     /// Seconds since the oldest command that its lane has not applied.
     pub command_oldest_seconds: f64,
     /// Open live cases by severity, 1 first.
@@ -24,8 +22,6 @@ pub async fn read(connection: &mut PgConnection, now: Time) -> sqlx::Result<Stan
     let row = sqlx::query!(
         r#"
         select
-            coalesce(extract(epoch from $1::timestamptz - (
-                select min(not_before) from outbox where state = 'queued' and not_before <= $1)), 0)::float8 as "outbox!",
             coalesce(extract(epoch from now() - (
                 select min(created_at) from command where applied_at is null)), 0)::float8 as "command!",
             pg_database_size(current_database()) as "size!",
@@ -46,7 +42,6 @@ pub async fn read(connection: &mut PgConnection, now: Time) -> sqlx::Result<Stan
         }
     }
     Ok(Standing {
-        outbox_oldest_due_seconds: row.outbox.max(0.0),
         command_oldest_seconds: row.command.max(0.0),
         open_cases,
         size_bytes: row.size,
@@ -61,8 +56,6 @@ pub fn register(registry: &Registry, standing: &Standing, pool: &PgPool) -> prom
         gauge.set(value);
         registry.register(Box::new(gauge))
     };
-    let outbox = standing.outbox_oldest_due_seconds;
-    add("premend_outbox_oldest_due_seconds", "Age of the oldest due delivery that is not done.", outbox)?;
     let command = standing.command_oldest_seconds;
     add("premend_db_oldest_command_seconds", "Age of the oldest command that its lane has not applied.", command)?;
     add("premend_db_size_bytes", "Size of the database on disk.", standing.size_bytes as f64)?;
@@ -93,7 +86,7 @@ mod tests {
     async fn an_empty_store_stands_at_zero(pool: PgPool) {
         let mut connection = pool.acquire().await.unwrap();
         let standing = read(&mut connection, Time::from_secs(1_000)).await.unwrap();
-        assert_eq!((standing.outbox_oldest_due_seconds, standing.command_oldest_seconds), (0.0, 0.0));
+        assert_eq!((standing.journal_oldest_seconds, standing.command_oldest_seconds), (0.0, 0.0));
         assert_eq!(standing.open_cases, [0; 4]);
         assert!(standing.size_bytes > 0);
         let registry = Registry::new();
