@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::{Context as _, anyhow};
 use ingest::admit::Admission;
@@ -29,7 +30,7 @@ use crate::http::readiness::Readiness;
 use crate::inbox::Inbox;
 use crate::journal::{self, Restored};
 use crate::lane::{Common, Lane};
-use crate::lane_metrics::LaneMetrics;
+use crate::metrics::LaneMetrics;
 use crate::start::{self, EngineLock};
 use crate::store::{open, pool};
 use crate::wake::Wake;
@@ -74,10 +75,13 @@ impl App {
         let set = journal::rule_set(Arc::clone(&catalogue)).context("compiling the rules")?;
         let bounds = bounds(config);
         let incarnation = start::begin_run(&store.pool).await?;
+        let restoring = Instant::now();
         let (restored, replayed) = start::restore_all(&store.pool, &set, &bounds, incarnation).await.context("restoring the vehicles")?;
         tracing::info!(vehicles = restored.len(), inputs = replayed.inputs, differences = replayed.differences, "state restored");
 
         let registry = Registry::new();
+        let metrics = LaneMetrics::new(&registry, &set)?;
+        metrics.restored(replayed.inputs, replayed.differences, restoring.elapsed());
         let ingest_metrics = ingest::metrics::Metrics::new(&registry)?;
         let readiness = Arc::new(Readiness::waiting_for(&[STORE, SOURCE, LANES]));
         readiness.met(STORE);
@@ -101,7 +105,7 @@ impl App {
             lanes,
             source: Arc::clone(&source),
             listening: services.listening(),
-            metrics: LaneMetrics::new(&registry, &set)?,
+            metrics,
             ingest: ingest_metrics,
             store_away: store_away(&readiness),
         });

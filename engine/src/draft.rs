@@ -1,5 +1,7 @@
 //! A batch while it is being decided: what one commit will write, and whom it will answer.
 
+use std::time::Duration;
+
 use ingest::admit::Refusal;
 use rules::effect::{Effect, Effects};
 use rules::reading::{Input, Reason, Refused, What};
@@ -8,6 +10,7 @@ use rules::vehicle::VehicleId;
 use uuid::Uuid;
 
 use crate::journal::{Decided, decision_hash, encode_input};
+use crate::metrics::EffectCounts;
 use crate::store::case::NewVehicle;
 use crate::store::commit::{RejectionRow, Written};
 use crate::store::sample::SampleRows;
@@ -30,8 +33,10 @@ pub struct Draft {
     pub asked: Vec<VehicleId>,
     /// Unreadable payloads to answer after the commit.
     pub unreadable: Vec<(VehicleId, [u8; 32])>,
-    /// Decisions on cases, for the counters.
-    pub changes: Vec<rules::effect::ChangeKind>,
+    /// What the effects add to the counters.
+    pub counts: EffectCounts,
+    /// Time spent in admission.
+    pub admitting: Duration,
     /// Readings not used, by reason, for the counters.
     pub unused: Vec<Reason>,
     pub admitted: u64,
@@ -76,7 +81,7 @@ impl Draft {
         for reading in effects.kept.drain(..) {
             self.samples.push(vehicle, &reading);
         }
-        self.changes.extend(effects.written.iter().filter_map(crate::lane_metrics::kind_of));
+        self.counts.note(&effects.written);
         self.write(vehicle, dealer, effects.written.drain(..));
         self.unused.extend(effects.unused.drain(..).map(|(reason, _)| reason));
         self.settled += u64::from(std::mem::take(&mut effects.settled));
@@ -105,6 +110,11 @@ impl Draft {
 pub struct Mark(usize);
 
 /// The input that counts a refused message's number as dealt with.
-pub fn refused_input(vehicle: &VehicleId, sequence: rules::reading::Sequence, received_at: Time, reason: Reason) -> Input {
+pub fn refused_input(
+    vehicle: &VehicleId,
+    sequence: rules::reading::Sequence,
+    received_at: Time,
+    reason: Reason,
+) -> Input {
     Input { vehicle: vehicle.clone(), what: What::Refused(Refused { sequence, received_at, reason }) }
 }

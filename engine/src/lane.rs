@@ -35,7 +35,7 @@ use crate::dirty::Dirty;
 use crate::draft::{Draft, refused_input};
 use crate::inbox::{Arrived, Inbox, Item, Ordered, Until};
 use crate::journal::{self, INPUT_LAYOUT, Position, Restored, RuleSets};
-use crate::lane_metrics::LaneMetrics;
+use crate::metrics::{CommitOutcome, LaneMetrics, Stage};
 use crate::restraint::Restraint;
 use crate::store::case::NewVehicle;
 use crate::store::commit::{Batch, CommitError, commit, is_committed};
@@ -127,9 +127,13 @@ impl Lane {
         if decided.is_err() {
             return self.isolate(arrived, Reason::Poison).await;
         }
-        self.common.metrics.decided(arrived.len(), started.elapsed());
+        self.common.metrics.decided(arrived.len(), draft.admitting, started.elapsed());
         match self.commit(&mut draft).await? {
-            Outcome::Committed => self.acknowledge(&draft),
+            Outcome::Committed => {
+                let telling = Instant::now();
+                self.acknowledge(&draft);
+                self.common.metrics.stage(Stage::Acknowledge, telling.elapsed());
+            }
             Outcome::Refused => return self.isolate(arrived, Reason::StoreRefused).await,
         }
         self.common.metrics.committed(arrived, &draft, &self.set, &mut self.effects);
@@ -159,7 +163,10 @@ impl Lane {
             (None, UnknownVehicle::Register) => Some(&self.common.stranger),
             (None, UnknownVehicle::Reject) => None,
         };
-        match self.common.admission.admit(envelope, profile) {
+        let admitting = Instant::now();
+        let admitted = self.common.admission.admit(envelope, profile);
+        draft.admitting += admitting.elapsed();
+        match admitted {
             Ok(admitted) => {
                 draft.admitted += 1;
                 self.note_refused_readings(&admitted, envelope, draft);
@@ -209,7 +216,9 @@ impl Lane {
             draft.note(&input);
         }
         self.effects.clear();
+        let waited = held.vehicle.order.waiting_count();
         let arrival = take(&mut held.vehicle, input.what, &self.set, &self.common.bounds, &mut self.effects);
+        self.common.metrics.waiting_messages.add(held.vehicle.order.waiting_count() as i64 - waited as i64);
         if arrival == Arrival::Taken {
             self.keep_noted(&id, received_at, draft);
         } else {
@@ -290,6 +299,7 @@ impl Lane {
             let vehicle = Vehicle::new(id.clone(), (**profile).clone(), &self.set);
             let position = Position { incarnation: self.common.incarnation, n: self.n + 1, index: 0 };
             self.vehicles.insert(id.clone(), Held { vehicle, position, told: Told::default(), timer: None });
+            self.common.metrics.vehicles.inc();
             self.effects.clear();
             self.keep_noted(id, received_at, draft);
         }
@@ -369,24 +379,29 @@ impl Lane {
             let started = Instant::now();
             match self.try_commit(batch).await {
                 Ok(()) => {
-                    self.common.metrics.commit_took(started.elapsed(), batch.inputs.len());
+                    self.common.metrics.stage(Stage::Commit, started.elapsed());
+                    self.common.metrics.commit(CommitOutcome::Committed);
+                    let snapshot_bytes = batch.snapshots.iter().map(|row| row.state.len()).sum();
+                    self.common.metrics.wrote(batch.inputs.len(), batch.samples.len(), batch.snapshots.len(), snapshot_bytes);
                     (self.common.store_away)(false);
                     return Ok(Outcome::Committed);
                 }
                 Err(CommitError::Fenced) => return Err(CommitError::Fenced.into()),
                 Err(CommitError::Refused(error)) => {
+                    self.common.metrics.commit(CommitOutcome::Refused);
                     tracing::error!(lane = self.no, batch.n = batch.key.n, error = format!("{error:#}"), "store refuses a batch");
                     return Ok(Outcome::Refused);
                 }
                 Err(CommitError::Unavailable(error)) => {
                     (self.common.store_away)(true);
-                    self.common.metrics.store_unavailable();
+                    self.common.metrics.commit(CommitOutcome::Retried);
                     tracing::warn!(lane = self.no, batch.n = batch.key.n, error = format!("{error:#}"), "store is away, batch waits");
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                     // The failed attempt may have been the one that succeeded.
                     if batch.input_count > 0 && is_committed(&self.common.store.pool, batch.key).await.unwrap_or(false) {
                         (self.common.store_away)(false);
+                        self.common.metrics.commit(CommitOutcome::FoundCommitted);
                         return Ok(Outcome::Committed);
                     }
                 }
@@ -481,7 +496,10 @@ impl Lane {
         let (lanes, no) = (self.common.lanes, self.no);
         let ours = |id: &VehicleId| ingest::queue::lane_of(id.as_str(), lanes) == no as usize;
         let (vehicles, _) = journal::restore(&self.common.store.pool, &mut sets, &self.common.bounds, ours).await?;
-        self.vehicles.clear();
+        for held in self.vehicles.drain().map(|(_, held)| held) {
+            self.common.metrics.vehicles.dec();
+            self.common.metrics.waiting_messages.sub(held.vehicle.order.waiting_count() as i64);
+        }
         self.timers.clear();
         self.dirty = Dirty::default();
         self.hold(vehicles.into_values());
@@ -497,6 +515,8 @@ impl Lane {
             if let Some(since) = restored.since {
                 self.dirty.mark(&id, if since.incarnation == self.common.incarnation { since.n } else { 0 });
             }
+            self.common.metrics.vehicles.inc();
+            self.common.metrics.waiting_messages.add(restored.vehicle.order.waiting_count() as i64);
             let timer = wake(&restored.vehicle, &self.set, &self.common.bounds);
             if let Some(at) = timer {
                 self.timers.push(Reverse((at, id.clone())));

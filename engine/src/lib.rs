@@ -14,7 +14,7 @@ pub mod http;
 pub mod inbox;
 pub mod journal;
 pub mod lane;
-pub mod lane_metrics;
+pub mod metrics;
 pub mod outbox;
 pub mod overlay;
 pub mod restraint;

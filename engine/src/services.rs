@@ -68,10 +68,11 @@ impl Services {
         let inbox = Arc::new(ConsoleInbox::new(pool.clone(), clock.clone()));
         let channels = Channels::new(vec![Arc::clone(&in_car) as Arc<dyn Channel>, inbox]);
         let metrics = OutboxMetrics::try_new(registry, &channels.keys())?;
-        let relay = Relay::try_new(pool.clone(), clock.clone(), config.relay.clone(), channels, render, metrics)?;
+        let relay = Relay::try_new(pool.clone(), clock.clone(), config.relay.clone(), channels, render, metrics.clone())?;
         let keys = Arc::new(person_keys(config)?);
         let http = HttpState::try_new(pool.clone(), catalogue, registry.clone(), Arc::clone(readiness), clock.clone(), keys)
-            .context("loading the console's words")?;
+            .context("loading the console's words")?
+            .with_outbox(metrics);
         let metrics = SweepMetrics::try_new(registry)?;
         let sweeping = Sweeping { store: Arc::clone(store), clock: clock.clone(), config: config.clone(), metrics };
         Ok(Self { http, relay, in_car, sweeping, pool, _catalogue: sender })

@@ -159,6 +159,8 @@ pub enum Stage {
 }
 
 impl Stage {
+    pub const ALL: [Self; 3] = [Self::StopNow, Self::Opened, Self::Resolved];
+
     pub const fn label(self) -> &'static str {
         match self {
             Self::StopNow => "stop_now",

@@ -14,13 +14,11 @@ use rules::severity::Severity;
 use rules::vehicle::Locale;
 
 fn shipped() -> Catalogue {
-    Catalogue::builtin().unwrap_or_else(|error| panic!("{error}"))
+    Catalogue::builtin().map_err(|error| error.to_string()).expect("the shipped catalogue loads")
 }
 
 fn set() -> RuleSet {
-    RuleSet::compile(Arc::new(shipped()), [0; 32]).unwrap_or_else(|errors| {
-        panic!("{}", errors.iter().map(|error| format!("{error}\n")).collect::<String>());
-    })
+    RuleSet::compile(Arc::new(shipped()), [0; 32]).expect("the shipped rules compile")
 }
 
 #[test]

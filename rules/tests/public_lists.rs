@@ -23,7 +23,7 @@ fn public_list(name: &str) -> Option<String> {
         return None;
     };
     let mut text = String::new();
-    GzDecoder::new(file).read_to_string(&mut text).unwrap();
+    GzDecoder::new(file).read_to_string(&mut text).expect("a readable gzip file");
     Some(text)
 }
 
@@ -40,7 +40,7 @@ fn vss_unit(unit: &str) -> &str {
 
 fn check(signal: &Signal, (datatype, unit, allowed): &(String, String, String)) {
     let path = &signal.path;
-    assert_eq!(vss_unit(&signal.unit.as_str()), unit, "unit of {path}");
+    assert_eq!(vss_unit(signal.unit.as_str()), unit, "unit of {path}");
     match &signal.kind {
         Kind::Flag => assert_eq!(datatype, "boolean", "{path}"),
         Kind::Number => {

@@ -44,6 +44,7 @@ use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 
 use crate::clock::Clock;
+use crate::outbox::OutboxMetrics;
 use crate::crm::crypto::PersonKeys;
 use live::Live;
 use readiness::Readiness;
@@ -57,6 +58,7 @@ pub struct HttpState {
     /// The catalogue in force; a reload is seen by the next page.
     pub catalogue: watch::Receiver<Arc<Catalogue>>,
     pub registry: Registry,
+    outbox: Option<OutboxMetrics>,
     pub readiness: Arc<Readiness>,
     pub clock: Clock,
     pub keys: Arc<PersonKeys>,
@@ -74,7 +76,13 @@ impl HttpState {
         keys: Arc<PersonKeys>,
     ) -> Result<Self, WordsError> {
         let dictionary = Dictionary::load()?;
-        Ok(Self { pool, catalogue, registry, readiness, clock, keys, live: Live::default(), dictionary })
+        Ok(Self { pool, catalogue, registry, outbox: None, readiness, clock, keys, live: Live::default(), dictionary })
+    }
+
+    /// Has the relay's depths read at every scrape.
+    pub fn with_outbox(mut self, metrics: OutboxMetrics) -> Self {
+        self.outbox = Some(metrics);
+        self
     }
 
     fn catalogue(&self) -> Arc<Catalogue> {

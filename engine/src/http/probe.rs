@@ -1,5 +1,7 @@
 //! Probes and metrics. Labels come from closed sets; no vehicle, dealer or person appears.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -9,8 +11,12 @@ use serde_json::json;
 use tracing::warn;
 
 use super::HttpState;
+use crate::metrics::scrape::{self, Standing};
 use crate::store::console::{self, Depths};
 use crate::store::session::{As, begin_as};
+
+/// A scrape must answer within Prometheus' patience, even when the store does not.
+const STORE_WITHIN: Duration = Duration::from_secs(3);
 
 /// `GET /livez`: the process answers.
 pub async fn livez() -> &'static str {
@@ -24,18 +30,23 @@ pub async fn readyz(State(state): State<HttpState>) -> Response {
     (status, Json(json!({ "ready": missing.is_empty(), "missing": missing }))).into_response()
 }
 
-/// `GET /metrics`: what the process counted, and how deep the store's queues are right now.
+/// `GET /metrics`: what the process counted, and how deep the store's queues are right now. While the
+/// store is away the rest is told all the same, and in time.
 pub async fn metrics(State(state): State<HttpState>) -> Response {
-    let mut families = state.registry.gather();
-    let depths = match depths(&state).await {
-        Ok(depths) => Some(depths),
-        Err(error) => {
-            warn!(error = format!("{error:#}"), "queue depths not read");
+    let scraped = match tokio::time::timeout(STORE_WITHIN, scrape_store(&state)).await {
+        Ok(Ok(scraped)) => Some(scraped),
+        Ok(Err(error)) => {
+            warn!(error = format!("{error:#}"), "store not read for a scrape");
+            None
+        }
+        Err(_) => {
+            warn!(error = "no answer in time", "store not read for a scrape");
             None
         }
     };
-    match gauges(depths.as_ref()) {
-        Ok(scraped) => families.extend(scraped.gather()),
+    let mut families = state.registry.gather();
+    match gauges(&state, scraped) {
+        Ok(of_the_store) => families.extend(of_the_store.gather()),
         Err(error) => warn!(error = format!("{error:#}"), "queue depths not registered"),
     }
     let mut text = Vec::new();
@@ -52,20 +63,29 @@ pub async fn depths(state: &HttpState) -> sqlx::Result<Depths> {
     console::depths(&mut tx).await
 }
 
-fn gauges(depths: Option<&Depths>) -> prometheus::Result<Registry> {
+async fn scrape_store(state: &HttpState) -> sqlx::Result<(Depths, Standing)> {
+    let now = state.clock.now();
+    if let Some(outbox) = &state.outbox {
+        outbox.scrape(&state.pool, now).await?;
+    }
+    let mut tx = begin_as(&state.pool, As::Engine).await?;
+    Ok((console::depths(&mut tx).await?, scrape::read(&mut tx, now).await?))
+}
+
+fn gauges(state: &HttpState, scraped: Option<(Depths, Standing)>) -> prometheus::Result<Registry> {
     let registry = Registry::new();
     let add = |name: &str, help: &str, value: i64| -> prometheus::Result<()> {
         let gauge = IntGauge::new(name, help)?;
         gauge.set(value);
         registry.register(Box::new(gauge))
     };
-    add("premend_db_up", "Whether the store answered this scrape.", i64::from(depths.is_some()))?;
-    if let Some(depths) = depths {
-        add("premend_outbox_queued_entries", "Deliveries that wait for the relay.", depths.outbox_queued)?;
-        add("premend_outbox_parked_entries", "Deliveries given up until a person looks.", depths.outbox_parked)?;
+    add("premend_engine_ready", "Whether the engine is ready.", i64::from(state.readiness.is_ready()))?;
+    add("premend_db_up", "Whether the store answered this scrape.", i64::from(scraped.is_some()))?;
+    if let Some((depths, standing)) = scraped {
         add("premend_db_waiting_commands", "Commands that their lane has not applied yet.", depths.commands_waiting)?;
         add("premend_db_waiting_reviews", "Cases that wait for an advisor's judgement.", depths.reviews_waiting)?;
         add("premend_db_open_orders", "Work orders whose visit is not over.", depths.orders_open)?;
+        scrape::register(&registry, &standing, &state.pool)?;
     }
     Ok(registry)
 }

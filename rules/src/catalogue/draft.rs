@@ -1,5 +1,7 @@
 //! A catalogue being read: entries by kind, with their places, before they are checked.
 
+use std::path::Path;
+
 use serde::de::DeserializeOwned;
 
 use super::layer::within_layer;
@@ -79,7 +81,7 @@ impl Draft {
     fn read_in_folder(&mut self, path: &str, within: &str, text: &str) {
         let faults = &mut self.faults;
         let (folder, file) = within.rsplit_once('/').unwrap_or_default();
-        let is_toml = file.len() > 5 && file.ends_with(".toml");
+        let is_toml = Path::new(file).extension().is_some_and(|extension| extension == "toml");
         let locale = Locale::ALL.into_iter().find(|locale| folder.strip_prefix("templates/") == Some(locale.tag()));
         match (folder, locale) {
             ("plans", _) if is_toml => self.plans.extend(plan(path, text, faults)),

@@ -92,7 +92,7 @@ impl FaultCode {
     }
 
     fn from_bits(bits: u32) -> Option<Self> {
-        let sae = bits < 1 << (CODE_SHIFT + 16) && (bits & TYPED != 0 || bits & 0xff == 0);
+        let sae = bits < 1 << (CODE_SHIFT + 16) && (bits & TYPED != 0 || bits as u8 == 0);
         let j1939 = bits & J1939 != 0 && bits & !J1939 < 1 << (SPN_SHIFT + 19);
         (sae || j1939).then_some(Self(bits))
     }

@@ -24,6 +24,8 @@ pub struct FaultPatternError(pub String);
 /// The bits that tell J1939 from SAE, and the positions of an SAE code.
 const KIND: u32 = 1 << 31;
 const CODE_SHIFT: u32 = 9;
+/// Below it lies the failure mode of a J1939 code.
+const SPN_SHIFT: u32 = 5;
 
 impl FaultPattern {
     /// Matches every code.
@@ -108,7 +110,9 @@ impl fmt::Display for FaultPattern {
         match (self.mask & KIND != 0, self.bits & KIND != 0) {
             (false, _) => f.write_str("*"),
             (true, true) if self.mask == KIND => f.write_str("SPN*"),
-            (true, true) if self.mask & 0x1f == 0 => write!(f, "SPN{}-FMI*", self.bits >> 5 & 0x7_ffff),
+            (true, true) if self.mask.trailing_zeros() == SPN_SHIFT => {
+                write!(f, "SPN{}-FMI*", self.bits >> 5 & 0x7_ffff)
+            }
             (true, true) => write!(f, "SPN{}-FMI{}", self.bits >> 5 & 0x7_ffff, self.bits & 0x1f),
             (true, false) if self.mask == u32::MAX => write!(f, "{code}-{:02X}", self.bits & 0xff),
             (true, false) if fixed == 16 => f.write_str(&code),
