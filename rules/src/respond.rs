@@ -133,6 +133,10 @@ fn add_line(vehicle: &mut Vehicle, place: usize, case: &Case, set: &RuleSet, eff
             parts.extend(entry.parts.iter().cloned());
         }
     }
+    if let Some(item) = set.catalogue.service_item(&vehicle.profile.model, &case.component) {
+        operations.extend(item.operations.iter().cloned());
+        parts.extend(item.parts.iter().cloned());
+    }
     for list in [&mut operations, &mut parts] {
         list.sort_unstable();
         list.dedup();

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rules::catalogue::{Catalogue, OVERLAY};
+use rules::component::Component;
 use rules::example;
 use rules::rule::{Expect, Mode};
 use rules::rule_set::RuleSet;
@@ -106,6 +107,16 @@ fn every_item_of_every_plan_has_its_rule() {
     let catalogue = shipped();
     let due = catalogue.rules.iter().find(|rule| rule.key == "service.due").unwrap();
     assert_eq!(due.each, catalogue.item_codes());
+}
+
+#[test]
+fn a_service_component_leads_to_the_work_of_the_plan() {
+    let catalogue = shipped();
+    let item = |model, component| catalogue.service_item(model, &Component::new(component));
+    let oil = item("compact-ice", "service.oil").unwrap();
+    assert_eq!((&*oil.operations[0], &*oil.parts[0]), ("service_oil", "engine_oil"));
+    assert!(item("compact-bev", "service.oil").is_none(), "an electric car has no oil service");
+    assert!(item("compact-ice", "engine.oil").is_none());
 }
 
 #[test]

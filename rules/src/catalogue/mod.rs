@@ -25,7 +25,7 @@ use crate::component::{Component, Components};
 use crate::fault_code::FaultCodes;
 use crate::model::Model;
 use crate::operation::{Operation, Part};
-use crate::plan::Plan;
+use crate::plan::{Item, Plan};
 use crate::rule::RuleSource;
 use crate::signal::Signals;
 use crate::template::Template;
@@ -131,6 +131,11 @@ impl Catalogue {
     /// The service plan of a model.
     pub fn plan_of(&self, model: &str) -> Option<&Plan> {
         self.model_plans.get(model)
+    }
+
+    /// The item of a model's plan that a component such as `service.oil` stands for.
+    pub fn service_item(&self, model: &str, component: &Component) -> Option<&Item> {
+        self.plan_of(model)?.item(component.as_str().strip_prefix("service.")?)
     }
 
     /// Codes of all service items of all plans: their index is that of `View.service`.
