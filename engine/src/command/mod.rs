@@ -5,6 +5,7 @@
 pub mod config;
 pub mod demo;
 pub mod migrate;
+pub mod replay;
 pub mod serve;
 
 use std::path::PathBuf;
@@ -29,6 +30,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Play recorded logs through the whole way, into a scratch database.
+    Replay(replay::Args),
     /// Run everything with a simulated fleet, to see it work.
     Demo(demo::Args),
     /// Run the engine: broker or subscriber, lanes, relay, console.
@@ -44,6 +47,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let config = Config::load(cli.config.as_deref(), std::env::vars())?;
     telemetry::start(&config.log);
     match cli.command {
+        Command::Replay(args) => block_on(replay::run(args, config)),
         Command::Demo(args) => block_on(demo::run(args, config)),
         Command::Serve(args) => block_on(serve::run(args, config)),
         Command::Migrate(args) => block_on(migrate::run(args, config)),
