@@ -12,7 +12,7 @@ use rules::vehicle::VehicleId;
 /// Longest time that progress stays untold.
 const COALESCE: Duration = Duration::from_millis(200);
 /// Progress that is told without waiting.
-const PROGRESS: u64 = 64;
+const PROGRESS: u64 = 16;
 
 /// What a vehicle has been told.
 #[derive(Clone, Copy, Debug, Default)]
