@@ -33,6 +33,8 @@ pub struct FleetPlan {
     /// All vehicles of this model; `None`: a mixed fleet.
     pub model: Option<Model>,
     pub faults: Vec<PlantedIn>,
+    /// Trips outside any agenda: vehicle, time, kilometres.
+    pub errands: Vec<(u32, Time, f64)>,
     pub troubles: Troubles,
 }
 
@@ -85,6 +87,7 @@ impl FleetPlan {
             sampling: Sampling::default(),
             model: None,
             faults: Vec::new(),
+            errands: Vec::new(),
             troubles: Troubles::default(),
         }
     }
@@ -101,6 +104,11 @@ impl FleetPlan {
                 None => spec,
             };
             vehicles.push(Vehicle::new(self.seed, spec, self.start, self.sampling));
+        }
+        for (number, not_before, km) in &self.errands {
+            if let Some(vehicle) = vehicles.get_mut(*number as usize) {
+                vehicle.send_on(*not_before, *km);
+            }
         }
         self.plant(&mut vehicles)?;
         Ok(vehicles)

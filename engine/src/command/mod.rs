@@ -5,6 +5,7 @@
 pub mod config;
 pub mod migrate;
 pub mod serve;
+pub mod simulate;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -30,6 +31,8 @@ pub struct Cli {
 enum Command {
     /// Run the engine: broker or subscriber, lanes, relay, console.
     Serve(serve::Args),
+    /// Put simulated vehicles on the air, with faults planted in them.
+    Simulate(simulate::Args),
     /// Apply the migrations that are missing and prepare the store.
     Migrate(migrate::Args),
     /// Check or print the configuration.
@@ -42,6 +45,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     telemetry::start(&config.log);
     match cli.command {
         Command::Serve(args) => block_on(serve::run(args, config)),
+        Command::Simulate(args) => block_on(simulate::run(args)),
         Command::Migrate(args) => block_on(migrate::run(args, config)),
         Command::Config(args) => config::run(&args, &config),
     }
