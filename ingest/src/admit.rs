@@ -108,11 +108,7 @@ impl Admission {
     pub const DEFAULT_SKEW: Span = Span::from_mins(5);
 
     pub fn new(signals: &Signals) -> Self {
-        Self {
-            signals: SignalIndex::new(signals),
-            dialect: &PremendJson,
-            skew: Self::DEFAULT_SKEW,
-        }
+        Self { signals: SignalIndex::new(signals), dialect: &PremendJson, skew: Self::DEFAULT_SKEW }
     }
 
     pub fn with_dialect(mut self, dialect: &'static dyn Dialect) -> Self {
@@ -130,27 +126,15 @@ impl Admission {
     }
 
     /// Judges one message. Without a profile the vehicle is unknown.
-    pub fn admit(
-        &self,
-        envelope: &Envelope<'_>,
-        profile: Option<&Profile>,
-    ) -> Result<Admitted, Box<Refusal>> {
+    pub fn admit(&self, envelope: &Envelope<'_>, profile: Option<&Profile>) -> Result<Admitted, Box<Refusal>> {
         let vehicle = match topic::parse(envelope.topic) {
             Ok(vehicle) => vehicle,
             Err(error) => {
-                return Err(write_down(
-                    Refused::by_topic(&error, envelope.topic),
-                    None,
-                    envelope.payload,
-                ));
+                return Err(write_down(Refused::by_topic(&error, envelope.topic), None, envelope.payload));
             }
         };
         match self.judge(&vehicle, envelope, profile) {
-            Ok((message, refused)) => Ok(Admitted {
-                vehicle,
-                message,
-                refused,
-            }),
+            Ok((message, refused)) => Ok(Admitted { vehicle, message, refused }),
             Err(refused) => Err(write_down(*refused, Some(vehicle), envelope.payload)),
         }
     }
@@ -161,14 +145,8 @@ impl Admission {
         envelope: &Envelope<'_>,
         profile: Option<&Profile>,
     ) -> Result<(Message, RefusedReadings), Box<Refused>> {
-        if envelope
-            .client
-            .is_some_and(|client| client != vehicle.as_str())
-        {
-            return Err(Refused::new(
-                Reason::TopicMismatch,
-                "published by another client",
-            ));
+        if envelope.client.is_some_and(|client| client != vehicle.as_str()) {
+            return Err(Refused::new(Reason::TopicMismatch, "published by another client"));
         }
         if envelope.payload.len() > MAX_PAYLOAD {
             return Err(Refused::new(Reason::TooLarge, "larger than 64 KiB"));
@@ -190,10 +168,7 @@ impl Admission {
     ) -> Result<(Message, RefusedReadings), Box<Refused>> {
         let sequence = decoded.sequence;
         let refuse = |reason, detail: &str| Err(Refused::new(reason, detail).numbered(sequence));
-        if decoded
-            .vehicle
-            .is_some_and(|claimed| *claimed != *vehicle.as_str())
-        {
+        if decoded.vehicle.is_some_and(|claimed| *claimed != *vehicle.as_str()) {
             return refuse(Reason::TopicMismatch, "the payload names another vehicle");
         }
         let Some(profile) = profile else {
@@ -201,24 +176,15 @@ impl Admission {
         };
         let terms = Terms::new(profile);
         if !terms.agrees(Purpose::Maintenance) && !terms.agrees(Purpose::Diagnostics) {
-            return refuse(
-                Reason::NoConsent,
-                "neither for maintenance nor for diagnostics",
-            );
+            return refuse(Reason::NoConsent, "neither for maintenance nor for diagnostics");
         }
         let latest = received_at + self.skew;
         for sample in &decoded.samples {
             if sample.measured_at > latest {
-                return refuse(
-                    Reason::FromFuture,
-                    &format!("measured at {}", sample.measured_at),
-                );
+                return refuse(Reason::FromFuture, &format!("measured at {}", sample.measured_at));
             }
             if sample.measured_at < CLOCK_SET {
-                return refuse(
-                    Reason::ClockUnset,
-                    &format!("measured at {}", sample.measured_at),
-                );
+                return refuse(Reason::ClockUnset, &format!("measured at {}", sample.measured_at));
             }
         }
         let (mut samples, mut refused) = (decoded.samples, decoded.refused);
@@ -230,38 +196,27 @@ impl Admission {
             return Err(Refused::nothing_left(refused).numbered(sequence));
         }
         let hash = content_hash(&samples, &decoded.seen);
-        Ok((
-            Message {
-                sequence,
-                received_at,
-                samples,
-                seen: decoded.seen,
-                hash,
-            },
-            refused,
-        ))
+        Ok((Message { sequence, received_at, samples, seen: decoded.seen, hash }, refused))
     }
 
     /// Takes out of a sample what must not be kept.
     fn sift(&self, sample: &mut Sample, terms: &Terms<'_>, refused: &mut RefusedReadings) {
-        sample
-            .readings
-            .retain_mut(|reading| match self.signals.by_no(reading.signal) {
-                None => {
-                    refused.signal(Reason::UnknownSignal, reading.signal);
+        sample.readings.retain_mut(|reading| match self.signals.by_no(reading.signal) {
+            None => {
+                refused.signal(Reason::UnknownSignal, reading.signal);
+                false
+            }
+            Some(entry) => match terms.judge(entry, reading.value) {
+                Ok(value) => {
+                    reading.value = value;
+                    true
+                }
+                Err(reason) => {
+                    refused.signal(reason, entry.no);
                     false
                 }
-                Some(entry) => match terms.judge(entry, reading.value) {
-                    Ok(value) => {
-                        reading.value = value;
-                        true
-                    }
-                    Err(reason) => {
-                        refused.signal(reason, entry.no);
-                        false
-                    }
-                },
-            });
+            },
+        });
         if !terms.agrees(Purpose::Diagnostics) {
             for _ in sample.faults.drain(..) {
                 refused.count(Reason::NoConsent);
@@ -278,10 +233,7 @@ struct Terms<'p> {
 
 impl<'p> Terms<'p> {
     fn new(profile: &'p Profile) -> Self {
-        let purposes = profile
-            .consents
-            .iter()
-            .fold(0, |bits, purpose| bits | 1 << *purpose as u8);
+        let purposes = profile.consents.iter().fold(0, |bits, purpose| bits | 1 << *purpose as u8);
         Self { profile, purposes }
     }
 
@@ -315,41 +267,25 @@ impl<'p> Terms<'p> {
 
     /// Whether the vehicle has such a thing and its allow-list names it.
     fn allows(&self, entry: &Entry) -> bool {
-        let fits =
-            entry.powertrains.is_empty() || entry.powertrains.contains(&self.profile.powertrain);
-        fits && self
-            .profile
-            .allowed
-            .as_ref()
-            .is_none_or(|allowed| allowed.contains(&entry.no))
+        let fits = entry.powertrains.is_empty() || entry.powertrains.contains(&self.profile.powertrain);
+        fits && self.profile.allowed.as_ref().is_none_or(|allowed| allowed.contains(&entry.no))
     }
 }
 
 impl Refused {
     fn new(reason: Reason, detail: &str) -> Box<Self> {
         let readings = RefusedReadings::default();
-        Box::new(Self {
-            reason,
-            detail: detail.to_owned(),
-            sequence: None,
-            readings,
-        })
+        Box::new(Self { reason, detail: detail.to_owned(), sequence: None, readings })
     }
 
     fn by_topic(error: &TopicError, topic: &str) -> Self {
-        *Self::new(
-            Reason::TopicMismatch,
-            &redact_text(&format!("{error}: {topic}")),
-        )
+        *Self::new(Reason::TopicMismatch, &redact_text(&format!("{error}: {topic}")))
     }
 
     /// The first thing that was wrong stands for the message; nothing at all means it was empty.
     fn nothing_left(readings: RefusedReadings) -> Box<Self> {
         let mut refused = match readings.iter().next() {
-            Some(first) => Self::new(
-                first.reason,
-                &describe(first.signal, first.detail.as_deref()),
-            ),
+            Some(first) => Self::new(first.reason, &describe(first.signal, first.detail.as_deref())),
             None => Self::new(Reason::Empty, "no reading, no fault code, no notice seen"),
         };
         refused.readings = readings;
@@ -439,18 +375,10 @@ mod tests {
     }
 
     fn full() -> Profile {
-        profile(&[
-            Purpose::Maintenance,
-            Purpose::Diagnostics,
-            Purpose::Location,
-        ])
+        profile(&[Purpose::Maintenance, Purpose::Diagnostics, Purpose::Location])
     }
 
-    fn admit_at(
-        payload: &str,
-        received_at: Time,
-        profile: Option<&Profile>,
-    ) -> Result<Admitted, Box<Refusal>> {
+    fn admit_at(payload: &str, received_at: Time, profile: Option<&Profile>) -> Result<Admitted, Box<Refusal>> {
         let envelope = Envelope {
             topic: "premend/v1/car-1/telemetry",
             client: Some("car-1"),
@@ -472,21 +400,11 @@ mod tests {
         "Vehicle.CurrentLocation.Latitude":39.90421,"Vehicle.Powertrain.TractionBattery.StateOfHealth":91"#;
 
     fn numbers(admitted: &Admitted) -> Vec<u16> {
-        admitted
-            .message
-            .samples
-            .iter()
-            .flat_map(|sample| &sample.readings)
-            .map(|reading| reading.signal.0)
-            .collect()
+        admitted.message.samples.iter().flat_map(|sample| &sample.readings).map(|reading| reading.signal.0).collect()
     }
 
     fn reasons(admitted: &Admitted) -> Vec<(Reason, Option<u16>)> {
-        admitted
-            .refused
-            .iter()
-            .map(|kept| (kept.reason, kept.signal.map(|signal| signal.0)))
-            .collect()
+        admitted.refused.iter().map(|kept| (kept.reason, kept.signal.map(|signal| signal.0))).collect()
     }
 
     #[test]
@@ -494,68 +412,32 @@ mod tests {
         let admitted = admit(&message(ALL), Some(&full())).unwrap();
         assert_eq!(numbers(&admitted), [1, 2, 50]);
         assert_eq!(reasons(&admitted), [(Reason::NotAllowed, Some(60))]);
-        assert_eq!(
-            admitted.message.samples[0].readings[2].value, 39.9,
-            "positions are coarse"
-        );
+        assert_eq!(admitted.message.samples[0].readings[2].value, 39.9, "positions are coarse");
 
         let admitted = admit(&message(ALL), Some(&profile(&[Purpose::Maintenance]))).unwrap();
         assert_eq!(numbers(&admitted), [1]);
-        assert_eq!(
-            reasons(&admitted)
-                .iter()
-                .filter(|(reason, _)| *reason == Reason::NoConsent)
-                .count(),
-            3
-        );
+        assert_eq!(reasons(&admitted).iter().filter(|(reason, _)| *reason == Reason::NoConsent).count(), 3);
 
-        let listed = Profile {
-            allowed: Some([SignalNo(2)].into()),
-            ..full()
-        };
+        let listed = Profile { allowed: Some([SignalNo(2)].into()), ..full() };
         assert_eq!(numbers(&admit(&message(ALL), Some(&listed)).unwrap()), [2]);
     }
 
     #[test]
     fn refuses_without_consent_and_keeps_the_number() {
-        for consents in [
-            &[][..],
-            &[Purpose::Location],
-            &[Purpose::Marketing, Purpose::DealerSharing],
-        ] {
+        for consents in [&[][..], &[Purpose::Location], &[Purpose::Marketing, Purpose::DealerSharing]] {
             let refusal = admit(&message(ALL), Some(&profile(consents))).unwrap_err();
             assert_eq!(refusal.reason, Reason::NoConsent);
-            assert_eq!(
-                refusal.sequence,
-                Some(Sequence {
-                    stream: 1,
-                    seq: 7,
-                    oldest: None
-                })
-            );
+            assert_eq!(refusal.sequence, Some(Sequence { stream: 1, seq: 7, oldest: None }));
         }
         let only_denied = r#""Vehicle.CurrentLocation.Latitude":39.9"#;
-        let refusal = admit(
-            &message(only_denied),
-            Some(&profile(&[Purpose::Maintenance])),
-        )
-        .unwrap_err();
-        assert_eq!(
-            (
-                refusal.reason,
-                refusal.sequence.map(|sequence| sequence.seq)
-            ),
-            (Reason::NoConsent, Some(7))
-        );
+        let refusal = admit(&message(only_denied), Some(&profile(&[Purpose::Maintenance]))).unwrap_err();
+        assert_eq!((refusal.reason, refusal.sequence.map(|sequence| sequence.seq)), (Reason::NoConsent, Some(7)));
         assert!(!refusal.excerpt.contains("39.9042"));
     }
 
     #[test]
     fn refuses_unknown_vehicles_and_other_people_s_topics() {
-        assert_eq!(
-            admit(&message(ALL), None).unwrap_err().reason,
-            Reason::UnknownVehicle
-        );
+        assert_eq!(admit(&message(ALL), None).unwrap_err().reason, Reason::UnknownVehicle);
         let admission = Admission::new(&signals());
         let payload = message(ALL);
         let mut envelope = Envelope {
@@ -564,61 +446,33 @@ mod tests {
             payload: payload.as_bytes(),
             received_at: NOW,
         };
-        assert_eq!(
-            admission
-                .admit(&envelope, Some(&full()))
-                .unwrap_err()
-                .reason,
-            Reason::TopicMismatch
-        );
+        assert_eq!(admission.admit(&envelope, Some(&full())).unwrap_err().reason, Reason::TopicMismatch);
         envelope.client = None;
         assert!(admission.admit(&envelope, Some(&full())).is_ok());
         envelope.topic = "premend/v1/car-1/down";
         let refusal = admission.admit(&envelope, Some(&full())).unwrap_err();
-        assert_eq!(
-            (refusal.reason, refusal.vehicle),
-            (Reason::TopicMismatch, None)
-        );
+        assert_eq!((refusal.reason, refusal.vehicle), (Reason::TopicMismatch, None));
         let claim = payload.replacen('{', r#"{"vehicle":"car-9","#, 1);
-        assert_eq!(
-            admit(&claim, Some(&full())).unwrap_err().reason,
-            Reason::TopicMismatch
-        );
+        assert_eq!(admit(&claim, Some(&full())).unwrap_err().reason, Reason::TopicMismatch);
     }
 
     #[test]
     fn judges_the_clock() {
         let payload = message(r#""Vehicle.TraveledDistance":5"#);
-        let skewed =
-            |span| admit_at(&payload, NOW - span, Some(&full())).map_err(|refusal| refusal.reason);
+        let skewed = |span| admit_at(&payload, NOW - span, Some(&full())).map_err(|refusal| refusal.reason);
         assert!(skewed(Span::from_mins(5)).is_ok());
-        assert_eq!(
-            skewed(Span::from_micros(300_000_001)).unwrap_err(),
-            Reason::FromFuture
-        );
+        assert_eq!(skewed(Span::from_micros(300_000_001)).unwrap_err(), Reason::FromFuture);
         let unset = payload.replace(&NOW.to_string(), "2014-12-31T23:59:59Z");
         let refusal = admit(&unset, Some(&full())).unwrap_err();
-        assert_eq!(
-            (
-                refusal.reason,
-                refusal.sequence.map(|sequence| sequence.seq)
-            ),
-            (Reason::ClockUnset, Some(7))
-        );
+        assert_eq!((refusal.reason, refusal.sequence.map(|sequence| sequence.seq)), (Reason::ClockUnset, Some(7)));
     }
 
     #[test]
     fn refuses_values_that_cannot_be() {
         for (signals, reason) in [
             (r#""Vehicle.TraveledDistance":-1"#, Reason::OutOfRange),
-            (
-                r#""Vehicle.TraveledDistance":2e9,"Vehicle.LowVoltageBattery.CurrentVoltage":655.35"#,
-                Reason::Sentinel,
-            ),
-            (
-                r#""Vehicle.TraveledDistance":2000000000.1"#,
-                Reason::OutOfRange,
-            ),
+            (r#""Vehicle.TraveledDistance":2e9,"Vehicle.LowVoltageBattery.CurrentVoltage":655.35"#, Reason::Sentinel),
+            (r#""Vehicle.TraveledDistance":2000000000.1"#, Reason::OutOfRange),
             (r#""Vehicle.TraveledDistance":"5""#, Reason::WrongType),
             (r#""Vehicle.Made.Up":5"#, Reason::UnknownSignal),
             (r#""Feature.KmPerDay":5"#, Reason::UnknownSignal),
@@ -629,30 +483,20 @@ mod tests {
             };
             assert_eq!(found, reason, "{signals}");
         }
-        assert_eq!(
-            admit(&message(""), Some(&full())).unwrap_err().reason,
-            Reason::Empty
-        );
+        assert_eq!(admit(&message(""), Some(&full())).unwrap_err().reason, Reason::Empty);
         let large = message(&format!(r#""x":"{}""#, "y".repeat(MAX_PAYLOAD)));
-        assert_eq!(
-            admit(&large, Some(&full())).unwrap_err().reason,
-            Reason::TooLarge
-        );
+        assert_eq!(admit(&large, Some(&full())).unwrap_err().reason, Reason::TooLarge);
     }
 
     #[test]
     fn hashes_what_was_measured_and_nothing_else() {
         let hash = |payload: &str, now| admit_at(payload, now, Some(&full())).unwrap().message.hash;
-        let payload = message(
-            r#""Vehicle.TraveledDistance":5,"Vehicle.LowVoltageBattery.CurrentVoltage":-0.0"#,
-        );
-        let again = r#"{"signals":{"Vehicle.LowVoltageBattery.CurrentVoltage":0,"Vehicle.TraveledDistance":5.0},"ts":"@"}"#
-            .replace('@', &NOW.to_string());
+        let payload = message(r#""Vehicle.TraveledDistance":5,"Vehicle.LowVoltageBattery.CurrentVoltage":-0.0"#);
+        let again =
+            r#"{"signals":{"Vehicle.LowVoltageBattery.CurrentVoltage":0,"Vehicle.TraveledDistance":5.0},"ts":"@"}"#
+                .replace('@', &NOW.to_string());
         assert_eq!(hash(&payload, NOW), hash(&again, NOW + Span::from_hours(1)));
-        assert_ne!(
-            hash(&payload, NOW),
-            hash(&payload.replace(":5,", ":6,"), NOW)
-        );
+        assert_ne!(hash(&payload, NOW), hash(&payload.replace(":5,", ":6,"), NOW));
     }
 
     #[test]
@@ -660,20 +504,10 @@ mod tests {
         let admission = Admission::new(&signals());
         let profile = full();
         for hostile in hostile_payloads(7, 20_000, "car-1") {
-            let envelope = Envelope {
-                topic: &hostile.topic,
-                client: None,
-                payload: &hostile.payload,
-                received_at: NOW,
-            };
-            let refusal = admission
-                .admit(&envelope, Some(&profile))
-                .expect_err(hostile.trick);
-            assert!(
-                refusal.excerpt.len() <= 120 && refusal.size == hostile.payload.len(),
-                "{}",
-                hostile.trick
-            );
+            let envelope =
+                Envelope { topic: &hostile.topic, client: None, payload: &hostile.payload, received_at: NOW };
+            let refusal = admission.admit(&envelope, Some(&profile)).expect_err(hostile.trick);
+            assert!(refusal.excerpt.len() <= 120 && refusal.size == hostile.payload.len(), "{}", hostile.trick);
             assert!(
                 !refusal.detail.is_empty()
                     || refusal.reason == Reason::BadFaultCode

@@ -115,15 +115,10 @@ mod tests {
             text: "发动机温度过高".to_owned(),
         };
         for down in [
-            Down::Committed {
-                stream: 1,
-                seq: 1234,
-            },
+            Down::Committed { stream: 1, seq: 1234 },
             Down::Unreadable { sha256: [0xab; 32] },
             Down::Notice(notice),
-            Down::Withdrawn {
-                id: Uuid::from_u128(8),
-            },
+            Down::Withdrawn { id: Uuid::from_u128(8) },
         ] {
             assert_eq!(Down::decode(&down.encode()).unwrap(), down);
         }
@@ -131,20 +126,11 @@ mod tests {
 
     #[test]
     fn spells_the_contract() {
-        let committed = Down::Committed {
-            stream: 1,
-            seq: 1234,
-        };
-        assert_eq!(
-            committed.encode(),
-            br#"{"kind":"committed","stream":1,"seq":1234}"#
-        );
+        let committed = Down::Committed { stream: 1, seq: 1234 };
+        assert_eq!(committed.encode(), br#"{"kind":"committed","stream":1,"seq":1234}"#);
         assert_eq!(committed.encode(), serde_json::to_vec(&committed).unwrap());
         let unreadable = String::from_utf8(Down::Unreadable { sha256: [1; 32] }.encode()).unwrap();
-        assert!(
-            unreadable.starts_with(r#"{"kind":"unreadable","sha256":"0101"#),
-            "{unreadable}"
-        );
+        assert!(unreadable.starts_with(r#"{"kind":"unreadable","sha256":"0101"#), "{unreadable}");
         assert!(Down::decode(br#"{"kind":"unheard_of"}"#).is_err());
     }
 }

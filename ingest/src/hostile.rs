@@ -20,11 +20,7 @@ pub fn hostile_payloads(seed: u64, n: usize, vehicle: &str) -> Vec<Hostile> {
     (0..n)
         .map(|place| {
             let (trick, make) = TRICKS[place % TRICKS.len()];
-            let mut hostile = Hostile {
-                trick,
-                topic: topic::telemetry(vehicle),
-                payload: Vec::new(),
-            };
+            let mut hostile = Hostile { trick, topic: topic::telemetry(vehicle), payload: Vec::new() };
             make(&mut hostile, &mut dice);
             hostile
         })
@@ -41,19 +37,14 @@ const TRICKS: &[(&str, Trick)] = &[
     }),
     ("bytes beyond ASCII among the structure", |hostile, dice| {
         hostile.payload = message(dice).into_bytes();
-        let places: Vec<usize> = (0..hostile.payload.len())
-            .filter(|at| b"{}:".contains(&hostile.payload[*at]))
-            .collect();
+        let places: Vec<usize> =
+            (0..hostile.payload.len()).filter(|at| b"{}:".contains(&hostile.payload[*at])).collect();
         let at = dice.pick(&places);
         hostile.payload[at] ^= 0x80;
     }),
     ("nested deeply", |hostile, dice| {
         let depth = 9 + dice.below(20_000);
-        let (open, close) = if dice.below(2) == 0 {
-            ("[", "]")
-        } else {
-            ("{\"a\":", "}")
-        };
+        let (open, close) = if dice.below(2) == 0 { ("[", "]") } else { ("{\"a\":", "}") };
         let value = format!("{}1{}", open.repeat(depth), close.repeat(depth));
         hostile.payload = with(dice, &format!("\"x\":{value}"));
     }),
@@ -107,28 +98,18 @@ const TRICKS: &[(&str, Trick)] = &[
     }),
     ("a signal twice", |hostile, dice| {
         let (one, other) = (dice.below(999), dice.below(999));
-        let signals =
-            format!("\"Vehicle.TraveledDistance\":{one},\"Vehicle.TraveledDistance\":{other}");
+        let signals = format!("\"Vehicle.TraveledDistance\":{one},\"Vehicle.TraveledDistance\":{other}");
         hostile.payload = format!("{{\"ts\":\"{TS}\",\"signals\":{{{signals}}}}}").into_bytes();
     }),
     ("invalid UTF-8", |hostile, dice| {
         hostile.payload = message(dice).into_bytes();
         let at = 1 + dice.below(hostile.payload.len() - 2);
-        let bad: &[u8] = dice.pick(&[
-            &b"\xff"[..],
-            b"\xc0\xaf",
-            b"\xed\xa0\x80",
-            b"\xf5\x80\x80\x80",
-            b"\x80",
-        ]);
+        let bad: &[u8] = dice.pick(&[&b"\xff"[..], b"\xc0\xaf", b"\xed\xa0\x80", b"\xf5\x80\x80\x80", b"\x80"]);
         hostile.payload.splice(at..at, bad.iter().copied());
     }),
     ("too many signals", |hostile, dice| {
-        let signals: Vec<String> = (0..513 + dice.below(500))
-            .map(|n| format!("\"S{n}\":1"))
-            .collect();
-        hostile.payload =
-            format!("{{\"ts\":\"{TS}\",\"signals\":{{{}}}}}", signals.join(",")).into_bytes();
+        let signals: Vec<String> = (0..513 + dice.below(500)).map(|n| format!("\"S{n}\":1")).collect();
+        hostile.payload = format!("{{\"ts\":\"{TS}\",\"signals\":{{{}}}}}", signals.join(",")).into_bytes();
     }),
     ("too many samples", |hostile, dice| {
         let samples = vec![format!("{{\"ts\":\"{TS}\",\"signals\":{{}}}}"); 257 + dice.below(300)];
@@ -136,8 +117,7 @@ const TRICKS: &[(&str, Trick)] = &[
     }),
     ("too many fault codes", |hostile, dice| {
         let faults = vec!["{\"code\":\"P0301\",\"status\":1}"; 201 + dice.below(300)];
-        hostile.payload =
-            format!("{{\"ts\":\"{TS}\",\"faults\":[{}]}}", faults.join(",")).into_bytes();
+        hostile.payload = format!("{{\"ts\":\"{TS}\",\"faults\":[{}]}}", faults.join(",")).into_bytes();
     }),
     ("too large", |hostile, dice| {
         let filler = "x".repeat(65_536 + dice.below(100_000));
@@ -148,44 +128,21 @@ const TRICKS: &[(&str, Trick)] = &[
         let at = dice.below(hostile.payload.len());
         hostile.payload.insert(at, 0);
     }),
-    (
-        "a negative or huge number in the numbering",
-        |hostile, dice| {
-            let number = dice.pick(&[
-                "-1",
-                "0",
-                "18446744073709551616",
-                "9223372036854775808",
-                "1e3",
-                "1.5",
-                "\"7\"",
-                "null",
-            ]);
-            let key = dice.pick(&["stream", "seq", "oldest"]);
-            let mut numbering = [("stream", "1"), ("seq", "9"), ("oldest", "2")];
-            for (name, value) in &mut numbering {
-                if *name == key {
-                    *value = number;
-                }
+    ("a negative or huge number in the numbering", |hostile, dice| {
+        let number =
+            dice.pick(&["-1", "0", "18446744073709551616", "9223372036854775808", "1e3", "1.5", "\"7\"", "null"]);
+        let key = dice.pick(&["stream", "seq", "oldest"]);
+        let mut numbering = [("stream", "1"), ("seq", "9"), ("oldest", "2")];
+        for (name, value) in &mut numbering {
+            if *name == key {
+                *value = number;
             }
-            let numbering: Vec<String> = numbering
-                .iter()
-                .map(|(name, value)| format!("\"{name}\":{value}"))
-                .collect();
-            hostile.payload = format!(
-                "{{{},\"ts\":\"{TS}\",\"signals\":{{}}}}",
-                numbering.join(",")
-            )
-            .into_bytes();
-        },
-    ),
+        }
+        let numbering: Vec<String> = numbering.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+        hostile.payload = format!("{{{},\"ts\":\"{TS}\",\"signals\":{{}}}}", numbering.join(",")).into_bytes();
+    }),
     ("half a numbering", |hostile, dice| {
-        let half = dice.pick(&[
-            "\"stream\":1",
-            "\"seq\":1",
-            "\"oldest\":1",
-            "\"stream\":1,\"seq\":1,\"oldest\":2",
-        ]);
+        let half = dice.pick(&["\"stream\":1", "\"seq\":1", "\"oldest\":1", "\"stream\":1,\"seq\":1,\"oldest\":2"]);
         hostile.payload = format!("{{{half},\"ts\":\"{TS}\",\"signals\":{{}}}}").into_bytes();
     }),
     ("a time that is none", |hostile, dice| {
@@ -201,8 +158,7 @@ const TRICKS: &[(&str, Trick)] = &[
             "[]",
             "\"2026-01-01T00:00:00\"",
         ]);
-        hostile.payload =
-            format!("{{\"stream\":1,\"seq\":1,\"ts\":{ts},\"signals\":{{}}}}").into_bytes();
+        hostile.payload = format!("{{\"stream\":1,\"seq\":1,\"ts\":{ts},\"signals\":{{}}}}").into_bytes();
     }),
     ("a clock that was never set", |hostile, dice| {
         let year = dice.pick(&["1970", "2000", "0001", "2014"]);
@@ -230,66 +186,31 @@ const TRICKS: &[(&str, Trick)] = &[
             "Vehicle.TraveledDistance\\u0000",
         ]);
         let value = dice.below(100);
-        hostile.payload =
-            format!("{{\"ts\":\"{TS}\",\"signals\":{{\"{path}\":{value}}}}}").into_bytes();
+        hostile.payload = format!("{{\"ts\":\"{TS}\",\"signals\":{{\"{path}\":{value}}}}}").into_bytes();
     }),
     ("a fault code that is none", |hostile, dice| {
-        let code = dice.pick(&[
-            "P0301; drop",
-            "X0301",
-            "P4301",
-            "P03",
-            "P0301-ZZ",
-            "",
-            "p0301\\n",
-            "\\u0000",
-        ]);
-        hostile.payload = format!(
-            "{{\"ts\":\"{TS}\",\"faults\":[{{\"code\":\"{code}\",\"status\":{}}}]}}",
-            dice.below(256)
-        )
-        .into_bytes();
+        let code = dice.pick(&["P0301; drop", "X0301", "P4301", "P03", "P0301-ZZ", "", "p0301\\n", "\\u0000"]);
+        hostile.payload =
+            format!("{{\"ts\":\"{TS}\",\"faults\":[{{\"code\":\"{code}\",\"status\":{}}}]}}", dice.below(256))
+                .into_bytes();
     }),
     ("another wire form beside the first", |hostile, dice| {
         hostile.payload = with(dice, "\"samples\":[]");
     }),
     ("something after the message", |hostile, dice| {
         hostile.payload = message(dice).into_bytes();
-        hostile.payload.extend_from_slice(dice.pick(&[
-            &b"{}"[..],
-            b",",
-            b"]",
-            b"\0",
-            b"x",
-            b"\xef\xbb\xbf",
-            b"1",
-        ]));
+        hostile.payload.extend_from_slice(dice.pick(&[&b"{}"[..], b",", b"]", b"\0", b"x", b"\xef\xbb\xbf", b"1"]));
     }),
     ("not an object", |hostile, dice| {
-        hostile.payload = dice
-            .pick(&[
-                &b""[..],
-                b" ",
-                b"null",
-                b"[]",
-                b"1",
-                b"\"x\"",
-                b"true",
-                b"{}",
-                b"\xef\xbb\xbf{}",
-            ])
-            .to_vec();
+        hostile.payload =
+            dice.pick(&[&b""[..], b" ", b"null", b"[]", b"1", b"\"x\"", b"true", b"{}", b"\xef\xbb\xbf{}"]).to_vec();
     }),
     ("noise", |hostile, dice| {
-        hostile.payload = (0..dice.below(2_000))
-            .map(|_| dice.below(256) as u8)
-            .collect();
+        hostile.payload = (0..dice.below(2_000)).map(|_| dice.below(256) as u8).collect();
     }),
     ("binary of another dialect", |hostile, dice| {
         hostile.payload = vec![0xa4, 0x66, b's', b't', b'r', b'e', b'a', b'm', 0x01];
-        hostile
-            .payload
-            .extend((0..dice.below(200)).map(|_| dice.below(256) as u8));
+        hostile.payload.extend((0..dice.below(200)).map(|_| dice.below(256) as u8));
     }),
     ("another vehicle's name in the payload", |hostile, dice| {
         hostile.payload = with(dice, "\"vehicle\":\"not-this-one\"");
@@ -331,15 +252,14 @@ fn message(dice: &mut Dice) -> String {
 
 /// The same with one more member in front.
 fn with(dice: &mut Dice, member: &str) -> Vec<u8> {
-    message(dice)
-        .replacen('{', &format!("{{{member},"), 1)
-        .into_bytes()
+    message(dice).replacen('{', &format!("{{{member},"), 1).into_bytes()
 }
 
 /// A message with nothing in it but one signal's value.
 fn signal_only(dice: &mut Dice, value: &str) -> Vec<u8> {
     let seq = 1 + dice.below(1_000_000);
-    format!("{{\"stream\":1,\"seq\":{seq},\"ts\":\"{TS}\",\"signals\":{{\"Vehicle.TraveledDistance\":{value}}}}}").into_bytes()
+    format!("{{\"stream\":1,\"seq\":{seq},\"ts\":\"{TS}\",\"signals\":{{\"Vehicle.TraveledDistance\":{value}}}}}")
+        .into_bytes()
 }
 
 /// Numbers that look random and are the same everywhere: SplitMix64.
@@ -369,10 +289,6 @@ mod tests {
         let payloads = hostile_payloads(1, 200, "car");
         assert_eq!(payloads, hostile_payloads(1, 200, "car"));
         assert_ne!(payloads, hostile_payloads(2, 200, "car"));
-        assert!(
-            TRICKS
-                .iter()
-                .all(|(trick, _)| payloads.iter().any(|hostile| hostile.trick == *trick))
-        );
+        assert!(TRICKS.iter().all(|(trick, _)| payloads.iter().any(|hostile| hostile.trick == *trick)));
     }
 }

@@ -16,5 +16,6 @@ pub mod redact;
 pub mod secret;
 pub mod signal_index;
 pub mod source;
+pub mod subscriber;
 pub mod topic;
 pub mod wire;

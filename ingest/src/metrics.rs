@@ -44,56 +44,22 @@ impl Metrics {
     pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
         let metrics = Self {
             received: counter(registry, "messages_total", "messages taken from a source")?,
-            received_bytes: counter(
-                registry,
-                "payload_bytes_total",
-                "payload bytes taken from a source",
-            )?,
+            received_bytes: counter(registry, "payload_bytes_total", "payload bytes taken from a source")?,
             admitted: counter(registry, "admitted_messages_total", "messages admitted")?,
-            rejected: counters(
-                registry,
-                "rejections_total",
-                "messages and readings refused, by reason",
-                "reason",
-            )?,
-            queue_deliveries: gauge(
-                registry,
-                "queue_deliveries",
-                "deliveries waiting for their lane",
-            )?,
+            rejected: counters(registry, "rejections_total", "messages and readings refused, by reason", "reason")?,
+            queue_deliveries: gauge(registry, "queue_deliveries", "deliveries waiting for their lane")?,
             queue_bytes: gauge(registry, "queue_bytes", "bytes waiting for their lane")?,
-            lost: counter(
-                registry,
-                "broker_lost_messages_total",
-                "messages that the embedded broker dropped unread",
-            )?,
-            connects: counter(
-                registry,
-                "broker_connects_total",
-                "MQTT connections accepted",
-            )?,
+            lost: counter(registry, "broker_lost_messages_total", "messages that the embedded broker dropped unread")?,
+            connects: counter(registry, "broker_connects_total", "MQTT connections accepted")?,
             connections: gauge(registry, "broker_connections", "MQTT connections open")?,
-            closed: counters(
-                registry,
-                "broker_closed_connections_total",
-                "MQTT connections closed by us",
-                "cause",
-            )?,
+            closed: counters(registry, "broker_closed_connections_total", "MQTT connections closed by us", "cause")?,
             notices_dropped: counter(
                 registry,
                 "dropped_notices_total",
                 "notices of a connect that found a full queue",
             )?,
-            down: counter(
-                registry,
-                "down_messages_total",
-                "messages published to vehicles",
-            )?,
-            source_disconnects: counter(
-                registry,
-                "source_disconnects_total",
-                "losses of the external broker",
-            )?,
+            down: counter(registry, "down_messages_total", "messages published to vehicles")?,
+            source_disconnects: counter(registry, "source_disconnects_total", "losses of the external broker")?,
         };
         for reason in Reason::ALL {
             metrics.rejected.with_label_values(&[reason.label()]);
@@ -112,17 +78,13 @@ impl Metrics {
 
     /// Counts a refused message, and the readings that were refused before it was.
     pub fn count_refusal(&self, refusal: &Refusal) {
-        self.rejected
-            .with_label_values(&[refusal.reason.label()])
-            .inc();
+        self.rejected.with_label_values(&[refusal.reason.label()]).inc();
         self.count_readings(&refusal.refused);
     }
 
     fn count_readings(&self, refused: &RefusedReadings) {
         for kept in refused.iter() {
-            self.rejected
-                .with_label_values(&[kept.reason.label()])
-                .inc_by(u64::from(kept.count));
+            self.rejected.with_label_values(&[kept.reason.label()]).inc_by(u64::from(kept.count));
         }
     }
 }
@@ -131,10 +93,7 @@ fn name(noun: &str) -> String {
     format!("premend_ingest_{noun}")
 }
 
-fn register<C: Collector + Clone + 'static>(
-    registry: &Registry,
-    collector: C,
-) -> Result<C, prometheus::Error> {
+fn register<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> Result<C, prometheus::Error> {
     registry.register(Box::new(collector.clone()))?;
     Ok(collector)
 }
@@ -143,16 +102,8 @@ fn counter(registry: &Registry, noun: &str, help: &str) -> Result<IntCounter, pr
     register(registry, IntCounter::new(name(noun), help)?)
 }
 
-fn counters(
-    registry: &Registry,
-    noun: &str,
-    help: &str,
-    label: &str,
-) -> Result<IntCounterVec, prometheus::Error> {
-    register(
-        registry,
-        IntCounterVec::new(Opts::new(name(noun), help), &[label])?,
-    )
+fn counters(registry: &Registry, noun: &str, help: &str, label: &str) -> Result<IntCounterVec, prometheus::Error> {
+    register(registry, IntCounterVec::new(Opts::new(name(noun), help), &[label])?)
 }
 
 fn gauge(registry: &Registry, noun: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
@@ -169,21 +120,11 @@ mod tests {
         Metrics::new(&registry).unwrap();
         let families = registry.gather();
         let labels = |name: &str| {
-            families
-                .iter()
-                .find(|family| family.name() == name)
-                .map_or(0, |family| family.get_metric().len())
+            families.iter().find(|family| family.name() == name).map_or(0, |family| family.get_metric().len())
         };
         assert_eq!(labels("premend_ingest_rejections_total"), Reason::ALL.len());
-        assert_eq!(
-            labels("premend_ingest_broker_closed_connections_total"),
-            Cause::ALL.len()
-        );
-        assert!(
-            families
-                .iter()
-                .all(|family| family.name().starts_with("premend_ingest_"))
-        );
+        assert_eq!(labels("premend_ingest_broker_closed_connections_total"), Cause::ALL.len());
+        assert!(families.iter().all(|family| family.name().starts_with("premend_ingest_")));
     }
 
     #[test]

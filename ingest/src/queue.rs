@@ -27,10 +27,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            bytes: 32 * 1024 * 1024,
-            deliveries: 65_536,
-        }
+        Self { bytes: 32 * 1024 * 1024, deliveries: 65_536 }
     }
 }
 
@@ -87,10 +84,7 @@ impl LaneQueue {
                 self.arrived.notify_one();
             }
             if !batch.is_empty() {
-                waiting = self
-                    .room
-                    .wait(waiting)
-                    .unwrap_or_else(PoisonError::into_inner);
+                waiting = self.room.wait(waiting).unwrap_or_else(PoisonError::into_inner);
             }
         }
     }
@@ -146,12 +140,7 @@ impl LaneQueue {
     pub fn take(&self, into: &mut Vec<Delivery>, max: usize) {
         let mut waiting = self.lock();
         let count = waiting.deliveries.len().min(max);
-        let bytes: usize = waiting
-            .deliveries
-            .iter()
-            .take(count)
-            .map(Delivery::size)
-            .sum();
+        let bytes: usize = waiting.deliveries.iter().take(count).map(Delivery::size).sum();
         into.extend(waiting.deliveries.drain(..count));
         waiting.bytes -= bytes;
         self.metrics.queue_deliveries.sub(count as i64);
@@ -173,18 +162,11 @@ impl LaneQueue {
 
     pub fn depth(&self) -> Depth {
         let waiting = self.lock();
-        let oldest = waiting
-            .deliveries
-            .iter()
-            .find_map(|delivery| match delivery {
-                Delivery::Message(arrival) => Some(arrival.arrived.elapsed()),
-                Delivery::Connected(_) | Delivery::Listening(_) => None,
-            });
-        Depth {
-            deliveries: waiting.deliveries.len(),
-            bytes: waiting.bytes,
-            oldest: oldest.unwrap_or_default(),
-        }
+        let oldest = waiting.deliveries.iter().find_map(|delivery| match delivery {
+            Delivery::Message(arrival) => Some(arrival.arrived.elapsed()),
+            Delivery::Connected(_) | Delivery::Listening(_) => None,
+        });
+        Depth { deliveries: waiting.deliveries.len(), bytes: waiting.bytes, oldest: oldest.unwrap_or_default() }
     }
 
     /// Moves over what there is room for; true if anything was.
@@ -227,11 +209,7 @@ pub struct LaneQueues(Arc<[LaneQueue]>);
 impl LaneQueues {
     /// One queue per lane, at least one.
     pub fn new(lanes: usize, limits: Limits, metrics: &Metrics) -> Self {
-        Self(
-            (0..lanes.max(1))
-                .map(|_| LaneQueue::new(limits, metrics.clone()))
-                .collect(),
-        )
+        Self((0..lanes.max(1)).map(|_| LaneQueue::new(limits, metrics.clone())).collect())
     }
 
     pub fn len(&self) -> usize {
@@ -307,23 +285,12 @@ mod tests {
 
     #[tokio::test]
     async fn everything_comes_out_once_and_in_order_through_a_small_queue() {
-        for limits in [
-            Limits {
-                bytes: 1_000,
-                deliveries: 1_000,
-            },
-            Limits {
-                bytes: 1 << 30,
-                deliveries: 3,
-            },
-        ] {
+        for limits in [Limits { bytes: 1_000, deliveries: 1_000 }, Limits { bytes: 1 << 30, deliveries: 3 }] {
             let queues = queues(limits);
             let producer = queues.clone();
             let thread = thread::spawn(move || {
                 for start in (0..10_000).step_by(50) {
-                    producer
-                        .of("a")
-                        .push(&mut (start..start + 50).map(message).collect());
+                    producer.of("a").push(&mut (start..start + 50).map(message).collect());
                 }
                 producer.close();
             });
@@ -340,16 +307,10 @@ mod tests {
 
     #[tokio::test]
     async fn an_async_producer_waits_for_room_too() {
-        let queues = queues(Limits {
-            bytes: 500,
-            deliveries: 2,
-        });
+        let queues = queues(Limits { bytes: 500, deliveries: 2 });
         let producer = queues.clone();
         let task = tokio::spawn(async move {
-            producer
-                .of("a")
-                .push_async(&mut (0..1_000).map(message).collect())
-                .await;
+            producer.of("a").push_async(&mut (0..1_000).map(message).collect()).await;
             producer.close();
         });
         let mut taken = Vec::new();
@@ -362,10 +323,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_larger_than_the_queue_passes_alone() {
-        let queues = queues(Limits {
-            bytes: 10,
-            deliveries: 10,
-        });
+        let queues = queues(Limits { bytes: 10, deliveries: 10 });
         queues.of("a").push(&mut [message(1)].into());
         let mut taken = Vec::new();
         queues.of("a").take(&mut taken, MAX_BATCH);
@@ -374,10 +332,7 @@ mod tests {
 
     #[test]
     fn a_notice_finds_a_full_queue_and_nobody_waits() {
-        let queues = queues(Limits {
-            bytes: 300,
-            deliveries: 10,
-        });
+        let queues = queues(Limits { bytes: 300, deliveries: 10 });
         queues.of("a").push(&mut [message(1)].into());
         queues.of("a").offer(message(2));
         assert_eq!(queues.of("a").depth().deliveries, 1);
@@ -403,10 +358,7 @@ mod tests {
         for n in 0..1_000 {
             counts[lane_of(&format!("car-{n}"), 4)] += 1;
         }
-        assert!(
-            counts.iter().all(|count| (150..350).contains(count)),
-            "{counts:?}"
-        );
+        assert!(counts.iter().all(|count| (150..350).contains(count)), "{counts:?}");
         assert_eq!(lane_of("car-1", 4), lane_of("car-1", 4));
         assert_eq!(lane_of("car-1", 0), 0);
     }

@@ -60,39 +60,26 @@ impl Excerpt {
     /// Takes what `rest` begins with; returns how many bytes that were.
     fn take(&mut self, rest: &str, first: char) -> usize {
         if PROVINCES.contains(first) {
-            let plate =
-                first.len_utf8() + plate_length(rest.get(first.len_utf8()..).unwrap_or_default());
+            let plate = first.len_utf8() + plate_length(rest.get(first.len_utf8()..).unwrap_or_default());
             self.text.push_str("[plate]");
             return plate;
         }
         if first == '@' {
             return self.take_mail(rest);
         }
-        if first.is_ascii_digit()
-            || (first == '+' && rest.as_bytes().get(1).is_some_and(u8::is_ascii_digit))
-        {
+        if first.is_ascii_digit() || (first == '+' && rest.as_bytes().get(1).is_some_and(u8::is_ascii_digit)) {
             return self.take_number(rest);
         }
         if first.is_ascii_alphabetic() {
             let word = rest.get(..word_length(rest)).unwrap_or_default();
-            self.text
-                .push_str(if could_be_an_id(word) { "[id]" } else { word });
+            self.text.push_str(if could_be_an_id(word) { "[id]" } else { word });
             return word.len();
         }
         if rest.starts_with("\\u") {
             self.text.push('.');
-            return 2 + rest
-                .bytes()
-                .skip(2)
-                .take(4)
-                .take_while(u8::is_ascii_hexdigit)
-                .count();
+            return 2 + rest.bytes().skip(2).take(4).take_while(u8::is_ascii_hexdigit).count();
         }
-        self.text.push(if first == ' ' || first.is_ascii_graphic() {
-            first
-        } else {
-            '.'
-        });
+        self.text.push(if first == ' ' || first.is_ascii_graphic() { first } else { '.' });
         first.len_utf8()
     }
 
@@ -100,11 +87,7 @@ impl Excerpt {
         let name = self.text.trim_end_matches(is_mail_character).len();
         self.text.truncate(name);
         self.text.push_str("[mail]");
-        1 + rest
-            .chars()
-            .skip(1)
-            .take_while(|c| is_mail_character(*c))
-            .count()
+        1 + rest.chars().skip(1).take_while(|c| is_mail_character(*c)).count()
     }
 
     /// A number with what may stand between the digits of a phone number, or the word it begins.
@@ -113,8 +96,7 @@ impl Excerpt {
         let mut end = usize::from(bytes.first() == Some(&b'+'));
         let mut digits = 0;
         while let Some(byte) = bytes.get(end) {
-            let joins = matches!(byte, b' ' | b'-' | b'(' | b')')
-                && bytes.get(end + 1).is_some_and(u8::is_ascii_digit);
+            let joins = matches!(byte, b' ' | b'-' | b'(' | b')') && bytes.get(end + 1).is_some_and(u8::is_ascii_digit);
             if !byte.is_ascii_digit() && !joins {
                 break;
             }
@@ -124,38 +106,17 @@ impl Excerpt {
         let word = word_length(rest.get(end..).unwrap_or_default());
         if word > 0 {
             let whole = rest.get(..end + word).unwrap_or_default();
-            let last = whole
-                .rsplit(|c: char| !c.is_ascii_alphanumeric())
-                .next()
-                .unwrap_or_default();
-            self.text
-                .push_str(if digits >= MANY_DIGITS || could_be_an_id(last) {
-                    "[id]"
-                } else {
-                    whole
-                });
+            let last = whole.rsplit(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+            self.text.push_str(if digits >= MANY_DIGITS || could_be_an_id(last) { "[id]" } else { whole });
             return whole.len();
         }
         let fraction = match bytes.get(end) {
-            Some(b'.') => bytes
-                .iter()
-                .skip(end + 1)
-                .take_while(|byte| byte.is_ascii_digit())
-                .count(),
+            Some(b'.') => bytes.iter().skip(end + 1).take_while(|byte| byte.is_ascii_digit()).count(),
             _ => 0,
         };
-        let end = if fraction > 0 {
-            end + 1 + fraction
-        } else {
-            end
-        };
+        let end = if fraction > 0 { end + 1 + fraction } else { end };
         let number = rest.get(..end).unwrap_or_default();
-        self.text
-            .push_str(if digits >= MANY_DIGITS || fraction >= PRECISE {
-                "[number]"
-            } else {
-                number
-            });
+        self.text.push_str(if digits >= MANY_DIGITS || fraction >= PRECISE { "[number]" } else { number });
         number.len()
     }
 }
@@ -168,22 +129,14 @@ fn word_length(text: &str) -> usize {
 /// What follows the province of a plate: a letter or two, perhaps a dot, letters and digits.
 fn plate_length(text: &str) -> usize {
     let part = |text: &str| {
-        let gap = text
-            .chars()
-            .next()
-            .filter(|c| matches!(c, '·' | ' ' | '-' | '.'))
-            .map_or(0, char::len_utf8);
+        let gap = text.chars().next().filter(|c| matches!(c, '·' | ' ' | '-' | '.')).map_or(0, char::len_utf8);
         match word_length(text.get(gap..).unwrap_or_default()) {
             0 => 0,
             word => gap + word,
         }
     };
     let office = part(text);
-    if (1..=4).contains(&office) {
-        office + part(text.get(office..).unwrap_or_default())
-    } else {
-        office
-    }
+    if (1..=4).contains(&office) { office + part(text.get(office..).unwrap_or_default()) } else { office }
 }
 
 /// A VIN (17 letters and digits), a plate without its province (a letter, then digits), a token.
@@ -205,10 +158,7 @@ mod tests {
     #[test]
     fn shows_what_is_wrong() {
         let shown = redact(br#"{"stream":1,"seq":42,"signals":{"Vehicle.Speed":"fast"}"#);
-        assert_eq!(
-            shown,
-            r#"{"stream":1,"seq":42,"signals":{"Vehicle.Speed":"fast"}"#
-        );
+        assert_eq!(shown, r#"{"stream":1,"seq":42,"signals":{"Vehicle.Speed":"fast"}"#);
     }
 
     #[test]
@@ -232,20 +182,14 @@ mod tests {
             let shown = redact_text(text);
             assert!(!shown.contains(secret), "{text} -> {shown}");
         }
-        assert_eq!(
-            redact_text("P0301 P0A80-16 7E8 12.41"),
-            "P0301 P0A80-16 7E8 12.41"
-        );
+        assert_eq!(redact_text("P0301 P0A80-16 7E8 12.41"), "P0301 P0A80-16 7E8 12.41");
     }
 
     #[test]
     fn does_not_show_half_a_secret_at_the_window_s_end() {
         let payload = format!("{}LSVAA41870C123456", "\u{1}".repeat(505));
         assert!(!redact(payload.as_bytes()).contains("LSV"));
-        let payload = format!(
-            "{{\"a\":\"{}LSVAA41870C123456",
-            "138 0013 8000, ".repeat(33)
-        );
+        let payload = format!("{{\"a\":\"{}LSVAA41870C123456", "138 0013 8000, ".repeat(33));
         assert!(!redact(payload.as_bytes()).contains("LSV"));
     }
 

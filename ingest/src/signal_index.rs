@@ -59,9 +59,7 @@ impl SignalIndex {
     }
 
     pub fn by_path(&self, path: &str) -> Option<&Entry> {
-        self.by_path
-            .get(path)
-            .and_then(|place| self.entries.get(usize::from(*place)))
+        self.by_path.get(path).and_then(|place| self.entries.get(usize::from(*place)))
     }
 
     pub fn by_no(&self, no: SignalNo) -> Option<&Entry> {
@@ -134,20 +132,11 @@ pub(crate) mod tests {
             Signal {
                 purpose: Purpose::Diagnostics,
                 sentinels: vec![655.35],
-                ..number(
-                    2,
-                    "Vehicle.LowVoltageBattery.CurrentVoltage",
-                    "V",
-                    (0.0, 1000.0),
-                )
+                ..number(2, "Vehicle.LowVoltageBattery.CurrentVoltage", "V", (0.0, 1000.0))
             },
             Signal {
                 purpose: Purpose::Diagnostics,
-                kind: Kind::Words(
-                    ["LOCK", "OFF", "ACC", "ON", "START"]
-                        .map(str::to_owned)
-                        .into(),
-                ),
+                kind: Kind::Words(["LOCK", "OFF", "ACC", "ON", "START"].map(str::to_owned).into()),
                 ..number(3, "Vehicle.LowVoltageSystemState", "", (0.0, 4.0))
             },
             Signal {
@@ -162,17 +151,9 @@ pub(crate) mod tests {
             Signal {
                 purpose: Purpose::Diagnostics,
                 powertrains: vec![Powertrain::Bev],
-                ..number(
-                    60,
-                    "Vehicle.Powertrain.TractionBattery.StateOfHealth",
-                    "%",
-                    (0.0, 100.0),
-                )
+                ..number(60, "Vehicle.Powertrain.TractionBattery.StateOfHealth", "%", (0.0, 100.0))
             },
-            Signal {
-                feature: true,
-                ..number(700, "Feature.KmPerDay", "km", (0.0, 2000.0))
-            },
+            Signal { feature: true, ..number(700, "Feature.KmPerDay", "km", (0.0, 2000.0)) },
         ];
         Signals::try_new(list).unwrap()
     }
@@ -180,14 +161,8 @@ pub(crate) mod tests {
     #[test]
     fn finds_signals_by_path_and_number_but_no_features() {
         let index = SignalIndex::new(&signals());
-        assert_eq!(
-            index.by_path("Vehicle.TraveledDistance").unwrap().no,
-            SignalNo(1)
-        );
-        assert_eq!(
-            &*index.by_no(SignalNo(60)).unwrap().path,
-            "Vehicle.Powertrain.TractionBattery.StateOfHealth"
-        );
+        assert_eq!(index.by_path("Vehicle.TraveledDistance").unwrap().no, SignalNo(1));
+        assert_eq!(&*index.by_no(SignalNo(60)).unwrap().path, "Vehicle.Powertrain.TractionBattery.StateOfHealth");
         assert!(index.by_path("Feature.KmPerDay").is_none());
         assert!(index.by_no(SignalNo(9)).is_none());
         assert!(index.by_no(SignalNo(60_000)).is_none());

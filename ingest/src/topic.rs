@@ -56,10 +56,7 @@ mod tests {
     #[test]
     fn reads_the_vehicle_back_from_its_topic() {
         assert_eq!(vehicle_of(&telemetry("car-7")), Some("car-7"));
-        assert_eq!(
-            parse("premend/v1/car-7/telemetry").unwrap().as_str(),
-            "car-7"
-        );
+        assert_eq!(parse("premend/v1/car-7/telemetry").unwrap().as_str(), "car-7");
     }
 
     #[test]
@@ -78,13 +75,7 @@ mod tests {
             assert_eq!(vehicle_of(topic), None, "{topic}");
         }
         assert!(parse("premend/v1/a b/telemetry").is_err());
-        assert!(
-            parse("premend/v1/LSVAA4187C212345/telemetry").is_ok(),
-            "16 characters are no VIN"
-        );
-        assert!(
-            parse("premend/v1/LSVAA41870C123456/telemetry").is_err(),
-            "a VIN is not an id"
-        );
+        assert!(parse("premend/v1/LSVAA4187C212345/telemetry").is_ok(), "16 characters are no VIN");
+        assert!(parse("premend/v1/LSVAA41870C123456/telemetry").is_err(), "a VIN is not an id");
     }
 }

@@ -54,10 +54,7 @@ pub struct UploadFault {
 impl Upload {
     /// The payload to publish.
     pub fn to_json(&self) -> Vec<u8> {
-        let mut json = Json {
-            out: Vec::with_capacity(320),
-            first: true,
-        };
+        let mut json = Json { out: Vec::with_capacity(320), first: true };
         json.open(b'{');
         if let Some(numbering) = self.numbering {
             json.key("stream").whole(numbering.stream);
@@ -174,9 +171,7 @@ impl Json {
     }
 
     fn text(&mut self, text: &str) {
-        let plain = text
-            .bytes()
-            .all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
+        let plain = text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
         if plain {
             self.out.push(b'"');
             self.raw(text);
@@ -200,32 +195,14 @@ mod tests {
         let sample = |n: usize| UploadSample {
             ts: Time::from_micros(1_795_310_400_123_000 + n as i64),
             signals: vec![
-                (
-                    "Vehicle.TraveledDistance".into(),
-                    UploadValue::Number(value),
-                ),
-                (
-                    "Vehicle.LowVoltageSystemState".into(),
-                    UploadValue::Word("ON".into()),
-                ),
-                (
-                    "Vehicle.Chassis.Brake.IsWarning".into(),
-                    UploadValue::Flag(true),
-                ),
+                ("Vehicle.TraveledDistance".into(), UploadValue::Number(value)),
+                ("Vehicle.LowVoltageSystemState".into(), UploadValue::Word("ON".into())),
+                ("Vehicle.Chassis.Brake.IsWarning".into(), UploadValue::Flag(true)),
             ],
-            faults: vec![UploadFault {
-                code: "P0301".into(),
-                ecu: "7E8".into(),
-                status: 47,
-                count: Some(2),
-            }],
+            faults: vec![UploadFault { code: "P0301".into(), ecu: "7E8".into(), status: 47, count: Some(2) }],
         };
         Upload {
-            numbering: Some(Numbering {
-                stream: 1,
-                seq: 1234,
-                oldest: Some(1230),
-            }),
+            numbering: Some(Numbering { stream: 1, seq: 1234, oldest: Some(1230) }),
             samples: (0..samples).map(sample).collect(),
             seen: vec![Uuid::from_u128(9)],
         }

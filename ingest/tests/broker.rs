@@ -1,19 +1,18 @@
 //! The embedded broker as vehicles meet it: over TCP, with a client of someone else's making.
 
-mod support;
-
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use ingest::broker::{BrokerConfig, Credentials, token};
+use ingest::broker::{Broker, BrokerConfig, Credentials, token};
 use ingest::queue::{Limits, MAX_BATCH};
 use ingest::secret::Secret;
 use ingest::source::{Delivery, Source, Status};
 use ingest::topic;
 use rules::vehicle::VehicleId;
 use rumqttc::{MqttOptions, Packet, QoS};
-use support::{Client, PATIENCE, config, world};
 use tokio::time::timeout;
+
+use crate::support::{Client, PATIENCE, config, until, world};
 
 fn id(vehicle: &str) -> VehicleId {
     VehicleId::try_new(vehicle).expect("a vehicle id")
@@ -36,9 +35,7 @@ fn publish_all(port: u16, vehicles: usize, count: usize) -> Vec<tokio::task::Joi
                     }
                 });
                 for _ in 0..count {
-                    client
-                        .until(|packet| matches!(packet, Packet::PubAck(_)))
-                        .await;
+                    client.until(|packet| matches!(packet, Packet::PubAck(_))).await;
                 }
                 publisher.await.expect("published");
                 client
@@ -49,19 +46,8 @@ fn publish_all(port: u16, vehicles: usize, count: usize) -> Vec<tokio::task::Joi
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_thousand_messages_pass_a_small_queue_without_loss_and_in_order() {
-    let small = BrokerConfig {
-        high_water_bytes: 256 * 1024,
-        log_bytes: 4 * 1024 * 1024,
-        ..config()
-    };
-    let world = world(
-        &small,
-        2,
-        Limits {
-            bytes: 64 * 1024,
-            deliveries: 200,
-        },
-    );
+    let small = BrokerConfig { high_water_bytes: 256 * 1024, log_bytes: 4 * 1024 * 1024, ..config() };
+    let world = world(&small, 2, Limits { bytes: 64 * 1024, deliveries: 200 });
     let publishers = publish_all(world.broker.address().port(), 20, 1_000);
     let mut next: HashMap<String, usize> = HashMap::new();
     let mut count = 0;
@@ -77,11 +63,8 @@ async fn twenty_thousand_messages_pass_a_small_queue_without_loss_and_in_order()
                 let Delivery::Message(arrival) = delivery else {
                     continue;
                 };
-                let n: usize = std::str::from_utf8(&arrival.payload)
-                    .unwrap()
-                    .trim_start_matches('0')
-                    .parse()
-                    .unwrap_or(0);
+                let n: usize =
+                    std::str::from_utf8(&arrival.payload).unwrap().trim_start_matches('0').parse().unwrap_or(0);
                 let expected = next.entry(arrival.vehicle().to_owned()).or_default();
                 assert_eq!(n, *expected, "{}", arrival.vehicle());
                 *expected += 1;
@@ -92,53 +75,25 @@ async fn twenty_thousand_messages_pass_a_small_queue_without_loss_and_in_order()
     for publisher in publishers {
         publisher.await.unwrap();
     }
-    assert_eq!(
-        (world.metrics.lost.get(), world.metrics.received.get()),
-        (0, 20_000)
-    );
+    until("all are counted", || world.metrics.received.get() == 20_000).await;
+    assert_eq!(world.metrics.lost.get(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn publishers_wait_while_nobody_takes_and_nothing_is_lost() {
-    let small = BrokerConfig {
-        high_water_bytes: 128 * 1024,
-        log_bytes: 2 * 1024 * 1024,
-        ..config()
-    };
-    let world = world(
-        &small,
-        1,
-        Limits {
-            bytes: 64 * 1024,
-            deliveries: 100,
-        },
-    );
+    let small = BrokerConfig { high_water_bytes: 128 * 1024, log_bytes: 2 * 1024 * 1024, ..config() };
+    let world = world(&small, 1, Limits { bytes: 64 * 1024, deliveries: 100 });
     let publishers = publish_all(world.broker.address().port(), 10, 2_000);
     // 5 MB are on their way; a fraction of it may be taken in.
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    while world.broker.lag_bytes() < small.high_water_bytes {
-        assert!(tokio::time::Instant::now() < deadline, "the gate closes");
-        tokio::task::yield_now().await;
-    }
-    assert!(
-        world.broker.lag_bytes() < 2 * 1024 * 1024,
-        "{}",
-        world.broker.lag_bytes()
-    );
+    until("the gate closes", || world.broker.lag_bytes() >= small.high_water_bytes).await;
+    assert!(world.broker.lag_bytes() < 2 * 1024 * 1024, "{}", world.broker.lag_bytes());
     let queue = world.lanes.lane(0).unwrap();
     let mut taken = Vec::new();
     let mut messages = 0;
     while messages < 20_000 {
-        assert!(
-            timeout(PATIENCE, queue.ready())
-                .await
-                .expect("the gate opens again")
-        );
+        assert!(timeout(PATIENCE, queue.ready()).await.expect("the gate opens again"));
         queue.take(&mut taken, MAX_BATCH);
-        messages += taken
-            .drain(..)
-            .filter(|delivery| matches!(delivery, Delivery::Message(_)))
-            .count();
+        messages += taken.drain(..).filter(|delivery| matches!(delivery, Delivery::Message(_))).count();
     }
     for publisher in publishers {
         publisher.await.unwrap();
@@ -150,16 +105,9 @@ async fn publishers_wait_while_nobody_takes_and_nothing_is_lost() {
 async fn a_vehicle_speaks_only_for_itself() {
     let world = world(&config(), 1, Limits::default());
     let port = world.broker.address().port();
-    for foreign in [
-        "premend/v1/car-2/telemetry",
-        "premend/v1/car-1/down",
-        "premend/v1/car-1/telemetry/x",
-        "anything",
-    ] {
+    for foreign in ["premend/v1/car-2/telemetry", "premend/v1/car-1/down", "premend/v1/car-1/telemetry/x", "anything"] {
         let mut client = Client::connect(port, "car-1", None);
-        client
-            .until(|packet| matches!(packet, Packet::ConnAck(_)))
-            .await;
+        client.until(|packet| matches!(packet, Packet::ConnAck(_))).await;
         client.say(foreign, "x").await;
         client.until_closed().await;
     }
@@ -171,48 +119,31 @@ async fn a_vehicle_speaks_only_for_itself() {
         "$share/a/premend/v1/car-1/down",
     ] {
         let mut client = Client::connect(port, "car-1", None);
-        client
-            .mqtt
-            .subscribe(foreign, QoS::AtLeastOnce)
-            .await
-            .unwrap();
+        client.mqtt.subscribe(foreign, QoS::AtLeastOnce).await.unwrap();
         client.until_closed().await;
     }
-    assert_eq!((world.closed("publish"), world.closed("subscribe")), (4, 5));
+    world.until_closed("publish", 4).await;
+    world.until_closed("subscribe", 5).await;
     assert_eq!(world.metrics.received.get(), 0);
 }
 
 #[tokio::test]
 async fn a_spoofed_identity_is_refused() {
     let secret = Secret::new("a secret of the fleet");
-    let closed = BrokerConfig {
-        credentials: Credentials::Token {
-            secret: secret.clone(),
-        },
-        ..config()
-    };
+    let closed = BrokerConfig { credentials: Credentials::Token { secret: secret.clone() }, ..config() };
     let world = world(&closed, 1, Limits::default());
     let port = world.broker.address().port();
     let own = token(&secret, "car-1");
-    for (client_id, user, password) in [
-        ("car-2", "car-1", &own[..]),
-        ("car-2", "car-2", &own),
-        ("car-1", "car-1", "guess"),
-    ] {
+    for (client_id, user, password) in
+        [("car-2", "car-1", &own[..]), ("car-2", "car-2", &own), ("car-1", "car-1", "guess")]
+    {
         let mut client = Client::connect(port, client_id, Some((user, password)));
         assert!(client.until_closed().await.contains("BadUserNamePassword"));
     }
-    assert!(
-        Client::connect(port, "car-1", None)
-            .until_closed()
-            .await
-            .contains("BadUserNamePassword")
-    );
-    assert_eq!(world.closed("credentials"), 4);
+    assert!(Client::connect(port, "car-1", None).until_closed().await.contains("BadUserNamePassword"));
+    world.until_closed("credentials", 4).await;
     let mut client = Client::connect(port, "car-1", Some(("car-1", &own)));
-    client
-        .until(|packet| matches!(packet, Packet::ConnAck(_)))
-        .await;
+    client.until(|packet| matches!(packet, Packet::ConnAck(_))).await;
 }
 
 #[tokio::test]
@@ -220,26 +151,10 @@ async fn a_will_in_another_name_and_strange_client_ids_are_refused() {
     let world = world(&config(), 1, Limits::default());
     let port = world.broker.address().port();
     let mut options = MqttOptions::new("car-1", "127.0.0.1", port);
-    options.set_last_will(rumqttc::LastWill::new(
-        "premend/v1/car-2/telemetry",
-        "x",
-        QoS::AtLeastOnce,
-        false,
-    ));
-    assert!(
-        Client::with(options)
-            .until_closed()
-            .await
-            .contains("NotAuthorized")
-    );
+    options.set_last_will(rumqttc::LastWill::new("premend/v1/car-2/telemetry", "x", QoS::AtLeastOnce, false));
+    assert!(Client::with(options).until_closed().await.contains("NotAuthorized"));
     for strange in ["car/1", "@engine", "LSVAA41870C123456"] {
-        assert!(
-            Client::connect(port, strange, None)
-                .until_closed()
-                .await
-                .contains("refused"),
-            "{strange}"
-        );
+        assert!(Client::connect(port, strange, None).until_closed().await.contains("refused"), "{strange}");
     }
 }
 
@@ -249,31 +164,15 @@ async fn connects_are_noticed_in_order_and_a_listener_hears_what_is_published_th
     let mut pending = Vec::new();
     let mut client = Client::connect(world.broker.address().port(), "car-1", None);
     client.say("premend/v1/car-1/telemetry", "1").await;
-    assert!(
-        matches!(world.next(&mut pending).await, Delivery::Connected(vehicle) if vehicle == id("car-1"))
-    );
-    assert!(
-        matches!(world.next(&mut pending).await, Delivery::Message(arrival) if &arrival.payload[..] == b"1")
-    );
-    client
-        .mqtt
-        .subscribe("premend/v1/car-1/down", QoS::AtLeastOnce)
-        .await
-        .unwrap();
-    assert!(
-        matches!(world.next(&mut pending).await, Delivery::Listening(vehicle) if vehicle == id("car-1"))
-    );
-    let messages: Vec<_> = (0..500)
-        .map(|n| (id("car-1"), Bytes::from(format!("{n}"))))
-        .collect();
+    assert!(matches!(world.next(&mut pending).await, Delivery::Connected(vehicle) if vehicle == id("car-1")));
+    assert!(matches!(world.next(&mut pending).await, Delivery::Message(arrival) if &arrival.payload[..] == b"1"));
+    client.mqtt.subscribe("premend/v1/car-1/down", QoS::AtLeastOnce).await.unwrap();
+    assert!(matches!(world.next(&mut pending).await, Delivery::Listening(vehicle) if vehicle == id("car-1")));
+    let messages: Vec<_> = (0..500).map(|n| (id("car-1"), Bytes::from(format!("{n}")))).collect();
     world.broker.publish_down(&messages);
     for n in 0..500 {
-        let packet = client
-            .until(|packet| matches!(packet, Packet::Publish(_)))
-            .await;
-        let Packet::Publish(publish) = packet else {
-            unreachable!()
-        };
+        let packet = client.until(|packet| matches!(packet, Packet::Publish(_))).await;
+        let Packet::Publish(publish) = packet else { unreachable!() };
         assert_eq!(publish.payload, format!("{n}"));
     }
     assert_eq!(world.metrics.down.get(), 500);
@@ -283,9 +182,7 @@ async fn connects_are_noticed_in_order_and_a_listener_hears_what_is_published_th
 async fn a_vehicle_that_connects_again_replaces_itself_even_in_a_hurry() {
     let world = world(&config(), 1, Limits::default());
     let port = world.broker.address().port();
-    let mut clients: Vec<_> = (0..20)
-        .map(|_| Client::connect(port, "car-1", None))
-        .collect();
+    let mut clients: Vec<_> = (0..20).map(|_| Client::connect(port, "car-1", None)).collect();
     let mut last = None;
     // All but one are put out; whoever was last stays.
     for mut client in clients.drain(..) {
@@ -300,7 +197,7 @@ async fn a_vehicle_that_connects_again_replaces_itself_even_in_a_hurry() {
     while !matches!(world.next(&mut pending).await, Delivery::Message(arrival) if &arrival.payload[..] == b"still here")
     {
     }
-    assert_eq!(world.closed("replaced"), 19);
+    world.until_closed("replaced", 19).await;
 }
 
 #[tokio::test]
@@ -308,23 +205,12 @@ async fn too_large_messages_reach_admission_and_too_large_packets_do_not() {
     let world = world(&config(), 1, Limits::default());
     let port = world.broker.address().port();
     let mut client = Client::connect(port, "car-1", None);
-    client
-        .say("premend/v1/car-1/telemetry", vec![b'x'; 100_000])
-        .await;
-    client
-        .until(|packet| matches!(packet, Packet::PubAck(_)))
-        .await;
-    client
-        .say("premend/v1/car-1/telemetry", vec![b'x'; 300_000])
-        .await;
+    client.say("premend/v1/car-1/telemetry", vec![b'x'; 100_000]).await;
+    client.until(|packet| matches!(packet, Packet::PubAck(_))).await;
+    client.say("premend/v1/car-1/telemetry", vec![b'x'; 300_000]).await;
     client.until_closed().await;
-    assert_eq!(
-        (
-            world.metrics.received_bytes.get(),
-            world.closed("too_large")
-        ),
-        (100_000, 1)
-    );
+    world.until_closed("too_large", 1).await;
+    until("the large message is delivered", || world.metrics.received_bytes.get() == 100_000).await;
 }
 
 #[tokio::test]
@@ -333,31 +219,20 @@ async fn a_will_is_published_for_who_is_lost_and_not_for_who_says_good_bye() {
     let port = world.broker.address().port();
     let with_will = |vehicle: &str| {
         let mut options = MqttOptions::new(vehicle, "127.0.0.1", port);
-        options.set_last_will(rumqttc::LastWill::new(
-            topic::telemetry(vehicle),
-            "last",
-            QoS::AtLeastOnce,
-            false,
-        ));
+        options.set_last_will(rumqttc::LastWill::new(topic::telemetry(vehicle), "last", QoS::AtLeastOnce, false));
         Client::with(options)
     };
     let mut polite = with_will("car-1");
-    polite
-        .until(|packet| matches!(packet, Packet::ConnAck(_)))
-        .await;
+    polite.until(|packet| matches!(packet, Packet::ConnAck(_))).await;
     polite.mqtt.disconnect().await.unwrap();
     polite.until_closed().await;
     let mut lost = with_will("car-2");
-    lost.until(|packet| matches!(packet, Packet::ConnAck(_)))
-        .await;
+    lost.until(|packet| matches!(packet, Packet::ConnAck(_))).await;
     lost.say("elsewhere", "x").await;
     let mut pending = Vec::new();
     loop {
         if let Delivery::Message(arrival) = world.next(&mut pending).await {
-            assert_eq!(
-                (arrival.vehicle(), &arrival.payload[..]),
-                ("car-2", &b"last"[..])
-            );
+            assert_eq!((arrival.vehicle(), &arrival.payload[..]), ("car-2", &b"last"[..]));
             break;
         }
     }
@@ -372,34 +247,15 @@ async fn stopping_delivers_what_was_taken_and_closing_frees_the_port() {
     }
     world.broker.stop_reading();
     let (queue, mut taken) = (world.lanes.lane(0).unwrap(), Vec::new());
-    while timeout(PATIENCE, queue.ready())
-        .await
-        .expect("the queue ends")
-    {
+    while timeout(PATIENCE, queue.ready()).await.expect("the queue ends") {
         queue.take(&mut taken, MAX_BATCH);
     }
-    let messages = taken
-        .iter()
-        .filter(|delivery| matches!(delivery, Delivery::Message(_)))
-        .count();
+    let messages = taken.iter().filter(|delivery| matches!(delivery, Delivery::Message(_))).count();
     assert_eq!(messages, 2_000);
     let mut status = world.broker.status();
-    timeout(PATIENCE, status.wait_for(|status| *status == Status::Ended))
-        .await
-        .unwrap()
-        .unwrap();
+    timeout(PATIENCE, status.wait_for(|status| *status == Status::Ended)).await.unwrap().unwrap();
     world.broker.close();
-    let again = BrokerConfig {
-        listen: address,
-        ..config()
-    };
-    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let again = BrokerConfig { listen: address, ..config() };
     // The runtime lets go of the socket a moment later.
-    while ingest::broker::Broker::start_alone(&again, &world.metrics).is_err() {
-        assert!(
-            tokio::time::Instant::now() < deadline,
-            "the port is free again"
-        );
-        tokio::task::yield_now().await;
-    }
+    until("the port is free", || Broker::start_alone(&again, &world.metrics).is_ok()).await;
 }

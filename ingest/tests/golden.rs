@@ -6,9 +6,7 @@ use rules::catalogue::Catalogue;
 use rules::signal::SignalNo;
 
 fn decode(payload: &str) -> Decoded {
-    PremendJson
-        .decode(payload.as_bytes(), &index())
-        .expect("a golden payload is readable")
+    PremendJson.decode(payload.as_bytes(), &index()).expect("a golden payload is readable")
 }
 
 fn index() -> SignalIndex {
@@ -18,41 +16,20 @@ fn index() -> SignalIndex {
 /// `(signal, value)` of all readings, by instant.
 fn readings(decoded: &Decoded) -> Vec<(String, Vec<(String, f64)>)> {
     let index = index();
-    let path = |no: SignalNo| {
-        index
-            .by_no(no)
-            .map(|entry| entry.path.to_string())
-            .unwrap_or_default()
-    };
+    let path = |no: SignalNo| index.by_no(no).map(|entry| entry.path.to_string()).unwrap_or_default();
     let of = |sample: &rules::reading::Sample| {
-        sample
-            .readings
-            .iter()
-            .map(|reading| (path(reading.signal), reading.value))
-            .collect::<Vec<_>>()
+        sample.readings.iter().map(|reading| (path(reading.signal), reading.value)).collect::<Vec<_>>()
     };
-    decoded
-        .samples
-        .iter()
-        .map(|sample| (sample.measured_at.to_string(), of(sample)))
-        .collect()
+    decoded.samples.iter().map(|sample| (sample.measured_at.to_string(), of(sample))).collect()
 }
 
 fn faults(decoded: &Decoded) -> Vec<String> {
     let all = decoded.samples.iter().flat_map(|sample| &sample.faults);
-    all.map(|fault| {
-        format!(
-            "{} {:?} {} {:?}",
-            fault.code, fault.ecu, fault.status, fault.count
-        )
-    })
-    .collect()
+    all.map(|fault| format!("{} {:?} {} {:?}", fault.code, fault.ecu, fault.status, fault.count)).collect()
 }
 
 fn numbering(decoded: &Decoded) -> Option<(u64, u64, Option<u64>)> {
-    decoded
-        .sequence
-        .map(|sequence| (sequence.stream, sequence.seq, sequence.oldest))
+    decoded.sequence.map(|sequence| (sequence.stream, sequence.seq, sequence.oldest))
 }
 
 const DISTANCE: &str = "Vehicle.TraveledDistance";
@@ -62,13 +39,7 @@ fn expect(decoded: &Decoded, expected: &[(&str, &[(&str, f64)])]) {
     let expected: Vec<_> = expected
         .iter()
         .map(|(ts, values)| {
-            (
-                (*ts).to_owned(),
-                values
-                    .iter()
-                    .map(|(path, value)| ((*path).to_owned(), *value))
-                    .collect(),
-            )
+            ((*ts).to_owned(), values.iter().map(|(path, value)| ((*path).to_owned(), *value)).collect())
         })
         .collect();
     assert_eq!(readings(decoded), expected);
@@ -78,13 +49,7 @@ fn expect(decoded: &Decoded, expected: &[(&str, &[(&str, f64)])]) {
 fn single() {
     let decoded = decode(include_str!("golden/single.json"));
     assert_eq!(numbering(&decoded), Some((1, 1234, Some(1230))));
-    expect(
-        &decoded,
-        &[(
-            "2026-11-22T01:20:00.123Z",
-            &[(DISTANCE, 48_211_300.0), (VOLTAGE, 12.41)],
-        )],
-    );
+    expect(&decoded, &[("2026-11-22T01:20:00.123Z", &[(DISTANCE, 48_211_300.0), (VOLTAGE, 12.41)])]);
     assert_eq!(faults(&decoded), [r#"P0301 "7E8" 47 Some(2)"#]);
 }
 
@@ -92,23 +57,14 @@ fn single() {
 fn samples() {
     let decoded = decode(include_str!("golden/samples.json"));
     assert_eq!(numbering(&decoded), Some((1, 1235, None)));
-    expect(
-        &decoded,
-        &[
-            ("2026-11-22T01:20:01Z", &[(VOLTAGE, 12.4)]),
-            ("2026-11-22T01:20:02Z", &[(VOLTAGE, 12.38)]),
-        ],
-    );
+    expect(&decoded, &[("2026-11-22T01:20:01Z", &[(VOLTAGE, 12.4)]), ("2026-11-22T01:20:02Z", &[(VOLTAGE, 12.38)])]);
 }
 
 #[test]
 fn unnumbered() {
     let decoded = decode(include_str!("golden/unnumbered.json"));
     assert_eq!(numbering(&decoded), None);
-    expect(
-        &decoded,
-        &[("2026-11-22T01:20:00Z", &[(DISTANCE, 48_211_300.0)])],
-    );
+    expect(&decoded, &[("2026-11-22T01:20:00Z", &[(DISTANCE, 48_211_300.0)])]);
 }
 
 #[test]
@@ -121,14 +77,8 @@ fn seen_only() {
 #[test]
 fn newer_vehicle() {
     let decoded = decode(include_str!("golden/newer_vehicle.json"));
-    assert_eq!(
-        numbering(&decoded),
-        Some((9_007_199_254_740_993, i64::MAX as u64, None))
-    );
-    expect(
-        &decoded,
-        &[("2026-11-22T01:20:00.123456Z", &[(DISTANCE, 1.0)])],
-    );
+    assert_eq!(numbering(&decoded), Some((9_007_199_254_740_993, i64::MAX as u64, None)));
+    expect(&decoded, &[("2026-11-22T01:20:00.123456Z", &[(DISTANCE, 1.0)])]);
     assert_eq!(faults(&decoded), [r#"P0A80-16 "" 0 None"#]);
     assert_eq!(decoded.refused.iter().count(), 1);
 }
@@ -136,12 +86,6 @@ fn newer_vehicle() {
 #[test]
 fn escapes() {
     let decoded = decode(include_str!("golden/escapes.json"));
-    expect(
-        &decoded,
-        &[(
-            "2026-11-22T01:20:00Z",
-            &[(DISTANCE, 1_500.0), (VOLTAGE, -0.0)],
-        )],
-    );
+    expect(&decoded, &[("2026-11-22T01:20:00Z", &[(DISTANCE, 1_500.0), (VOLTAGE, -0.0)])]);
     assert_eq!(faults(&decoded), [r#"U0100 "7E8" 9 None"#]);
 }

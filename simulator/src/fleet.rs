@@ -33,6 +33,8 @@ pub struct FleetPlan {
     /// All vehicles of this model; `None`: a mixed fleet.
     pub model: Option<Model>,
     pub faults: Vec<PlantedIn>,
+    /// Trips outside any agenda: vehicle, time, kilometres.
+    pub errands: Vec<(u32, Time, f64)>,
     pub troubles: Troubles,
 }
 
@@ -85,6 +87,7 @@ impl FleetPlan {
             sampling: Sampling::default(),
             model: None,
             faults: Vec::new(),
+            errands: Vec::new(),
             troubles: Troubles::default(),
         }
     }
@@ -101,6 +104,11 @@ impl FleetPlan {
                 None => spec,
             };
             vehicles.push(Vehicle::new(self.seed, spec, self.start, self.sampling));
+        }
+        for (number, not_before, km) in &self.errands {
+            if let Some(vehicle) = vehicles.get_mut(*number as usize) {
+                vehicle.send_on(*not_before, *km);
+            }
         }
         self.plant(&mut vehicles)?;
         Ok(vehicles)
@@ -122,15 +130,13 @@ impl FleetPlan {
         let mut taken: Vec<u32> = self.faults.iter().filter_map(|planted| planted.vehicle).collect();
         for PlantedIn { planted, vehicle } in &self.faults {
             let fault = planted.fault;
-            let number = match vehicle {
-                Some(number) => check(vehicles, *number, fault)?,
-                None => {
-                    let fits = |number: &u32| !taken.contains(number) && can_have(vehicles, *number, fault);
-                    let free: Vec<u32> = (0..self.vehicles).filter(fits).collect();
-                    let count = free.len().max(1);
-                    let pick = free.get(rng.random_range(0..count)).copied();
-                    pick.ok_or(FleetError::NoneLeft(fault.key))?
-                }
+            let number = if let Some(number) = vehicle {
+                check(vehicles, *number, fault)?
+            } else {
+                let fits = |number: &u32| !taken.contains(number) && can_have(vehicles, *number, fault);
+                let free: Vec<u32> = (0..self.vehicles).filter(fits).collect();
+                let pick = free.get(rng.random_range(0..free.len().max(1))).copied();
+                pick.ok_or(FleetError::NoneLeft(fault.key))?
             };
             taken.push(number);
             if let Some(vehicle) = vehicles.get_mut(number as usize) {
@@ -281,6 +287,16 @@ mod tests {
         vehicles.sort();
         vehicles.dedup();
         assert!(vehicles.len() >= FAULTS.len() - 2, "{vehicles:?}");
+    }
+
+    #[test]
+    fn a_month_of_a_hundred_vehicles_takes_seconds() {
+        let mut plan = FleetPlan::new(7, 100, start());
+        plan.end = Some(start() + Span::from_days(30));
+        let began = std::time::Instant::now();
+        let frames = plan.frames().unwrap().count();
+        eprintln!("{frames} frames in {:?}", began.elapsed());
+        assert!((1_000_000..4_000_000).contains(&frames), "{frames}");
     }
 
     #[test]

@@ -87,7 +87,7 @@ impl Drive {
             let reached = leg.from + (leg.to - leg.from) * part / leg.secs;
             let work = (reached * reached - leg.from * leg.from) / 2.0;
             motion.secs += part;
-            motion.distance_m += (leg.from + reached) / 2.0 * part;
+            motion.distance_m += f64::midpoint(leg.from, reached) * part;
             motion.gained += work.max(0.0);
             motion.braked += (-work).max(0.0);
             motion.standing += if leg.from == 0.0 && leg.to == 0.0 { part } else { 0.0 };

@@ -62,6 +62,8 @@ pub struct Vehicle {
     off_since: Time,
     agenda: VecDeque<Activity>,
     next_day: i64,
+    /// Trips outside the agenda, soonest first.
+    errands: Vec<(Time, f64)>,
     trips: u64,
     body: Body,
     reporter: Reporter,
@@ -86,6 +88,7 @@ impl Vehicle {
             off_since: start - Span::from_hours(10),
             agenda: VecDeque::new(),
             next_day: local_day(start),
+            errands: Vec::new(),
             trips: 0,
             reporter: Reporter::new(noise),
             courses: Vec::new(),
@@ -97,6 +100,12 @@ impl Vehicle {
     /// Plants a fault.
     pub fn plant(&mut self, planted: Planted) {
         self.courses.push(Course::new(planted));
+    }
+
+    /// Sends the driver on a trip that is not in any agenda.
+    pub fn send_on(&mut self, not_before: Time, km: f64) {
+        let place = self.errands.partition_point(|(planned, _)| *planned <= not_before);
+        self.errands.insert(place, (not_before, km));
     }
 
     /// The instant the simulation has reached.
@@ -280,12 +289,20 @@ impl Vehicle {
             self.next_day += 1;
             // What should have begun before the simulation did is history.
             let clock = self.clock;
-            let to_come =
-                self.driver.agenda(day).into_iter().filter(|activity| activity.not_before() >= clock || self.trips > 0);
-            self.agenda.extend(to_come);
+            let to_come = self.driver.agenda(day).into_iter();
+            self.agenda.extend(to_come.filter(|activity| activity.not_before() >= clock || self.trips > 0));
+            self.add_errands(day);
             if day % 14 == i64::from(self.spec.number % 14) {
                 self.body.maintain();
             }
+        }
+    }
+
+    fn add_errands(&mut self, day: i64) {
+        let today = self.errands.iter().take_while(|(planned, _)| local_day(*planned) <= day).count();
+        for (not_before, km) in self.errands.drain(..today) {
+            let place = self.agenda.partition_point(|activity| activity.not_before() <= not_before);
+            self.agenda.insert(place, Activity::Drive { not_before, km });
         }
     }
 
@@ -503,6 +520,15 @@ mod tests {
             days(&mut vehicle, 20);
             assert!(vehicle.truths()[0].threshold.is_some(), "{key}");
         }
+    }
+
+    #[test]
+    fn an_errand_is_run_when_it_was_asked_for() {
+        let at = start() + Span::from_hours(3);
+        let mut vehicle = vehicle(8, 2, COMPACT_ICE, start());
+        vehicle.send_on(at, 5.0);
+        let on = days(&mut vehicle, 1).into_iter().find(|frame| frame.get(signal::SPEED).is_some());
+        assert_eq!(on.map(|frame| frame.at), Some(at));
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod demo;
 pub mod migrate;
 pub mod replay;
 pub mod serve;
+pub mod simulate;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -36,6 +37,8 @@ enum Command {
     Demo(demo::Args),
     /// Run the engine: broker or subscriber, lanes, relay, console.
     Serve(serve::Args),
+    /// Put simulated vehicles on the air, with faults planted in them.
+    Simulate(simulate::Args),
     /// Apply the migrations that are missing and prepare the store.
     Migrate(migrate::Args),
     /// Check or print the configuration.
@@ -50,6 +53,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Replay(args) => block_on(replay::run(args, config)),
         Command::Demo(args) => block_on(demo::run(args, config)),
         Command::Serve(args) => block_on(serve::run(args, config)),
+        Command::Simulate(args) => block_on(simulate::run(args)),
         Command::Migrate(args) => block_on(migrate::run(args, config)),
         Command::Config(args) => config::run(&args, &config),
     }

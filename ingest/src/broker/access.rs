@@ -127,25 +127,16 @@ impl Access {
         let proof = match &config.credentials {
             Credentials::Open => Proof::None,
             Credentials::Token { secret } => Proof::Token(secret.clone()),
-            Credentials::File { path } => Proof::Hashes(parse(
-                &std::fs::read_to_string(path).map_err(AccessError::Read)?,
-            )?),
+            Credentials::File { path } => {
+                Proof::Hashes(parse(&std::fs::read_to_string(path).map_err(AccessError::Read)?)?)
+            }
         };
         let open_engines = standalone && config.credentials == Credentials::Open;
-        Ok(Self {
-            proof,
-            engine_password: config.engine_password.clone(),
-            open_engines,
-        })
+        Ok(Self { proof, engine_password: config.engine_password.clone(), open_engines })
     }
 
     /// What the client of a CONNECT is, if it is what it says.
-    pub fn admit(
-        &self,
-        client: &str,
-        login: Option<&Login>,
-        will: Option<&LastWill>,
-    ) -> Result<Role, Cause> {
+    pub fn admit(&self, client: &str, login: Option<&Login>, will: Option<&LastWill>) -> Result<Role, Cause> {
         if client.starts_with(ENGINE_PREFIX) {
             return self.admit_engine(login, will);
         }
@@ -154,22 +145,18 @@ impl Access {
             (Proof::None, _) => true,
             (_, None) => false,
             (Proof::Token(secret), Some(login)) => {
-                login.username == client
-                    && equal(token(secret, client).as_bytes(), login.password.as_bytes())
+                login.username == client && equal(token(secret, client).as_bytes(), login.password.as_bytes())
             }
             (Proof::Hashes(hashes), Some(login)) => {
                 let hash = Sha256::digest(login.password.as_bytes());
-                login.username == client
-                    && hashes.get(client).is_some_and(|known| equal(known, &hash))
+                login.username == client && hashes.get(client).is_some_and(|known| equal(known, &hash))
             }
         };
         if !proven {
             return Err(Cause::Credentials);
         }
         let role = Role::Vehicle(vehicle);
-        if will.is_some_and(|will| {
-            !std::str::from_utf8(&will.topic).is_ok_and(|topic| role.may_publish(topic))
-        }) {
+        if will.is_some_and(|will| !std::str::from_utf8(&will.topic).is_ok_and(|topic| role.may_publish(topic))) {
             return Err(Cause::Will);
         }
         Ok(role)
@@ -177,9 +164,7 @@ impl Access {
 
     fn admit_engine(&self, login: Option<&Login>, will: Option<&LastWill>) -> Result<Role, Cause> {
         let proven = match (&self.engine_password, login) {
-            (Some(password), Some(login)) => {
-                equal(password.expose().as_bytes(), login.password.as_bytes())
-            }
+            (Some(password), Some(login)) => equal(password.expose().as_bytes(), login.password.as_bytes()),
             (Some(_), None) => false,
             (None, _) => self.open_engines,
         };
@@ -224,12 +209,7 @@ pub fn token(secret: &Secret, vehicle: &str) -> String {
 
 /// Compares in time that does not depend on where they differ.
 fn equal(one: &[u8], other: &[u8]) -> bool {
-    one.len() == other.len()
-        && one
-            .iter()
-            .zip(other)
-            .fold(0, |differences, (a, b)| differences | (a ^ b))
-            == 0
+    one.len() == other.len() && one.iter().zip(other).fold(0, |differences, (a, b)| differences | (a ^ b)) == 0
 }
 
 fn parse(text: &str) -> Result<HashMap<String, [u8; 32]>, AccessError> {
@@ -239,9 +219,7 @@ fn parse(text: &str) -> Result<HashMap<String, [u8; 32]>, AccessError> {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let entry = line
-            .split_once(':')
-            .and_then(|(vehicle, hash)| Some((vehicle.trim(), hex(hash.trim())?)));
+        let entry = line.split_once(':').and_then(|(vehicle, hash)| Some((vehicle.trim(), hex(hash.trim())?)));
         let (vehicle, hash) = entry.ok_or(AccessError::Line(place + 1))?;
         hashes.insert(vehicle.to_owned(), hash);
     }
@@ -264,35 +242,19 @@ mod tests {
     use super::*;
 
     fn login(username: &str, password: &str) -> Login {
-        Login {
-            username: username.to_owned(),
-            password: password.to_owned(),
-        }
+        Login { username: username.to_owned(), password: password.to_owned() }
     }
 
     fn access(credentials: Credentials) -> Access {
-        Access::load(
-            &BrokerConfig {
-                credentials,
-                ..BrokerConfig::default()
-            },
-            false,
-        )
-        .unwrap()
+        Access::load(&BrokerConfig { credentials, ..BrokerConfig::default() }, false).unwrap()
     }
 
     #[test]
     fn a_token_proves_one_vehicle_only() {
         let secret = Secret::new("a secret of the fleet");
-        let access = access(Credentials::Token {
-            secret: secret.clone(),
-        });
+        let access = access(Credentials::Token { secret: secret.clone() });
         let password = token(&secret, "car-1");
-        assert!(
-            access
-                .admit("car-1", Some(&login("car-1", &password)), None)
-                .is_ok()
-        );
+        assert!(access.admit("car-1", Some(&login("car-1", &password)), None).is_ok());
         for (client, user, password) in [
             ("car-2", "car-1", &password[..]),
             ("car-2", "car-2", &password),
@@ -311,54 +273,28 @@ mod tests {
 
     #[test]
     fn a_password_file_is_read_and_checked() {
-        let hashes = parse(
-            "# fleet\n\ncar-1: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\n",
-        )
-        .unwrap();
-        let access = Access {
-            proof: Proof::Hashes(hashes),
-            engine_password: None,
-            open_engines: false,
-        };
-        assert!(
-            access
-                .admit("car-1", Some(&login("car-1", "test")), None)
-                .is_ok()
-        );
-        assert_eq!(
-            access.admit("car-1", Some(&login("car-1", "Test")), None),
-            Err(Cause::Credentials)
-        );
-        assert_eq!(
-            access.admit("car-2", Some(&login("car-2", "test")), None),
-            Err(Cause::Credentials)
-        );
+        let hashes =
+            parse("# fleet\n\ncar-1: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\n").unwrap();
+        let access = Access { proof: Proof::Hashes(hashes), engine_password: None, open_engines: false };
+        assert!(access.admit("car-1", Some(&login("car-1", "test")), None).is_ok());
+        assert_eq!(access.admit("car-1", Some(&login("car-1", "Test")), None), Err(Cause::Credentials));
+        assert_eq!(access.admit("car-2", Some(&login("car-2", "test")), None), Err(Cause::Credentials));
         assert!(matches!(parse("car-1:zz"), Err(AccessError::Line(1))));
     }
 
     #[test]
     fn a_vehicle_speaks_and_listens_for_itself() {
-        let role = access(Credentials::Open)
-            .admit("car-1", None, None)
-            .unwrap();
+        let role = access(Credentials::Open).admit("car-1", None, None).unwrap();
         assert!(role.may_publish("premend/v1/car-1/telemetry"));
         assert!(role.may_subscribe("premend/v1/car-1/down"));
-        for topic in [
-            "premend/v1/car-2/telemetry",
-            "premend/v1/car-1/down",
-            "premend/v1/car-1/telemetry/x",
-            "#",
-            "other",
-        ] {
+        for topic in
+            ["premend/v1/car-2/telemetry", "premend/v1/car-1/down", "premend/v1/car-1/telemetry/x", "#", "other"]
+        {
             assert!(!role.may_publish(topic), "{topic}");
         }
-        for filter in [
-            "premend/v1/+/down",
-            "premend/v1/car-2/down",
-            "#",
-            "$share/g/premend/v1/car-1/down",
-            "premend/v1/car-1/#",
-        ] {
+        for filter in
+            ["premend/v1/+/down", "premend/v1/car-2/down", "#", "$share/g/premend/v1/car-1/down", "premend/v1/car-1/#"]
+        {
             assert!(!role.may_subscribe(filter), "{filter}");
         }
     }
@@ -372,15 +308,8 @@ mod tests {
             qos: rumqttd::protocol::QoS::AtMostOnce,
             retain: false,
         };
-        assert!(
-            access
-                .admit("car-1", None, Some(&will("premend/v1/car-1/telemetry")))
-                .is_ok()
-        );
-        assert_eq!(
-            access.admit("car-1", None, Some(&will("premend/v1/car-2/telemetry"))),
-            Err(Cause::Will)
-        );
+        assert!(access.admit("car-1", None, Some(&will("premend/v1/car-1/telemetry"))).is_ok());
+        assert_eq!(access.admit("car-1", None, Some(&will("premend/v1/car-2/telemetry"))), Err(Cause::Will));
         for id in ["", "a/b", "a+b", "#", "a b", "LSVAA41870C123456"] {
             assert_eq!(access.admit(id, None, None), Err(Cause::ClientId), "{id}");
         }
@@ -388,22 +317,13 @@ mod tests {
 
     #[test]
     fn engines_need_a_password_or_an_open_standalone_broker() {
-        assert_eq!(
-            access(Credentials::Open).admit("@engine", None, None),
-            Err(Cause::Credentials)
-        );
+        assert_eq!(access(Credentials::Open).admit("@engine", None, None), Err(Cause::Credentials));
         let standalone = Access::load(&BrokerConfig::default(), true).unwrap();
         assert_eq!(standalone.admit("@engine", None, None), Ok(Role::Engine));
-        let config = BrokerConfig {
-            engine_password: Some(Secret::new("pass")),
-            ..BrokerConfig::default()
-        };
+        let config = BrokerConfig { engine_password: Some(Secret::new("pass")), ..BrokerConfig::default() };
         let closed = Access::load(&config, true).unwrap();
         assert_eq!(closed.admit("@engine", None, None), Err(Cause::Credentials));
-        assert_eq!(
-            closed.admit("@engine", Some(&login("@engine", "pass")), None),
-            Ok(Role::Engine)
-        );
+        assert_eq!(closed.admit("@engine", Some(&login("@engine", "pass")), None), Ok(Role::Engine));
         assert!(
             Role::Engine.may_publish("premend/v1/car-1/down")
                 && !Role::Engine.may_publish("premend/v1/car-1/telemetry")

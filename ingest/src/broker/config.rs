@@ -89,16 +89,13 @@ impl BrokerConfig {
         if self.max_packet_bytes < Self::LEAST_PACKET {
             return Err(BrokerConfigError::PacketTooSmall(Self::LEAST_PACKET));
         }
-        if (self.log_bytes as u64) < self.high_water_bytes.saturating_mul(4)
-            || self.log_bytes < 64 * 1_024
-        {
+        if (self.log_bytes as u64) < self.high_water_bytes.saturating_mul(4) || self.log_bytes < 64 * 1_024 {
             return Err(BrokerConfigError::LogTooSmall);
         }
         if self.threads == 0 || self.max_connections == 0 {
             return Err(BrokerConfigError::Zero);
         }
-        if matches!(&self.credentials, Credentials::Token { secret } if secret.expose().len() < 16)
-        {
+        if matches!(&self.credentials, Credentials::Token { secret } if secret.expose().len() < 16) {
             return Err(BrokerConfigError::WeakSecret);
         }
         Ok(())
@@ -113,32 +110,9 @@ mod tests {
     fn defaults_are_valid_and_bad_values_are_not() {
         let good = BrokerConfig::default();
         assert_eq!(good.validate(), Ok(()));
-        assert!(
-            BrokerConfig {
-                max_packet_bytes: 65_536,
-                ..good.clone()
-            }
-            .validate()
-            .is_err()
-        );
-        assert!(
-            BrokerConfig {
-                log_bytes: 1 << 20,
-                ..good.clone()
-            }
-            .validate()
-            .is_err()
-        );
-        let weak = Credentials::Token {
-            secret: Secret::new("short"),
-        };
-        assert!(
-            BrokerConfig {
-                credentials: weak,
-                ..good
-            }
-            .validate()
-            .is_err()
-        );
+        assert!(BrokerConfig { max_packet_bytes: 65_536, ..good.clone() }.validate().is_err());
+        assert!(BrokerConfig { log_bytes: 1 << 20, ..good.clone() }.validate().is_err());
+        let weak = Credentials::Token { secret: Secret::new("short") };
+        assert!(BrokerConfig { credentials: weak, ..good }.validate().is_err());
     }
 }

@@ -12,8 +12,7 @@ use bytes::Bytes;
 use rumqttd::Notification;
 use rumqttd::local::{LinkRx, LinkTx};
 use rumqttd::protocol::{
-    ConnAck, Connect, ConnectReturnCode, Disconnect, DisconnectReasonCode, LastWill, Packet,
-    Publish, QoS,
+    ConnAck, Connect, ConnectReturnCode, Disconnect, DisconnectReasonCode, LastWill, Packet, Publish, QoS,
 };
 use tokio::net::TcpStream;
 use tokio::time::{Instant as Tick, sleep_until, timeout};
@@ -26,6 +25,8 @@ use super::packets::{End, Packets};
 use crate::source::Delivery;
 use crate::topic;
 
+/// Reads from a connection that another replaces.
+const LAST_READS: usize = 64;
 /// Longest silence of a client that asked for no keep-alive.
 const SILENCE: Duration = Duration::from_secs(20 * 60);
 
@@ -40,11 +41,7 @@ pub async fn serve(stream: TcpStream, shared: Arc<Shared>) {
         Err(end) => end,
     };
     if let End::Closed(cause) = end {
-        shared
-            .metrics
-            .closed
-            .with_label_values(&[cause.label()])
-            .inc();
+        shared.metrics.closed.with_label_values(&[cause.label()]).inc();
         tracing::debug!(cause = cause.label(), "connection closed");
     }
     shared.metrics.connections.dec();
@@ -59,27 +56,19 @@ async fn converse(packets: &mut Packets, shared: &Arc<Shared>) -> Result<(), End
     };
     let mut client = Client::new(role, tx, rx, shared, seated.leave(), &connect);
     let end = client.run(packets, accepted).await;
-    client
-        .leave(will.filter(|_| !matches!(end, Ok(()) | Err(End::Shutdown))))
-        .await;
+    client.leave(will.filter(|_| !matches!(end, Ok(()) | Err(End::Shutdown)))).await;
     // The seat is free only now that the router has been told.
     drop(seated);
     end
 }
 
 /// Reads the CONNECT and checks who that is.
-async fn greet(
-    packets: &mut Packets,
-    shared: &Shared,
-) -> Result<(Connect, Option<LastWill>, Role), End> {
+async fn greet(packets: &mut Packets, shared: &Shared) -> Result<(Connect, Option<LastWill>, Role), End> {
     let first = timeout(shared.connect_timeout, packets.receive()).await;
     let Ok(Ok(Packet::Connect(connect, _, will, _, login))) = first else {
         return Err(End::Closed(Cause::NoConnect));
     };
-    match shared
-        .access
-        .admit(&connect.client_id, login.as_ref(), will.as_ref())
-    {
+    match shared.access.admit(&connect.client_id, login.as_ref(), will.as_ref()) {
         Ok(role) => Ok((connect, will, role)),
         Err(cause) => {
             let code = match cause {
@@ -95,16 +84,7 @@ async fn greet(
 
 /// Tells a client that it is not let in; whether it hears that does not matter.
 async fn answer(packets: &mut Packets, code: ConnectReturnCode) {
-    if packets
-        .write(Packet::ConnAck(
-            ConnAck {
-                session_present: false,
-                code,
-            },
-            None,
-        ))
-        .is_ok()
-    {
+    if packets.write(Packet::ConnAck(ConnAck { session_present: false, code }, None)).is_ok() {
         let _ = packets.flush().await;
     }
 }
@@ -140,27 +120,14 @@ impl<'s> Client<'s> {
             0 => SILENCE,
             seconds => Duration::from_millis(u64::from(seconds) * 1_500),
         };
-        Self {
-            role,
-            own_topic,
-            tx,
-            rx,
-            shared,
-            leave,
-            silence,
-            unacknowledged: VecDeque::new(),
-        }
+        Self { role, own_topic, tx, rx, shared, leave, silence, unacknowledged: VecDeque::new() }
     }
 
     async fn run(&mut self, packets: &mut Packets, accepted: Notification) -> Result<(), End> {
         self.shared.metrics.connects.inc();
         self.notify(packets, accepted)?;
         packets.flush().await?;
-        let (leave, stop, close) = (
-            self.leave.clone(),
-            self.shared.stop.clone(),
-            self.shared.close.clone(),
-        );
+        let (leave, stop, close) = (self.leave.clone(), self.shared.stop.clone(), self.shared.close.clone());
         let mut leave = pin!(leave.cancelled());
         let mut stop = pin!(stop.cancelled());
         let mut close = pin!(close.cancelled());
@@ -168,9 +135,12 @@ impl<'s> Client<'s> {
         let mut heard = Instant::now();
         let mut silence = pin!(sleep_until((heard + self.silence).into()));
         // What came together with the CONNECT.
-        self.forward(packets).await?;
+        if self.forward(packets).await? {
+            return Ok(());
+        }
         loop {
-            let open = self.shared.gate.is_open();
+            // The acknowledgements of an engine are what opens the gate.
+            let open = self.role == Role::Engine || self.shared.gate.is_open();
             tokio::select! {
                 filled = packets.fill(), if open && !stopped => {
                     filled?;
@@ -190,11 +160,25 @@ impl<'s> Client<'s> {
                     if open && !stopped && deadline <= Tick::now() { return Err(End::Closed(Cause::KeepAlive)) }
                     silence.as_mut().reset(deadline.max(Tick::now() + Duration::from_secs(1)));
                 }
-                () = &mut leave => return Err(End::Closed(Cause::Replaced)),
+                () = &mut leave => return self.give_way(packets).await,
                 () = &mut stop, if !stopped => stopped = true,
                 () = &mut close => return Err(End::Shutdown),
             }
         }
+    }
+
+    /// Takes what the client had sent before it connected anew, as far as it is here.
+    async fn give_way(&mut self, packets: &mut Packets) -> Result<(), End> {
+        for _ in 0..LAST_READS {
+            let open = self.role == Role::Engine || self.shared.gate.is_open();
+            if !open || !matches!(timeout(Duration::ZERO, packets.fill()).await, Ok(Ok(()))) {
+                break;
+            }
+            if self.forward(packets).await? {
+                return Ok(());
+            }
+        }
+        Err(End::Closed(Cause::Replaced))
     }
 
     /// Hands all packets that were read to the router at once; true after a DISCONNECT.
@@ -203,10 +187,7 @@ impl<'s> Client<'s> {
         let mut bytes = 0;
         let mut result = Ok(false);
         loop {
-            let packet = match packets
-                .next()
-                .and_then(|packet| packet.map(|packet| self.check(packet)).transpose())
-            {
+            let packet = match packets.next().and_then(|packet| packet.map(|packet| self.check(packet)).transpose()) {
                 Ok(Some(Packet::Disconnect(..))) => {
                     result = Ok(true);
                     break;
@@ -228,10 +209,7 @@ impl<'s> Client<'s> {
         // What came before a bad packet still counts.
         if let Some(packet) = last {
             self.shared.gate.accept(bytes);
-            self.tx
-                .send(packet)
-                .await
-                .map_err(|_| End::Closed(Cause::Unavailable))?;
+            self.tx.send(packet).await.map_err(|_| End::Closed(Cause::Unavailable))?;
         }
         result
     }
@@ -250,28 +228,16 @@ impl<'s> Client<'s> {
                 _ => Err(End::Closed(Cause::Acknowledgement)),
             },
             Packet::Subscribe(mut subscribe, _) => {
-                if !subscribe
-                    .filters
-                    .iter()
-                    .all(|filter| self.role.may_subscribe(&filter.path))
-                {
+                if !subscribe.filters.iter().all(|filter| self.role.may_subscribe(&filter.path)) {
                     return Err(End::Closed(Cause::Subscribe));
                 }
                 for filter in &mut subscribe.filters {
-                    filter.qos = if filter.qos == QoS::AtMostOnce {
-                        QoS::AtMostOnce
-                    } else {
-                        QoS::AtLeastOnce
-                    };
+                    filter.qos = if filter.qos == QoS::AtMostOnce { QoS::AtMostOnce } else { QoS::AtLeastOnce };
                 }
                 Ok(Packet::Subscribe(subscribe, None))
             }
             Packet::Unsubscribe(unsubscribe, _) => {
-                if !unsubscribe
-                    .filters
-                    .iter()
-                    .all(|filter| self.role.may_subscribe(filter))
-                {
+                if !unsubscribe.filters.iter().all(|filter| self.role.may_subscribe(filter)) {
                     return Err(End::Closed(Cause::Subscribe));
                 }
                 Ok(Packet::Unsubscribe(unsubscribe, None))
@@ -283,12 +249,8 @@ impl<'s> Client<'s> {
 
     fn check_publish(&self, mut publish: Publish) -> Result<Packet, End> {
         match self.role {
-            Role::Vehicle(_) if publish.topic == self.own_topic => {
-                publish.topic = self.own_topic.clone()
-            }
-            Role::Engine
-                if std::str::from_utf8(&publish.topic)
-                    .is_ok_and(|topic| self.role.may_publish(topic)) => {}
+            Role::Vehicle(_) if publish.topic == self.own_topic => publish.topic = self.own_topic.clone(),
+            Role::Engine if std::str::from_utf8(&publish.topic).is_ok_and(|topic| self.role.may_publish(topic)) => {}
             _ => return Err(End::Closed(Cause::Publish)),
         }
         // Retained messages would outlive erasure.
@@ -307,9 +269,7 @@ impl<'s> Client<'s> {
         }
         packets.flush().await?;
         if paused {
-            self.rx
-                .ready()
-                .map_err(|_| End::Closed(Cause::Unavailable))?;
+            self.rx.ready().map_err(|_| End::Closed(Cause::Unavailable))?;
         }
         Ok(())
     }
@@ -324,11 +284,7 @@ impl<'s> Client<'s> {
             Packet::Disconnect(..) => return Err(End::Closed(Cause::Packet)),
             _ => {}
         }
-        let size = if let Packet::Publish(publish, _) = &packet {
-            Gate::size(publish)
-        } else {
-            0
-        };
+        let size = if let Packet::Publish(publish, _) = &packet { Gate::size(publish) } else { 0 };
         if let Some(id) = packets.write(packet)? {
             self.unacknowledged.push_back((id, size));
         }
@@ -371,9 +327,7 @@ impl<'s> Client<'s> {
             self.shared.gate.accept(Gate::size(&publish));
             self.tx.buffer().push_back(Packet::Publish(publish, None));
         }
-        let disconnect = Disconnect {
-            reason_code: DisconnectReasonCode::NormalDisconnection,
-        };
+        let disconnect = Disconnect { reason_code: DisconnectReasonCode::NormalDisconnection };
         // Where the router is gone there is nobody to tell.
         let _ = self.tx.send(Packet::Disconnect(disconnect, None)).await;
     }

@@ -27,18 +27,10 @@ const IDLE: Duration = Duration::from_millis(200);
 
 /// Reads the router until it ends, or until reading was stopped and nothing is left.
 pub fn run(mut link: LinkRx, shared: &Arc<Shared>, lanes: &LaneQueues) {
-    let mut drain = Drain {
-        next_offset: 0,
-        batches: vec![VecDeque::new(); lanes.len()],
-        shared,
-    };
+    let mut drain = Drain { next_offset: 0, batches: vec![VecDeque::new(); lanes.len()], shared };
     loop {
         let stopping = shared.stop.is_cancelled();
-        let wait = if stopping || shared.gate.lag() > 0 {
-            SILENCE
-        } else {
-            IDLE
-        };
+        let wait = if stopping || shared.gate.lag() > 0 { SILENCE } else { IDLE };
         match link.recv_deadline(Instant::now() + wait) {
             Ok(first) => drain.take(&mut link, first, lanes),
             Err(LinkError::RecvTimeout(RecvTimeoutError::Timeout)) => {
@@ -110,17 +102,9 @@ impl Drain<'_> {
             self.next_offset = offset + 1;
         }
         let (topic, payload) = (forward.publish.topic, forward.publish.payload);
-        let vehicle = std::str::from_utf8(&topic)
-            .ok()
-            .and_then(topic::vehicle_of)
-            .unwrap_or_default();
+        let vehicle = std::str::from_utf8(&topic).ok().and_then(topic::vehicle_of).unwrap_or_default();
         if let Some(batch) = self.batches.get_mut(lanes.lane_of(vehicle)) {
-            batch.push_back(Delivery::Message(Arrival {
-                topic,
-                payload,
-                arrived,
-                token: Token::default(),
-            }));
+            batch.push_back(Delivery::Message(Arrival { topic, payload, arrived, token: Token::default() }));
         }
     }
 }

@@ -53,9 +53,7 @@ impl Gate {
         let accepted = self.accepted.load(Ordering::Acquire);
         // After a settling that came too early more comes out than was counted in.
         let add = |drained: u64| Some((drained + bytes).min(accepted).max(drained));
-        let _ = self
-            .drained
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, add);
+        let _ = self.drained.fetch_update(Ordering::AcqRel, Ordering::Acquire, add);
         if self.lag() <= self.high_water / 2 {
             self.opened.notify_waiters();
         }
@@ -63,16 +61,13 @@ impl Gate {
 
     /// Nothing is in the router.
     pub fn settle(&self) {
-        self.drained
-            .store(self.accepted.load(Ordering::Acquire), Ordering::Release);
+        self.drained.store(self.accepted.load(Ordering::Acquire), Ordering::Release);
         self.opened.notify_waiters();
     }
 
     pub fn lag(&self) -> u64 {
         let drained = self.drained.load(Ordering::Acquire);
-        self.accepted
-            .load(Ordering::Acquire)
-            .saturating_sub(drained)
+        self.accepted.load(Ordering::Acquire).saturating_sub(drained)
     }
 
     /// Whether connections may be read.

@@ -98,11 +98,7 @@ pub struct Broker {
 impl Broker {
     /// Starts it with its messages going to the lanes. Nothing that a client sends is missed: the
     /// link is there before the listener.
-    pub fn start(
-        config: &BrokerConfig,
-        lanes: LaneQueues,
-        metrics: &Metrics,
-    ) -> Result<Self, BrokerError> {
+    pub fn start(config: &BrokerConfig, lanes: LaneQueues, metrics: &Metrics) -> Result<Self, BrokerError> {
         Self::launch(config, Some(lanes), metrics)
     }
 
@@ -121,11 +117,7 @@ impl Broker {
         self.shared.gate.lag()
     }
 
-    fn launch(
-        config: &BrokerConfig,
-        lanes: Option<LaneQueues>,
-        metrics: &Metrics,
-    ) -> Result<Self, BrokerError> {
+    fn launch(config: &BrokerConfig, lanes: Option<LaneQueues>, metrics: &Metrics) -> Result<Self, BrokerError> {
         config.validate()?;
         let shared = Arc::new(share(config, lanes.clone(), metrics)?);
         let (status, watched) = watch::channel(Status::Ready);
@@ -143,22 +135,17 @@ impl Broker {
             .enable_all()
             .build()
             .map_err(BrokerError::Thread)?;
-        let listener = {
-            let _context = runtime.enter();
-            listen(config.listen).map_err(|error| BrokerError::Listen(config.listen, error))?
+        let address = match serve(&runtime, config.listen, Arc::clone(&shared), down_rx, status) {
+            Ok(address) => address,
+            Err(error) => {
+                shared.close.cancel();
+                // This may be a thread that must not block, as dropping the runtime would.
+                runtime.shutdown_background();
+                return Err(BrokerError::Listen(config.listen, error));
+            }
         };
-        let address = listener
-            .local_addr()
-            .map_err(|error| BrokerError::Listen(config.listen, error))?;
-        runtime.spawn(accept(listener, Arc::clone(&shared), down_rx, status));
         tracing::info!(address = %address, "broker listens");
-        Ok(Self {
-            shared,
-            address,
-            down: Mutex::new(down),
-            status: watched,
-            runtime: Mutex::new(Some(runtime)),
-        })
+        Ok(Self { shared, address, down: Mutex::new(down), status: watched, runtime: Mutex::new(Some(runtime)) })
     }
 }
 
@@ -172,11 +159,10 @@ impl Source for Broker {
         };
         let mut down = self.down.lock().unwrap_or_else(PoisonError::into_inner);
         // All but the last without waking the router.
-        down.buffer()
-            .extend(earlier.iter().map(|(vehicle, payload)| {
-                let topic = Bytes::from(topic::down(vehicle.as_str()));
-                Packet::Publish(Publish::new(topic, payload.clone(), false), None)
-            }));
+        down.buffer().extend(earlier.iter().map(|(vehicle, payload)| {
+            let topic = Bytes::from(topic::down(vehicle.as_str()));
+            Packet::Publish(Publish::new(topic, payload.clone(), false), None)
+        }));
         if let Err(error) = down.publish(topic::down(vehicle.as_str()), payload.clone()) {
             tracing::warn!(error = %error, "cannot publish to vehicles");
             return;
@@ -195,11 +181,7 @@ impl Source for Broker {
     fn close(&self) {
         self.shared.stop.cancel();
         self.shared.close.cancel();
-        let runtime = self
-            .runtime
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(runtime) = runtime {
             // The listener and all sockets go with it.
             runtime.shutdown_background();
@@ -214,18 +196,10 @@ impl Drop for Broker {
 }
 
 /// Starts the router and gathers what connections need.
-fn share(
-    config: &BrokerConfig,
-    lanes: Option<LaneQueues>,
-    metrics: &Metrics,
-) -> Result<Shared, BrokerError> {
+fn share(config: &BrokerConfig, lanes: Option<LaneQueues>, metrics: &Metrics) -> Result<Shared, BrokerError> {
     let standalone = lanes.is_none();
     let router = Router::new(0, router_config(config)).spawn();
-    let link = move |client: &str, clean| {
-        LinkBuilder::new(client, router.clone())
-            .clean_session(clean)
-            .build()
-    };
+    let link = move |client: &str, clean| LinkBuilder::new(client, router.clone()).clean_session(clean).build();
     let micros = |span: rules::time::Span| Duration::from_micros(span.micros().unsigned_abs());
     Ok(Shared {
         link: Box::new(link),
@@ -243,10 +217,7 @@ fn share(
 }
 
 fn router_config(config: &BrokerConfig) -> RouterConfig {
-    let down = SegmentConfig {
-        max_segment_size: DOWN_LOG / 2,
-        max_segment_count: 2,
-    };
+    let down = SegmentConfig { max_segment_size: DOWN_LOG / 2, max_segment_count: 2 };
     RouterConfig {
         // The two links of our own besides.
         max_connections: config.max_connections + 2,
@@ -260,14 +231,9 @@ fn router_config(config: &BrokerConfig) -> RouterConfig {
 }
 
 /// Links to the router and reads it on a thread of its own.
-fn read_router(
-    shared: &Arc<Shared>,
-    lanes: LaneQueues,
-    status: watch::Sender<Status>,
-) -> Result<(), BrokerError> {
+fn read_router(shared: &Arc<Shared>, lanes: LaneQueues, status: watch::Sender<Status>) -> Result<(), BrokerError> {
     let (mut tx, rx, _) = (shared.link)("@ingest", true).map_err(BrokerError::Link)?;
-    tx.subscribe(topic::TELEMETRY_FILTER)
-        .map_err(BrokerError::Link)?;
+    tx.subscribe(topic::TELEMETRY_FILTER).map_err(BrokerError::Link)?;
     shared.gate.start();
     let shared = Arc::clone(shared);
     let run = move || {
@@ -276,19 +242,27 @@ fn read_router(
         drain::run(rx, &shared, &lanes);
         let _ = status.send(Status::Ended);
     };
-    thread::Builder::new()
-        .name("broker-drain".to_owned())
-        .spawn(run)
-        .map_err(BrokerError::Thread)?;
+    thread::Builder::new().name("broker-drain".to_owned()).spawn(run).map_err(BrokerError::Thread)?;
     Ok(())
 }
 
+/// Listens and accepts on the broker's own runtime.
+fn serve(
+    runtime: &Runtime,
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    down: LinkRx,
+    status: Option<watch::Sender<Status>>,
+) -> io::Result<SocketAddr> {
+    let _context = runtime.enter();
+    let listener = listen(address)?;
+    let address = listener.local_addr()?;
+    runtime.spawn(accept(listener, shared, down, status));
+    Ok(address)
+}
+
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() {
-        TcpSocket::new_v4()?
-    } else {
-        TcpSocket::new_v6()?
-    };
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
@@ -296,12 +270,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Accepts connections until reading is stopped. Keeps the down link's other end, which says
 /// nothing but must be there, and the status of a broker that nobody reads in this process.
-async fn accept(
-    listener: TcpListener,
-    shared: Arc<Shared>,
-    down: LinkRx,
-    status: Option<watch::Sender<Status>>,
-) {
+async fn accept(listener: TcpListener, shared: Arc<Shared>, down: LinkRx, status: Option<watch::Sender<Status>>) {
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {

@@ -39,13 +39,7 @@ pub enum End {
 
 impl Packets {
     pub fn new(stream: TcpStream, max_packet: usize, write_timeout: Duration) -> Self {
-        Self {
-            stream,
-            read: BytesMut::new(),
-            written: BytesMut::new(),
-            max_packet,
-            write_timeout,
-        }
+        Self { stream, read: BytesMut::new(), written: BytesMut::new(), max_packet, write_timeout }
     }
 
     /// Waits for bytes; nothing is lost if this is dropped.
@@ -96,11 +90,10 @@ impl Packets {
         if self.written.is_empty() {
             return Ok(());
         }
-        let sent: io::Result<()> =
-            match timeout(self.write_timeout, self.stream.write_all(&self.written)).await {
-                Ok(sent) => sent,
-                Err(_) => return Err(End::Closed(Cause::Slow)),
-            };
+        let sent: io::Result<()> = match timeout(self.write_timeout, self.stream.write_all(&self.written)).await {
+            Ok(sent) => sent,
+            Err(_) => return Err(End::Closed(Cause::Slow)),
+        };
         self.written.clear();
         sent.map_err(|_| End::Lost)
     }
@@ -112,12 +105,7 @@ fn packet_id(frame: &[u8]) -> Option<u16> {
     if first >> 4 != 3 || first & 0b110 == 0 {
         return None;
     }
-    let length_end = 2 + frame
-        .iter()
-        .skip(1)
-        .take(4)
-        .take_while(|byte| **byte & 0x80 != 0)
-        .count();
+    let length_end = 2 + frame.iter().skip(1).take(4).take_while(|byte| **byte & 0x80 != 0).count();
     let number = |at: usize| Some(u16::from_be_bytes([*frame.get(at)?, *frame.get(at + 1)?]));
     number(length_end + 2 + usize::from(number(length_end)?))
 }

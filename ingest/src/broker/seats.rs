@@ -36,19 +36,11 @@ impl Seats {
             let mut seats = self.lock();
             let former = seats.get(client).cloned();
             let number = former.as_ref().map_or(0, |former| former.number + 1);
-            let seat = Seat {
-                number,
-                leave: CancellationToken::new(),
-                free: CancellationToken::new(),
-            };
+            let seat = Seat { number, leave: CancellationToken::new(), free: CancellationToken::new() };
             seats.insert(client.to_owned(), seat.clone());
             (seat, former)
         };
-        let seated = Seated {
-            seats: Arc::clone(self),
-            client: client.to_owned(),
-            seat,
-        };
+        let seated = Seated { seats: Arc::clone(self), client: client.to_owned(), seat };
         if let Some(former) = former {
             former.leave.cancel();
             former.free.cancelled().await;

@@ -17,29 +17,12 @@ fn short(text: &[u8]) -> Option<Time> {
         return None;
     }
     let separators = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
-    if separators
-        .iter()
-        .any(|(at, byte)| text.get(*at) != Some(byte))
-    {
+    if separators.iter().any(|(at, byte)| text.get(*at) != Some(byte)) {
         return None;
     }
-    let (year, month, day) = (
-        number(text, 0, 4)?,
-        number(text, 5, 7)?,
-        number(text, 8, 10)?,
-    );
-    let (hour, minute, second) = (
-        number(text, 11, 13)?,
-        number(text, 14, 16)?,
-        number(text, 17, 19)?,
-    );
-    if !(1..=12).contains(&month)
-        || day < 1
-        || day > days_in(year, month)
-        || hour > 23
-        || minute > 59
-        || second > 59
-    {
+    let (year, month, day) = (number(text, 0, 4)?, number(text, 5, 7)?, number(text, 8, 10)?);
+    let (hour, minute, second) = (number(text, 11, 13)?, number(text, 14, 16)?, number(text, 17, 19)?);
+    if !(1..=12).contains(&month) || day < 1 || day > days_in(year, month) || hour > 23 || minute > 59 || second > 59 {
         return None;
     }
     let fraction = match text.get(19..text.len() - 1)? {

@@ -48,15 +48,9 @@ pub struct Number<'a> {
 
 impl<'a> Reader<'a> {
     pub fn new(payload: &'a [u8]) -> Result<Self> {
-        let text = std::str::from_utf8(payload).map_err(|error| {
-            DecodeError::new(Reason::Unreadable, "not UTF-8", error.valid_up_to())
-        })?;
-        Ok(Self {
-            text,
-            bytes: payload,
-            at: 0,
-            depth: 0,
-        })
+        let text = std::str::from_utf8(payload)
+            .map_err(|error| DecodeError::new(Reason::Unreadable, "not UTF-8", error.valid_up_to()))?;
+        Ok(Self { text, bytes: payload, at: 0, depth: 0 })
     }
 
     /// An error at the present place.
@@ -65,10 +59,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads an object, calling `member` with each key and the reader at its value.
-    pub fn object(
-        &mut self,
-        mut member: impl FnMut(&mut Self, Cow<'a, str>) -> Result<()>,
-    ) -> Result<()> {
+    pub fn object(&mut self, mut member: impl FnMut(&mut Self, Cow<'a, str>) -> Result<()>) -> Result<()> {
         if self.next_byte() != Some(b'{') {
             return Err(self.error("an object is expected"));
         }
@@ -120,12 +111,8 @@ impl<'a> Reader<'a> {
         match self.next_byte() {
             Some(b'"') => self.string().map(Value::Text),
             Some(b'-' | b'0'..=b'9') => self.number().map(Value::Number),
-            Some(b'{') => self
-                .object(|reader, _| reader.value().map(drop))
-                .map(|()| Value::Nested),
-            Some(b'[') => self
-                .list(|reader| reader.value().map(drop))
-                .map(|()| Value::Nested),
+            Some(b'{') => self.object(|reader, _| reader.value().map(drop)).map(|()| Value::Nested),
+            Some(b'[') => self.list(|reader| reader.value().map(drop)).map(|()| Value::Nested),
             Some(b't') => self.word("true").map(|()| Value::Bool(true)),
             Some(b'f') => self.word("false").map(|()| Value::Bool(false)),
             Some(b'n') => self.word("null").map(|()| Value::Null),
@@ -175,11 +162,7 @@ impl<'a> Reader<'a> {
     fn descend(&mut self) -> Result<()> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return Err(DecodeError::new(
-                Reason::TooDeep,
-                "nested too deeply",
-                self.at,
-            ));
+            return Err(DecodeError::new(Reason::TooDeep, "nested too deeply", self.at));
         }
         Ok(())
     }
@@ -230,8 +213,7 @@ impl<'a> Reader<'a> {
         let mut text = self.text.get(start..self.at).unwrap_or_default().to_owned();
         loop {
             let from = self.at;
-            while matches!(self.bytes.get(self.at), Some(byte) if *byte >= 0x20 && !matches!(byte, b'"' | b'\\'))
-            {
+            while matches!(self.bytes.get(self.at), Some(byte) if *byte >= 0x20 && !matches!(byte, b'"' | b'\\')) {
                 self.at += 1;
             }
             text.push_str(self.text.get(from..self.at).unwrap_or_default());
@@ -280,15 +262,10 @@ impl<'a> Reader<'a> {
     }
 
     fn hex(&mut self) -> Result<u32> {
-        let digits = self
-            .bytes
-            .get(self.at..self.at + 4)
-            .ok_or_else(|| self.error("the payload ends early"))?;
+        let digits = self.bytes.get(self.at..self.at + 4).ok_or_else(|| self.error("the payload ends early"))?;
         let mut code = 0;
         for digit in digits {
-            let digit = char::from(*digit)
-                .to_digit(16)
-                .ok_or_else(|| self.error("not an escape"))?;
+            let digit = char::from(*digit).to_digit(16).ok_or_else(|| self.error("not an escape"))?;
             code = code * 16 + digit;
         }
         self.at += 4;
@@ -297,14 +274,7 @@ impl<'a> Reader<'a> {
 
     fn number(&mut self) -> Result<Number<'a>> {
         let start = self.at;
-        let mut number = Number {
-            text: "",
-            negative: false,
-            mantissa: 0,
-            digits: 0,
-            exponent: 0,
-            whole: true,
-        };
+        let mut number = Number { text: "", negative: false, mantissa: 0, digits: 0, exponent: 0, whole: true };
         if self.bytes.get(self.at) == Some(&b'-') {
             number.negative = true;
             self.at += 1;
@@ -339,10 +309,7 @@ impl<'a> Reader<'a> {
     fn digits(&mut self, number: &mut Number<'a>) -> usize {
         let start = self.at;
         while let Some(byte @ b'0'..=b'9') = self.bytes.get(self.at) {
-            number.mantissa = number
-                .mantissa
-                .wrapping_mul(10)
-                .wrapping_add(u64::from(byte - b'0'));
+            number.mantissa = number.mantissa.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
             if number.mantissa != 0 || number.digits != 0 {
                 number.digits += 1;
             }
@@ -359,27 +326,21 @@ impl<'a> Reader<'a> {
         let start = self.at;
         let mut exponent: i32 = 0;
         while let Some(byte @ b'0'..=b'9') = self.bytes.get(self.at) {
-            exponent = exponent
-                .saturating_mul(10)
-                .saturating_add(i32::from(byte - b'0'));
+            exponent = exponent.saturating_mul(10).saturating_add(i32::from(byte - b'0'));
             self.at += 1;
         }
         if self.at == start {
             return Err(self.error("a digit is expected"));
         }
-        number.exponent = number.exponent.saturating_add(if negative {
-            exponent.saturating_neg()
-        } else {
-            exponent
-        });
+        number.exponent = number.exponent.saturating_add(if negative { exponent.saturating_neg() } else { exponent });
         Ok(())
     }
 }
 
 /// Powers of ten that a float holds exactly.
 const EXACT_POWERS: [f64; 23] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
-    1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
+    1e21, 1e22,
 ];
 
 impl Number<'_> {
@@ -389,11 +350,7 @@ impl Number<'_> {
         let power = EXACT_POWERS.get(self.exponent.unsigned_abs() as usize);
         if let (Some(power), 0..=15) = (power, self.digits) {
             let mantissa = self.mantissa as f64;
-            let value = if self.exponent < 0 {
-                mantissa / power
-            } else {
-                mantissa * power
-            };
+            let value = if self.exponent < 0 { mantissa / power } else { mantissa * power };
             return if self.negative { -value } else { value };
         }
         self.text.parse().unwrap_or(f64::INFINITY)
@@ -404,11 +361,7 @@ impl Number<'_> {
         if self.negative || !self.whole {
             return None;
         }
-        if self.digits < 20 {
-            Some(self.mantissa)
-        } else {
-            self.text.parse().ok()
-        }
+        if self.digits < 20 { Some(self.mantissa) } else { self.text.parse().ok() }
     }
 }
 
@@ -419,9 +372,7 @@ mod tests {
     use super::*;
 
     fn accepts(payload: &[u8]) -> bool {
-        Reader::new(payload)
-            .and_then(|mut reader| reader.value().and_then(|_| reader.end()))
-            .is_ok()
+        Reader::new(payload).and_then(|mut reader| reader.value().and_then(|_| reader.end())).is_ok()
     }
 
     fn number(text: &str) -> f64 {
@@ -487,11 +438,7 @@ mod tests {
         let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         assert!(accepts(deep(8).as_bytes()));
         let payload = deep(100_000);
-        let error = Reader::new(payload.as_bytes())
-            .unwrap()
-            .value()
-            .err()
-            .unwrap();
+        let error = Reader::new(payload.as_bytes()).unwrap().value().err().unwrap();
         assert_eq!(error.reason, Reason::TooDeep);
     }
 
@@ -509,11 +456,7 @@ mod tests {
             "123456789012345678901234567890",
             "5e-324",
         ] {
-            assert_eq!(
-                number(text).to_bits(),
-                text.parse::<f64>().unwrap().to_bits(),
-                "{text}"
-            );
+            assert_eq!(number(text).to_bits(), text.parse::<f64>().unwrap().to_bits(), "{text}");
         }
         assert_eq!(number("1e400"), f64::INFINITY);
         assert_eq!(number("1e99999999999999"), f64::INFINITY);
@@ -534,11 +477,7 @@ mod tests {
             ("1e3", None),
             ("\"1\"", None),
         ] {
-            assert_eq!(
-                Reader::new(text.as_bytes()).unwrap().ordinal("x").ok(),
-                ordinal,
-                "{text}"
-            );
+            assert_eq!(Reader::new(text.as_bytes()).unwrap().ordinal("x").ok(), ordinal, "{text}");
         }
     }
 

@@ -35,10 +35,7 @@ pub trait Dialect: Sync {
 
 /// The dialect of that key.
 pub fn dialect(key: &str) -> Option<&'static dyn Dialect> {
-    DIALECTS
-        .iter()
-        .copied()
-        .find(|dialect| dialect.key() == key)
+    DIALECTS.iter().copied().find(|dialect| dialect.key() == key)
 }
 
 /// What one payload said, not yet judged.
@@ -110,23 +107,13 @@ impl RefusedReadings {
         }
         if self.0.len() < Self::KEPT_APART {
             let detail = text.map(|text| redact_text(text).into_boxed_str());
-            self.0.push(RefusedReading {
-                reason,
-                signal,
-                detail,
-                count: 1,
-            });
+            self.0.push(RefusedReading { reason, signal, detail, count: 1 });
             return;
         }
         match self.0.iter_mut().find(|kept| kept.reason == reason) {
             Some(kept) => kept.count += 1,
             // One per reason at most, so that this stays bounded.
-            None => self.0.push(RefusedReading {
-                reason,
-                signal: None,
-                detail: None,
-                count: 1,
-            }),
+            None => self.0.push(RefusedReading { reason, signal: None, detail: None, count: 1 }),
         }
     }
 
@@ -147,12 +134,7 @@ mod tests {
     fn dialects_have_keys_of_their_own_and_a_description() {
         for (place, one) in DIALECTS.iter().enumerate() {
             assert!(!one.description().is_empty());
-            assert!(
-                DIALECTS
-                    .iter()
-                    .skip(place + 1)
-                    .all(|other| other.key() != one.key())
-            );
+            assert!(DIALECTS.iter().skip(place + 1).all(|other| other.key() != one.key()));
             assert!(dialect(one.key()).is_some());
         }
     }

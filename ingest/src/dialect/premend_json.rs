@@ -98,14 +98,9 @@ impl<'i> Envelope<'i> {
             "oldest" => self.oldest = Some(reader.ordinal("`oldest` is a whole number from 1")?),
             "vehicle" => self.decoded.vehicle = Some(reader.text()?.into()),
             "seen" => self.decoded.seen = seen(reader)?,
-            "samples" => {
-                self.samples = Some(samples(reader, self.signals, &mut self.decoded.refused)?)
-            }
+            "samples" => self.samples = Some(samples(reader, self.signals, &mut self.decoded.refused)?),
             _ => {
-                if !self
-                    .own
-                    .member(reader, key, self.signals, &mut self.decoded.refused)?
-                {
+                if !self.own.member(reader, key, self.signals, &mut self.decoded.refused)? {
                     reader.value()?;
                 }
             }
@@ -116,11 +111,7 @@ impl<'i> Envelope<'i> {
     fn finish(mut self, reader: &Reader<'_>) -> Result<Decoded> {
         self.decoded.sequence = match (self.stream, self.seq) {
             (Some(stream), Some(seq)) if self.oldest.is_none_or(|oldest| oldest <= seq) => {
-                Some(Sequence {
-                    stream,
-                    seq,
-                    oldest: self.oldest,
-                })
+                Some(Sequence { stream, seq, oldest: self.oldest })
             }
             (Some(_), Some(_)) => return Err(reader.error("`oldest` is beyond `seq`")),
             (None, None) if self.oldest.is_none() => None,
@@ -150,10 +141,7 @@ impl Parts {
         match key {
             "ts" => {
                 let text = reader.text()?;
-                self.ts = Some(
-                    instant::parse(&text)
-                        .ok_or_else(|| reader.error("`ts` is no RFC 3339 time"))?,
-                );
+                self.ts = Some(instant::parse(&text).ok_or_else(|| reader.error("`ts` is no RFC 3339 time"))?);
             }
             "signals" => self.readings = Some(readings(reader, signals, refused)?),
             "faults" => self.faults = Some(faults(reader, refused)?),
@@ -168,23 +156,12 @@ impl Parts {
 
     fn sample(self, reader: &Reader<'_>) -> Result<Sample> {
         let measured_at = self.ts.ok_or_else(|| reader.error("`ts` is missing"))?;
-        let (readings, faults) = (
-            self.readings.unwrap_or_default(),
-            self.faults.unwrap_or_default(),
-        );
-        Ok(Sample {
-            measured_at,
-            readings,
-            faults,
-        })
+        let (readings, faults) = (self.readings.unwrap_or_default(), self.faults.unwrap_or_default());
+        Ok(Sample { measured_at, readings, faults })
     }
 }
 
-fn samples(
-    reader: &mut Reader<'_>,
-    signals: &SignalIndex,
-    refused: &mut RefusedReadings,
-) -> Result<Vec<Sample>> {
+fn samples(reader: &mut Reader<'_>, signals: &SignalIndex, refused: &mut RefusedReadings) -> Result<Vec<Sample>> {
     let mut samples = Vec::new();
     reader.list(|reader| {
         if samples.len() == MAX_SAMPLES {
@@ -206,11 +183,7 @@ fn samples(
 }
 
 /// Reads `signals`: known ones with values of their kind become readings, the others are refused.
-fn readings(
-    reader: &mut Reader<'_>,
-    signals: &SignalIndex,
-    refused: &mut RefusedReadings,
-) -> Result<Vec<Reading>> {
+fn readings(reader: &mut Reader<'_>, signals: &SignalIndex, refused: &mut RefusedReadings) -> Result<Vec<Reading>> {
     let mut readings = Vec::with_capacity(16);
     let mut count = 0;
     reader.object(|reader, path| {
@@ -224,19 +197,13 @@ fn readings(
             return Ok(());
         };
         match reading(entry, &value) {
-            Ok(value) => readings.push(Reading {
-                signal: entry.no,
-                value,
-            }),
+            Ok(value) => readings.push(Reading { signal: entry.no, value }),
             Err(reason) => refused.signal(reason, entry.no),
         }
         Ok(())
     })?;
     readings.sort_unstable_by_key(|reading| reading.signal);
-    if readings
-        .windows(2)
-        .any(|pair| matches!(pair, [one, other] if one.signal == other.signal))
-    {
+    if readings.windows(2).any(|pair| matches!(pair, [one, other] if one.signal == other.signal)) {
         return Err(reader.error("a signal is given twice"));
     }
     Ok(readings)
@@ -247,11 +214,7 @@ fn reading(entry: &Entry, value: &Value<'_>) -> std::result::Result<f64, Reason>
     match (&entry.kind, value) {
         (Kind::Number, Value::Number(number)) => {
             let number = number.as_f64();
-            if number.is_finite() {
-                Ok(number)
-            } else {
-                Err(Reason::NotANumber)
-            }
+            if number.is_finite() { Ok(number) } else { Err(Reason::NotANumber) }
         }
         (Kind::Flag, Value::Bool(flag)) => Ok(f64::from(u8::from(*flag))),
         (Kind::Words(words), Value::Text(text)) => {
@@ -276,10 +239,7 @@ fn faults(reader: &mut Reader<'_>, refused: &mut RefusedReadings) -> Result<Vec<
         reader.object(|reader, key| parts.member(reader, &key))?;
         match parts.report() {
             Some(report) => faults.push(report),
-            None => refused.unknown(
-                Reason::BadFaultCode,
-                parts.code.as_deref().unwrap_or_default(),
-            ),
+            None => refused.unknown(Reason::BadFaultCode, parts.code.as_deref().unwrap_or_default()),
         }
         Ok(())
     })?;
@@ -302,14 +262,8 @@ impl<'a> FaultParts<'a> {
         let again = match (key, value) {
             ("code", Value::Text(code)) => self.code.replace(code).is_some(),
             ("ecu", Value::Text(ecu)) => self.ecu.replace(ecu).is_some(),
-            ("status", Value::Number(status)) => self
-                .status
-                .replace(status.as_u64().unwrap_or(u64::MAX))
-                .is_some(),
-            ("count", Value::Number(count)) => self
-                .count
-                .replace(count.as_u64().unwrap_or(u64::MAX))
-                .is_some(),
+            ("status", Value::Number(status)) => self.status.replace(status.as_u64().unwrap_or(u64::MAX)).is_some(),
+            ("count", Value::Number(count)) => self.count.replace(count.as_u64().unwrap_or(u64::MAX)).is_some(),
             ("count" | "ecu", Value::Null) => false,
             ("code" | "ecu" | "status" | "count", _) => {
                 self.spoiled = true;
@@ -317,11 +271,7 @@ impl<'a> FaultParts<'a> {
             }
             _ => false,
         };
-        if again {
-            Err(reader.error("a key is given twice"))
-        } else {
-            Ok(())
-        }
+        if again { Err(reader.error("a key is given twice")) } else { Ok(()) }
     }
 
     fn report(&self) -> Option<FaultReport> {
@@ -330,12 +280,7 @@ impl<'a> FaultParts<'a> {
         let status = u8::try_from(self.status?).ok()?;
         let count = self.count.map(u16::try_from).transpose().ok()?;
         let named = ecu.len() <= MAX_ECU && ecu.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-        (named && !self.spoiled).then(|| FaultReport {
-            code,
-            ecu: ecu.into(),
-            status,
-            count,
-        })
+        (named && !self.spoiled).then(|| FaultReport { code, ecu: ecu.into(), status, count })
     }
 }
 
@@ -346,11 +291,7 @@ fn seen(reader: &mut Reader<'_>) -> Result<Vec<Uuid>> {
             return Err(too_many(reader, "too many notices seen"));
         }
         let text = reader.text()?;
-        let id = if text.len() == 36 {
-            Uuid::try_parse(&text).ok()
-        } else {
-            None
-        };
+        let id = if text.len() == 36 { Uuid::try_parse(&text).ok() } else { None };
         seen.push(id.ok_or_else(|| reader.error("`seen` is a list of UUIDs"))?);
         Ok(())
     })?;
@@ -365,9 +306,8 @@ struct Keys {
 }
 
 impl Keys {
-    const KNOWN: [&'static str; 9] = [
-        "stream", "seq", "oldest", "ts", "signals", "faults", "samples", "seen", "vehicle",
-    ];
+    const KNOWN: [&'static str; 9] =
+        ["stream", "seq", "oldest", "ts", "signals", "faults", "samples", "seen", "vehicle"];
 
     fn note(&mut self, reader: &Reader<'_>, key: &str) -> Result<()> {
         if let Some(place) = Self::KNOWN.iter().position(|known| *known == key) {
@@ -390,10 +330,7 @@ impl Keys {
 }
 
 fn too_many(reader: &Reader<'_>, what: &'static str) -> DecodeError {
-    DecodeError {
-        reason: Reason::TooMany,
-        ..reader.error(what)
-    }
+    DecodeError { reason: Reason::TooMany, ..reader.error(what) }
 }
 
 #[cfg(test)]
@@ -413,23 +350,10 @@ mod tests {
     #[test]
     fn reads_the_single_form() {
         let decoded = decode(GOOD).unwrap();
-        assert_eq!(
-            decoded.sequence,
-            Some(Sequence {
-                stream: 1,
-                seq: 1234,
-                oldest: Some(1230)
-            })
-        );
-        let [sample] = &decoded.samples[..] else {
-            panic!("one sample")
-        };
+        assert_eq!(decoded.sequence, Some(Sequence { stream: 1, seq: 1234, oldest: Some(1230) }));
+        let [sample] = &decoded.samples[..] else { panic!("one sample") };
         assert_eq!(sample.measured_at.to_string(), "2026-11-22T01:20:00.123Z");
-        let values: Vec<_> = sample
-            .readings
-            .iter()
-            .map(|reading| (reading.signal.0, reading.value))
-            .collect();
+        let values: Vec<_> = sample.readings.iter().map(|reading| (reading.signal.0, reading.value)).collect();
         assert_eq!(values, [(1, 48_211_300.0), (2, 12.41), (3, 3.0), (4, 0.0)]);
         assert_eq!(sample.faults[0].status, 47);
         assert!(decoded.refused.is_empty());
@@ -442,9 +366,7 @@ mod tests {
             "stream":2,"seq":1,"seen":["6f9619ff-8b86-5011-b42d-00cf4fc964ff"]}"#,
         );
         assert_eq!(decoded.unwrap().samples.len(), 2);
-        let decoded =
-            decode(r#"{"stream":2,"seq":1,"seen":["6f9619ff-8b86-5011-b42d-00cf4fc964ff"]}"#)
-                .unwrap();
+        let decoded = decode(r#"{"stream":2,"seq":1,"seen":["6f9619ff-8b86-5011-b42d-00cf4fc964ff"]}"#).unwrap();
         assert_eq!((decoded.samples.len(), decoded.seen.len()), (0, 1));
     }
 
@@ -458,14 +380,8 @@ mod tests {
         )
         .unwrap();
         assert!(decoded.samples[0].readings.is_empty() && decoded.samples[0].faults.is_empty());
-        let count = |reason| {
-            decoded
-                .refused
-                .iter()
-                .filter(|kept| kept.reason == reason)
-                .map(|kept| kept.count)
-                .sum::<u32>()
-        };
+        let count =
+            |reason| decoded.refused.iter().filter(|kept| kept.reason == reason).map(|kept| kept.count).sum::<u32>();
         for (reason, expected) in [
             (Reason::NotANumber, 2),
             (Reason::UnknownSignal, 1),
@@ -504,30 +420,17 @@ mod tests {
             "[]",
             "null",
         ] {
-            assert_eq!(
-                decode(payload).map_err(|error| error.reason),
-                Err(Reason::Unreadable),
-                "{payload}"
-            );
+            assert_eq!(decode(payload).map_err(|error| error.reason), Err(Reason::Unreadable), "{payload}");
         }
     }
 
     #[test]
     fn refuses_too_much_of_anything() {
         let sample = r#"{"ts":"2026-11-22T01:20:00Z"},"#;
-        let many_samples = format!(
-            r#"{{"samples":[{}]}}"#,
-            sample.repeat(257).trim_end_matches(',')
-        );
+        let many_samples = format!(r#"{{"samples":[{}]}}"#, sample.repeat(257).trim_end_matches(','));
         let signals: Vec<_> = (0..513).map(|n| format!(r#""S{n}":1"#)).collect();
-        let many_signals = format!(
-            r#"{{"ts":"2026-11-22T01:20:00Z","signals":{{{}}}}}"#,
-            signals.join(",")
-        );
-        let many_faults = format!(
-            r#"{{"ts":"2026-11-22T01:20:00Z","faults":[{}]}}"#,
-            vec!["{}"; 201].join(",")
-        );
+        let many_signals = format!(r#"{{"ts":"2026-11-22T01:20:00Z","signals":{{{}}}}}"#, signals.join(","));
+        let many_faults = format!(r#"{{"ts":"2026-11-22T01:20:00Z","faults":[{}]}}"#, vec!["{}"; 201].join(","));
         for payload in [many_samples, many_signals, many_faults] {
             assert_eq!(decode(&payload).unwrap_err().reason, Reason::TooMany);
         }

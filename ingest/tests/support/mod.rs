@@ -21,21 +21,14 @@ pub struct World {
 }
 
 pub fn config() -> BrokerConfig {
-    BrokerConfig {
-        listen: ([127, 0, 0, 1], 0).into(),
-        ..BrokerConfig::default()
-    }
+    BrokerConfig { listen: ([127, 0, 0, 1], 0).into(), ..BrokerConfig::default() }
 }
 
 pub fn world(config: &BrokerConfig, lanes: usize, limits: Limits) -> World {
     let metrics = Metrics::new(&Registry::new()).expect("a fresh registry");
     let lanes = LaneQueues::new(lanes, limits, &metrics);
     let broker = Broker::start(config, lanes.clone(), &metrics).expect("the broker starts");
-    World {
-        broker,
-        lanes,
-        metrics,
-    }
+    World { broker, lanes, metrics }
 }
 
 impl World {
@@ -43,19 +36,24 @@ impl World {
     pub async fn next(&self, pending: &mut Vec<Delivery>) -> Delivery {
         if pending.is_empty() {
             let queue = self.lanes.lane(0).expect("there is a lane");
-            assert!(
-                timeout(PATIENCE, queue.ready())
-                    .await
-                    .expect("something is delivered"),
-                "the queue ended"
-            );
+            assert!(timeout(PATIENCE, queue.ready()).await.expect("something is delivered"), "the queue ended");
             queue.take(pending, MAX_BATCH);
         }
         pending.remove(0)
     }
 
-    pub fn closed(&self, cause: &str) -> u64 {
-        self.metrics.closed.with_label_values(&[cause]).get()
+    /// Waits until so many connections were closed for that cause.
+    pub async fn until_closed(&self, cause: &str, count: u64) {
+        until(cause, || self.metrics.closed.with_label_values(&[cause]).get() == count).await;
+    }
+}
+
+/// Waits until it holds.
+pub async fn until(what: &str, holds: impl Fn() -> bool) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(tokio::time::Instant::now() < deadline, "{what}");
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
@@ -68,9 +66,7 @@ pub struct Client {
 impl Client {
     pub fn connect(port: u16, id: &str, login: Option<(&str, &str)>) -> Self {
         let mut options = MqttOptions::new(id, "127.0.0.1", port);
-        options
-            .set_max_packet_size(1 << 20, 1 << 20)
-            .set_inflight(200);
+        options.set_max_packet_size(1 << 20, 1 << 20).set_inflight(200);
         if let Some((user, password)) = login {
             options.set_credentials(user, password);
         }
@@ -124,9 +120,6 @@ impl Client {
     }
 
     pub async fn say(&self, topic: &str, payload: impl Into<Vec<u8>>) {
-        self.mqtt
-            .publish(topic, QoS::AtLeastOnce, false, payload)
-            .await
-            .expect("the client takes it");
+        self.mqtt.publish(topic, QoS::AtLeastOnce, false, payload).await.expect("the client takes it");
     }
 }

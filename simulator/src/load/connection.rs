@@ -61,8 +61,7 @@ impl Connection {
         let stream = TcpStream::connect((plan.host.as_str(), plan.port)).await.map_err(ConnectionError::Connect)?;
         stream.set_nodelay(true).map_err(ConnectionError::Connect)?;
         let activity = plan.activity(number);
-        let template =
-            Template::new(&vehicle, plan.stream, activity, plan.readings_per_sample, plan.samples_per_publish);
+        let template = Template::new(&vehicle, plan, activity);
         let now = Instant::now();
         let report = LoadReport {
             sent: 0,
@@ -106,7 +105,10 @@ impl Connection {
                 match incoming {
                     Incoming::ConnAck { refused: 0 } => {}
                     Incoming::ConnAck { refused } => return Err(ConnectionError::Refused(refused)),
-                    Incoming::SubAck { refused: false } => return Ok(self.consume(length)),
+                    Incoming::SubAck { refused: false } => {
+                        self.consume(length);
+                        return Ok(());
+                    }
                     Incoming::SubAck { refused: true } => return Err(ConnectionError::SubscriptionRefused),
                     _ => {}
                 }

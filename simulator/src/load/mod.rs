@@ -11,10 +11,11 @@ mod packet;
 mod template;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use ingest::secret::Secret;
+use rules::time::Time;
 use tokio::task::LocalSet;
 
 pub use connection::ConnectionError;
@@ -30,6 +31,9 @@ pub struct LoadPlan {
     pub prefix: String,
     /// Vehicles prove who they are with a token under this secret; `None`: the broker is open.
     pub secret: Option<Secret>,
+    /// The time it is, on the clock of the engine, and when that was.
+    pub now: Time,
+    pub now_at: Instant,
     /// Must be new for these vehicles, or the engine knows their numbers already.
     pub stream: u64,
     pub readings_per_sample: usize,
@@ -50,22 +54,24 @@ pub struct LoadPlan {
 }
 
 impl LoadPlan {
-    pub fn new(host: &str, port: u16) -> Self {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    /// A hundred vehicles at full speed for a minute, from `now` on.
+    pub fn new(host: &str, port: u16, now: Time) -> Self {
         Self {
             host: host.to_owned(),
             port,
             connections: 100,
             prefix: "load-".to_owned(),
             secret: None,
-            stream: since.as_secs(),
+            now,
+            now_at: Instant::now(),
+            stream: now.micros().unsigned_abs() / 1_000_000,
             readings_per_sample: 3,
             samples_per_publish: 1,
             active: 0.6,
             rate: None,
             inflight: 1,
             window: Some(512),
-            duration: Duration::from_secs(60),
+            duration: Duration::from_mins(1),
             messages: None,
             drain: Duration::from_secs(30),
             threads: 1,

@@ -1,11 +1,11 @@
 //! A pre-encoded PUBLISH, and the few bytes of it that change from message to message.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use ingest::topic;
 use rules::time::Time;
 
-use super::packet;
+use super::{LoadPlan, packet};
 
 /// What a vehicle of the load is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,18 +60,21 @@ pub struct Template {
     second: i64,
     second_text: Vec<u8>,
     last_micros: i64,
+    /// The time it was, and when that was.
+    origin: (Time, Instant),
 }
 
 impl Template {
-    /// A packet with `samples` samples of `readings` values.
-    pub fn new(vehicle: &str, stream: u64, activity: Activity, readings: usize, samples: usize) -> Self {
+    /// The packet of a vehicle with that activity.
+    pub fn new(vehicle: &str, plan: &LoadPlan, activity: Activity) -> Self {
+        let samples = plan.samples_per_publish;
         let values = match activity {
             Activity::Driving => DRIVING,
             Activity::Parked => PARKED,
         };
-        let values = &values[..readings.clamp(1, values.len())];
+        let values = &values[..plan.readings_per_sample.clamp(1, values.len())];
         let mut text = Text::default();
-        text.push(&format!(r#"{{"stream":{stream},"seq":"#));
+        text.push(&format!(r#"{{"stream":{},"seq":"#, plan.stream));
         let seq_at = text.mark();
         text.push(&format!(r#"{FIRST_SEQ},"oldest":{FIRST_SEQ},"#));
         if samples > 1 {
@@ -100,6 +103,7 @@ impl Template {
             second: i64::MIN,
             second_text: Vec::new(),
             last_micros: 0,
+            origin: (plan.now, plan.now_at),
         }
     }
 
@@ -119,7 +123,8 @@ impl Template {
 
     /// Spreads the samples between the previous message and now; times never go back.
     fn fill_times(&mut self) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as i64);
+        let (origin, began) = self.origin;
+        let now = origin.micros() + began.elapsed().as_micros() as i64;
         let samples = self.ts_at.len() as i64;
         let now = now.max(self.last_micros + samples);
         let from = self.last_micros.max(now - 1_000 * samples);
@@ -200,6 +205,12 @@ mod tests {
     use super::*;
     use crate::load::packet::{Incoming, read};
 
+    fn template(activity: Activity, samples: usize) -> Template {
+        let mut plan = LoadPlan::new("127.0.0.1", 1883, Time::from_secs(1_795_310_400));
+        plan.samples_per_publish = samples;
+        Template::new("load-00001", &plan, activity)
+    }
+
     fn payload(template: &mut Template, seq: u64) -> serde_json::Value {
         let bytes = template.fill(seq).to_vec();
         let Some((Incoming::Publish { payload }, _)) = read(&bytes) else { panic!("not a publish") };
@@ -208,7 +219,7 @@ mod tests {
 
     #[test]
     fn is_about_230_bytes_and_says_something_new_each_time() {
-        let mut template = Template::new("load-00001", 1_795_310_400, Activity::Driving, 3, 1);
+        let mut template = template(Activity::Driving, 1);
         assert!((215..=250).contains(&template.payload_bytes), "{}", template.payload_bytes);
         let (first, second) = (payload(&mut template, 0), payload(&mut template, 1));
         assert_eq!(first["seq"], FIRST_SEQ);
@@ -220,7 +231,7 @@ mod tests {
 
     #[test]
     fn samples_of_one_publish_are_in_order() {
-        let mut template = Template::new("load-00001", 1, Activity::Parked, 3, 30);
+        let mut template = template(Activity::Parked, 30);
         payload(&mut template, 0);
         let batch = payload(&mut template, 1);
         let times: Vec<_> = batch["samples"]

@@ -49,16 +49,18 @@ impl LowVoltage {
     pub fn charge(&mut self, secs: f64, regulated: f64, load: f64, ambient: f64, strain: &Strain) -> f64 {
         self.temperature = relax(self.temperature, ambient + 12.0, secs, 3_600.0);
         let open = 11.72 + self.soc;
-        let supplied = open + (regulated - open) * strain.charging - (1.0 - strain.charging) * load * 0.006;
-        let into = ((supplied - open - 0.9 * self.soc) / 0.03).clamp(-load, 25.0);
-        // What the charger does not deliver, the battery does.
-        self.current = into * strain.charging - load * (1.0 - strain.charging);
-        let full = if strain.charging > 0.8 { 0.97 } else { 1.0 };
-        self.soc = (self.soc + self.current * secs / 3_600.0 / self.capacity_ah).clamp(0.02, full);
-        if strain.charging > 0.8 && self.soc < 0.97 {
-            self.soc = relax(self.soc, 0.97, secs, 14_400.0);
+        // A charger that is nearly dead does not even carry the load: the battery does.
+        let uncarried = (1.0 - strain.charging / 0.06).max(0.0);
+        let supplied = open + (regulated - open) * strain.charging - uncarried * load * 0.006;
+        // The higher the charge, the more voltage it takes to push a current in.
+        let into = ((supplied - open - 0.9 * self.soc) / 0.03).clamp(0.0, 25.0);
+        self.current = into - load * uncarried;
+        self.soc = (self.soc + self.current * secs / 3_600.0 / self.capacity_ah).clamp(0.02, 1.0);
+        let reachable = (supplied - 11.82).clamp(0.0, 0.97);
+        if self.soc < reachable {
+            self.soc = relax(self.soc, reachable, secs, 14_400.0);
         }
-        self.surface = relax(self.surface, if self.current >= 0.0 { 0.35 } else { 0.0 }, secs, 900.0);
+        self.surface = relax(self.surface, if supplied > open + 0.5 { 0.35 } else { 0.0 }, secs, 900.0);
         supplied.max(10.0)
     }
 
@@ -139,6 +141,17 @@ mod tests {
         let battery = LowVoltage::new(60.0, 0.95, 20.0);
         assert!(battery.rest_voltage(&worn) < 12.0);
         assert!(battery.crank_voltage(&worn) < 9.0);
+    }
+
+    #[test]
+    fn a_weak_charger_keeps_the_battery_and_shows_below_13_volts() {
+        let weak = Strain { charging: 0.08, ..HEALTHY };
+        let mut battery = LowVoltage::new(60.0, 0.9, 20.0);
+        for _ in 0..2_000 {
+            let volts = battery.charge(10.0, 14.3, 45.0, 20.0, &weak);
+            assert!((12.6..12.95).contains(&volts), "{volts}");
+        }
+        assert!(battery.soc() > 0.85);
     }
 
     #[test]

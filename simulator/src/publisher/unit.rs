@@ -192,7 +192,7 @@ impl Unit {
         let mut online = false;
         let mut pause = Duration::from_millis(100);
         loop {
-            let wake = if online { self.work(&client)? } else { Instant::now() + Duration::from_secs(3_600) };
+            let wake = if online { self.work(&client)? } else { Instant::now() + Duration::from_hours(1) };
             if self.is_done() {
                 break;
             }
@@ -298,7 +298,7 @@ impl Unit {
         self.send(client);
         let mut wake = self.last_progress + self.link.resend_after;
         if self.outbox.is_empty() {
-            wake = Instant::now() + Duration::from_secs(3_600);
+            wake = Instant::now() + Duration::from_hours(1);
         }
         if let Some(frame) = self.next.as_ref().filter(|_| self.outbox.has_room()) {
             wake = wake.min(self.link.clock.when(frame.at));
@@ -376,14 +376,14 @@ impl Unit {
         let now = self.link.clock.now();
         while let Some(payload) = self.outbox.next_to_send() {
             if !direct {
-                self.delay(now, payload);
-            } else if !self.publish(client, payload) {
+                self.delay(now, &payload);
+            } else if !self.publish(client, &payload) {
                 self.outbox.unsend();
                 return;
             }
         }
         while let Some(Reverse((due, ordinal, payload))) = self.underway.pop() {
-            if due > now || !self.publish(client, payload.clone()) {
+            if due > now || !self.publish(client, &payload) {
                 self.underway.push(Reverse((due, ordinal, payload)));
                 return;
             }
@@ -391,7 +391,7 @@ impl Unit {
     }
 
     /// False if the connection takes no more for now.
-    fn publish(&mut self, client: &AsyncClient, payload: Vec<u8>) -> bool {
+    fn publish(&mut self, client: &AsyncClient, payload: &[u8]) -> bool {
         let topic = topic::telemetry(self.vehicle.as_str());
         let taken = client.try_publish(topic, QoS::AtLeastOnce, false, payload).is_ok();
         self.report.published += u64::from(taken);
@@ -399,10 +399,10 @@ impl Unit {
         taken
     }
 
-    fn delay(&mut self, now: Time, payload: Vec<u8>) {
+    fn delay(&mut self, now: Time, payload: &[u8]) {
         for due in self.disorder.arrivals(now) {
             let ordinal = self.report.published + self.underway.len() as u64;
-            self.underway.push(Reverse((due, ordinal, payload.clone())));
+            self.underway.push(Reverse((due, ordinal, payload.to_vec())));
         }
     }
 

@@ -31,7 +31,7 @@ impl Log {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let mut logs = if path.is_dir() {
             folder(path)?
-        } else if name.ends_with(".tar.gz") || name.ends_with(".tgz") {
+        } else if is_archive(&name) {
             archive(path)?
         } else {
             vec![Self { name, text: std::fs::read(path).map_err(|error| LogError::Open(path.to_owned(), error))? }]
@@ -72,6 +72,11 @@ fn archive(path: &Path) -> Result<Vec<Log>, LogError> {
         }
     }
     Ok(logs)
+}
+
+fn is_archive(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    [".tar.gz", ".tgz"].iter().any(|ending| name.ends_with(ending))
 }
 
 /// A CSV file, and not what archivers of some systems leave beside one.

@@ -153,9 +153,8 @@ impl Conversion {
             Self::FahrenheitToCelsius => (value - 32.0) / 1.8,
             Self::KelvinToCelsius => value - 273.15,
             Self::PsiToKpa => value * 6.894_757,
-            Self::BarToKpa => value * 100.0,
+            Self::BarToKpa | Self::FractionToPercent => value * 100.0,
             Self::MvToV | Self::MaToA => value / 1_000.0,
-            Self::FractionToPercent => value * 100.0,
             Self::MinToS => value * 60.0,
             Self::HToS => value * 3_600.0,
         }

@@ -190,20 +190,20 @@ fn marker(markers: &[Marker], at: Time) -> Option<Frame> {
 /// Signals that are summed up from others, over all trips.
 struct Sums<'a> {
     mapping: &'a Mapping,
-    sums: &'a mut [f64],
+    values: &'a mut [f64],
     last: Time,
     told: Vec<Time>,
 }
 
 impl<'a> Sums<'a> {
-    fn new(mapping: &'a Mapping, sums: &'a mut [f64], begin: Time) -> Self {
-        Self { mapping, told: vec![Time::NEVER; sums.len()], sums, last: begin }
+    fn new(mapping: &'a Mapping, values: &'a mut [f64], begin: Time) -> Self {
+        Self { mapping, told: vec![Time::NEVER; values.len()], values, last: begin }
     }
 
     fn add_to(&mut self, frame: &mut Frame) {
         let secs = frame.at.since(self.last).secs_f64().min(60.0);
         self.last = frame.at;
-        for ((integral, sum), told) in self.mapping.integrals.iter().zip(&mut *self.sums).zip(&mut self.told) {
+        for ((integral, sum), told) in self.mapping.integrals.iter().zip(&mut *self.values).zip(&mut self.told) {
             *sum += frame.get(&integral.of).unwrap_or_default() * integral.scale * secs;
             if frame.at.since(*told) >= integral.every {
                 *told = frame.at;

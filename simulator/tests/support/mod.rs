@@ -78,17 +78,14 @@ impl Store {
         for delivery in batch {
             let Delivery::Message(arrival) = delivery else { continue };
             let vehicle = arrival.vehicle().to_owned();
-            match serde_json::from_slice::<serde_json::Value>(&arrival.payload) {
-                Ok(value) => {
-                    let stream = value["stream"].as_u64().unwrap();
-                    self.keep(&vehicle, stream, value);
-                    touched.insert((vehicle, stream));
-                }
-                Err(_) => {
-                    self.unreadable += 1;
-                    let sha256 = Sha256::digest(&arrival.payload).into();
-                    answers.push((VehicleId::try_new(&vehicle).unwrap(), Down::Unreadable { sha256 }));
-                }
+            if let Ok(value) = serde_json::from_slice::<serde_json::Value>(&arrival.payload) {
+                let stream = value["stream"].as_u64().unwrap();
+                self.keep(&vehicle, stream, value);
+                touched.insert((vehicle, stream));
+            } else {
+                self.unreadable += 1;
+                let sha256 = Sha256::digest(&arrival.payload).into();
+                answers.push((VehicleId::try_new(&vehicle).unwrap(), Down::Unreadable { sha256 }));
             }
         }
         for (vehicle, stream) in touched {
