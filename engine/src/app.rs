@@ -12,6 +12,7 @@ use ingest::admit::Admission;
 use ingest::broker::{Broker, BrokerConfig};
 use ingest::queue::{LaneQueues, Limits, lane_of};
 use ingest::source::{Source, Status};
+use ingest::subscriber::{Subscriber, SubscriberConfig};
 use prometheus::Registry;
 use rules::catalogue::Catalogue;
 use rules::rule_set::RuleSet;
@@ -227,7 +228,11 @@ async fn open_source(
             let address = broker.address();
             Ok((Arc::new(broker), Some(address)))
         }
-        SourceKind::External => anyhow::bail!("an external broker is not supported by this build"),
+        SourceKind::External => {
+            let subscriber = Subscriber::start(&subscriber_config(config), queues.clone(), metrics)
+                .context("starting the subscriber")?;
+            Ok((Arc::new(subscriber), None))
+        }
     }
 }
 
@@ -239,6 +244,19 @@ pub fn broker_config(config: &Config) -> BrokerConfig {
         log_bytes: config.mqtt.buffer_bytes,
         high_water_bytes: (config.mqtt.buffer_bytes / 8) as u64,
         ..BrokerConfig::default()
+    }
+}
+
+fn subscriber_config(config: &Config) -> SubscriberConfig {
+    let external = &config.mqtt.external;
+    SubscriberConfig {
+        host: external.host.clone(),
+        port: external.port,
+        client_id: external.client_id.clone(),
+        username: external.username.clone(),
+        password: external.password.as_ref().map(|password| ingest::secret::Secret::new(password.expose())),
+        window: external.window,
+        ..SubscriberConfig::default()
     }
 }
 

@@ -2,10 +2,12 @@
 //!
 //! Every command begins with the configuration, which opens nothing; only then does it connect.
 
+pub mod broker;
 pub mod config;
 pub mod demo;
 pub mod migrate;
 pub mod replay;
+pub mod rules;
 pub mod serve;
 pub mod simulate;
 
@@ -31,6 +33,10 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the embedded broker alone, for engines that connect from outside.
+    Broker,
+    /// Check, test or list rules.
+    Rules(rules::Args),
     /// Play recorded logs through the whole way, into a scratch database.
     Replay(replay::Args),
     /// Run everything with a simulated fleet, to see it work.
@@ -50,6 +56,8 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let config = Config::load(cli.config.as_deref(), std::env::vars())?;
     telemetry::start(&config.log);
     match cli.command {
+        Command::Broker => block_on(broker::run(config)),
+        Command::Rules(args) => rules::run(&args, &config),
         Command::Replay(args) => block_on(replay::run(args, config)),
         Command::Demo(args) => block_on(demo::run(args, config)),
         Command::Serve(args) => block_on(serve::run(args, config)),
