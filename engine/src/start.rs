@@ -73,7 +73,12 @@ pub async fn restore_all(
     let mut sets = RuleSets::new(pool.clone(), Arc::clone(set));
     let (vehicles, replayed) = journal::restore(pool, &mut sets, bounds, |_| true).await?;
     let mut vehicles: Vec<Restored> = vehicles.into_values().collect();
-    for changed in vehicles.iter_mut().filter(|restored| restored.since.is_some()).collect::<Vec<_>>().chunks_mut(SNAPSHOTS_AT_ONCE) {
+    for changed in vehicles
+        .iter_mut()
+        .filter(|restored| restored.since.is_some())
+        .collect::<Vec<_>>()
+        .chunks_mut(SNAPSHOTS_AT_ONCE)
+    {
         leave(pool, changed).await?;
     }
     let mut tx = begin_as(pool, As::Engine).await?;

@@ -181,13 +181,8 @@ mod tests {
         }
     }
 
-    const STOP: Wanted<'_> = Wanted {
-        channel: InCar::KEY,
-        severity: Severity::S1,
-        stage: "stop_now",
-        to_owner: false,
-        case: None,
-    };
+    const STOP: Wanted<'_> =
+        Wanted { channel: InCar::KEY, severity: Severity::S1, stage: "stop_now", to_owner: false, case: None };
 
     async fn told(pool: PgPool) -> (Scene, Arc<Road>, Arc<InCar>, crate::outbox::fixture::Enqueued) {
         let scene = Scene::at(pool, NOON).await;

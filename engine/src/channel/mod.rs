@@ -38,9 +38,14 @@ pub struct Delivery {
 pub enum Outcome {
     Delivered,
     /// Try again; `after` only if the other side named a time.
-    Retry { after: Option<Span>, why: String },
+    Retry {
+        after: Option<Span>,
+        why: String,
+    },
     /// Trying again is pointless.
-    Park { why: String },
+    Park {
+        why: String,
+    },
 }
 
 /// A way to reach somebody.

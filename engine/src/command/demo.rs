@@ -61,7 +61,8 @@ pub async fn run(_args: Args, mut config: Config) -> anyhow::Result<ExitCode> {
 
     let app = App::build(&config, Clock::system(), Options::default()).await?;
     let Some(mqtt) = app.mqtt else { bail!("the demo needs the embedded broker: set mqtt.source = \"embedded\"") };
-    let demo_vehicles: Vec<DemoVehicle> = vehicles.iter().map(|vehicle| enrolled(&vehicle.spec, story.start, &app.set)).collect();
+    let demo_vehicles: Vec<DemoVehicle> =
+        vehicles.iter().map(|vehicle| enrolled(&vehicle.spec, story.start, &app.set)).collect();
     let logins = seed(&app.pool, &config, &demo_vehicles).await?;
     let (http, pool) = (app.http, app.pool.clone());
 
@@ -119,7 +120,8 @@ fn story(config: &Config) -> anyhow::Result<Story> {
     }
     let now = Clock::wall();
     let start = now - Span::from_days(i64::from(config.demo.history_days));
-    let story = Story { seed: config.demo.seed, vehicles: config.demo.vehicles, start, faults: faults(config, start, now) };
+    let story =
+        Story { seed: config.demo.seed, vehicles: config.demo.vehicles, start, faults: faults(config, start, now) };
     write(&path, &story)?;
     Ok(story)
 }
@@ -132,7 +134,8 @@ fn write(path: &Path, story: &Story) -> anyhow::Result<()> {
 /// What breaks: some things during the history, so that the board has work, and some soon, so that
 /// there is something to see. The urgent ones go to taxis, which are on the road when one looks.
 fn faults(config: &Config, start: Time, now: Time) -> Vec<String> {
-    let bare = FleetPlan { prefix: "demo-".to_owned(), ..FleetPlan::new(config.demo.seed, config.demo.vehicles, start) };
+    let bare =
+        FleetPlan { prefix: "demo-".to_owned(), ..FleetPlan::new(config.demo.seed, config.demo.vehicles, start) };
     let vehicles = bare.build().unwrap_or_default();
     let mut taxis = vehicles.iter().map(|vehicle| &vehicle.spec).filter(|spec| spec.habit == Habit::Taxi);
     let ago = |days: i64| now - Span::from_days(days.min(i64::from(config.demo.history_days)));
@@ -166,15 +169,17 @@ fn fits(key: &str, spec: &Specification) -> bool {
 
 /// A small fleet may have no vehicle for a fault; then it does not happen.
 fn plantable(bare: &FleetPlan, fault: &str) -> bool {
-    PlantedIn::parse(fault, bare.start).is_ok_and(|planted| {
-        FleetPlan { faults: vec![planted], ..bare.clone() }.build().is_ok()
-    })
+    PlantedIn::parse(fault, bare.start)
+        .is_ok_and(|planted| FleetPlan { faults: vec![planted], ..bare.clone() }.build().is_ok())
 }
 
 /// A simulated vehicle as the dealer knows it: model, delivery, and services done in time so far.
 fn enrolled(spec: &Specification, start: Time, set: &RuleSet) -> DemoVehicle {
-    let attributes: BTreeMap<String, f64> =
-        spec.attributes.iter().map(|(path, value)| (path.trim_start_matches("Attribute.").to_owned(), *value)).collect();
+    let attributes: BTreeMap<String, f64> = spec
+        .attributes
+        .iter()
+        .map(|(path, value)| (path.trim_start_matches("Attribute.").to_owned(), *value))
+        .collect();
     DemoVehicle {
         vehicle_id: spec.id.clone(),
         model: spec.model.key.to_owned(),
@@ -214,7 +219,8 @@ fn services(spec: &Specification, start: Time, set: &RuleSet) -> Vec<DemoService
 async fn seed(pool: &PgPool, config: &Config, vehicles: &[DemoVehicle]) -> anyhow::Result<Vec<DemoLogin>> {
     let keys = person_keys(config)?;
     let mut tx = begin_as(pool, As::Engine).await?;
-    let logins = seed_demo(&mut tx, &keys, vehicles, Clock::wall().to_utc()).await.context("seeding the demo's people")?;
+    let logins =
+        seed_demo(&mut tx, &keys, vehicles, Clock::wall().to_utc()).await.context("seeding the demo's people")?;
     tx.commit().await?;
     Ok(logins)
 }
@@ -239,7 +245,13 @@ async fn registered(pool: &PgPool, stop: &CancellationToken) -> anyhow::Result<(
 }
 
 /// Puts every vehicle on the air.
-fn fly(vehicles: Vec<Vehicle>, story: &Story, folder: &Path, port: u16, stop: &CancellationToken) -> anyhow::Result<JoinSet<()>> {
+fn fly(
+    vehicles: Vec<Vehicle>,
+    story: &Story,
+    folder: &Path,
+    port: u16,
+    stop: &CancellationToken,
+) -> anyhow::Result<JoinSet<()>> {
     let clock = VirtualClock::starting_now(Clock::wall(), Pace::Times(1.0));
     let mut link = Link::new("127.0.0.1", port, clock);
     link.frames_per_message = FRAMES_PER_MESSAGE;
@@ -271,7 +283,12 @@ fn announce(console: &str, mqtt: u16, story: &Story, logins: &[DemoLogin]) {
     println!("  log in as");
     for login in logins {
         let place = login.dealer.unwrap_or("all dealers");
-        println!("    {:<6} {:<16} {:<11} {place}", login.login, login.password, format!("{:?}", login.role).to_lowercase());
+        println!(
+            "    {:<6} {:<16} {:<11} {place}",
+            login.login,
+            login.password,
+            format!("{:?}", login.role).to_lowercase()
+        );
     }
     println!();
     println!("  The board fills within a minute; a car overheats soon after. Ctrl-C stops.");

@@ -183,16 +183,21 @@ async fn replay(args: &Args, plan: &Plan, config: Config, stop: &CancellationTok
 /// The replayed vehicle belongs to a dealer of its own.
 async fn enrol_dealer(pool: &PgPool, config: &Config) -> anyhow::Result<()> {
     let mut tx = begin_as(pool, As::Engine).await?;
-    query!("insert into dealer (dealer_id, name) values ($1, 'replay') on conflict do nothing", config.ingest.default_dealer)
-        .execute(&mut *tx)
-        .await?;
+    query!(
+        "insert into dealer (dealer_id, name) values ($1, 'replay') on conflict do nothing",
+        config.ingest.default_dealer
+    )
+    .execute(&mut *tx)
+    .await?;
     tx.commit().await?;
     Ok(())
 }
 
 async fn watch(rows: u64, tally: Arc<Tally>, quiet: bool, stop: CancellationToken) {
     let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(rows) };
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {percent:>3} %  {human_pos} of {human_len} rows  {per_sec}  {eta}") {
+    if let Ok(style) =
+        ProgressStyle::with_template("{bar:40} {percent:>3} %  {human_pos} of {human_len} rows  {per_sec}  {eta}")
+    {
         bar.set_style(style);
     }
     while !stop.is_cancelled() {
@@ -207,9 +212,11 @@ async fn settled(pool: &PgPool) -> anyhow::Result<()> {
     let (mut before, mut same) = (None, 0);
     while same < 5 && Instant::now() < deadline {
         let mut tx = begin_as(pool, As::Engine).await?;
-        let row = query!(r#"select (select count(*) from journal) as "batches!", (select count(*) from case_change) as "changes!""#)
-            .fetch_one(&mut *tx)
-            .await?;
+        let row = query!(
+            r#"select (select count(*) from journal) as "batches!", (select count(*) from case_change) as "changes!""#
+        )
+        .fetch_one(&mut *tx)
+        .await?;
         let now = Some((row.batches, row.changes));
         same = if before == now { same + 1 } else { 0 };
         before = now;
@@ -263,7 +270,8 @@ fn by_label(families: &[MetricFamily], name: &str) -> BTreeMap<String, u64> {
 fn ready(families: &[MetricFamily]) -> BTreeMap<String, f64> {
     let yes = by_label(families, "premend_rules_ready_evaluations_total");
     let no = by_label(families, "premend_rules_not_ready_evaluations_total");
-    let all = family(families, "premend_rules_ready_evaluations_total").map(MetricFamily::get_metric).unwrap_or_default();
+    let all =
+        family(families, "premend_rules_ready_evaluations_total").map(MetricFamily::get_metric).unwrap_or_default();
     let keys = all.iter().filter_map(|metric| metric.get_label().first().map(|label| label.value().to_owned()));
     keys.map(|key| {
         let (yes, no) = (yes.get(&key).copied().unwrap_or(0) as f64, no.get(&key).copied().unwrap_or(0) as f64);
@@ -275,8 +283,14 @@ fn ready(families: &[MetricFamily]) -> BTreeMap<String, f64> {
 
 fn print(summary: &Summary) {
     let log = &summary.log;
-    println!("{} trips, {} rows: {} frames, {} short rows, {} missing values, {} not numeric", log.trips, log.rows, log.frames, log.short_rows, log.missing, log.not_numeric);
-    println!("{} messages committed, {} admitted, {} samples settled in {:.0} s", summary.messages, summary.admitted_messages, summary.settled_samples, summary.seconds);
+    println!(
+        "{} trips, {} rows: {} frames, {} short rows, {} missing values, {} not numeric",
+        log.trips, log.rows, log.frames, log.short_rows, log.missing, log.not_numeric
+    );
+    println!(
+        "{} messages committed, {} admitted, {} samples settled in {:.0} s",
+        summary.messages, summary.admitted_messages, summary.settled_samples, summary.seconds
+    );
     for (title, counts) in [("rejected", &summary.rejected), ("not used", &summary.unused_readings)] {
         let listed: Vec<String> = counts.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
         println!("{title}: {}", if listed.is_empty() { "none".to_owned() } else { listed.join(", ") });
@@ -284,7 +298,10 @@ fn print(summary: &Summary) {
     println!("\ncases: {}", summary.cases.len());
     for case in &summary.cases {
         let closed = case.closed_at.map_or_else(|| "open".to_owned(), |at| format!("until {at}"));
-        println!("  S{} {:<28} {:<28} {} {closed}  {}", case.severity, case.component, case.rule, case.opened_at, case.because);
+        println!(
+            "  S{} {:<28} {:<28} {} {closed}  {}",
+            case.severity, case.component, case.rule, case.opened_at, case.because
+        );
     }
     println!("\nready, share of the times asked:");
     for (rule, share) in &summary.ready {

@@ -10,9 +10,9 @@ use rules::time::Time;
 use sqlx::{PgConnection, PgPool};
 use tracing::warn;
 
+use super::budget;
 use super::quiet::QuietHours;
 use super::recheck::{Addressee, Audience, CancelReason, HoldReason, Situation, Verdict, recheck};
-use super::budget;
 use crate::channel::{Channel, Channels, Delivery, Render};
 use crate::store::notice::{self, Notice};
 use crate::store::outbox::{self, Attempt, AttemptOutcome, Claim};
@@ -33,9 +33,19 @@ pub enum Judgement {
     /// Somebody else has it.
     Lost,
     Held(HoldReason),
-    Cancelled { channel: String, reason: CancelReason },
-    Parked { channel: String, why: String },
-    Send { claim: Claim, delivery: Box<Delivery>, channel: Arc<dyn Channel> },
+    Cancelled {
+        channel: String,
+        reason: CancelReason,
+    },
+    Parked {
+        channel: String,
+        why: String,
+    },
+    Send {
+        claim: Claim,
+        delivery: Box<Delivery>,
+        channel: Arc<dyn Channel>,
+    },
 }
 
 impl Judge {

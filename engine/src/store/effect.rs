@@ -61,7 +61,18 @@ pub async fn write(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid, e
 
 async fn write_case(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid, effect: &Effect) -> sqlx::Result<()> {
     match effect {
-        Effect::OpenCase { case, component, episode, mode, severity, rule, version, opened_at, received_at, confidence } => {
+        Effect::OpenCase {
+            case,
+            component,
+            episode,
+            mode,
+            severity,
+            rule,
+            version,
+            opened_at,
+            received_at,
+            confidence,
+        } => {
             query!(
                 "insert into vehicle_case (case_id, vehicle_id, dealer_id, component, episode, mode, severity, status, rule_key,
                                            rule_version, opened_at, opened_received_at, confidence)
@@ -224,7 +235,9 @@ async fn write_order(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid,
             .execute(conn)
             .await?;
         }
-        Effect::CancelOrFlagOrder { order, case, because } => cancel_or_flag(conn, dealer, *order, *case, because).await?,
+        Effect::CancelOrFlagOrder { order, case, because } => {
+            cancel_or_flag(conn, dealer, *order, *case, because).await?
+        }
         _ => {}
     }
     Ok(())
@@ -232,8 +245,15 @@ async fn write_order(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid,
 
 /// Takes a withdrawn case's line off; an untouched order that has no other line is cancelled, a
 /// touched one is flagged to its advisor.
-async fn cancel_or_flag(conn: &mut PgConnection, dealer: Uuid, order: Uuid, case: Uuid, because: &str) -> sqlx::Result<()> {
-    let Some(locked) = query!("select state from work_order where order_id = $1 for update", order).fetch_optional(&mut *conn).await?
+async fn cancel_or_flag(
+    conn: &mut PgConnection,
+    dealer: Uuid,
+    order: Uuid,
+    case: Uuid,
+    because: &str,
+) -> sqlx::Result<()> {
+    let Some(locked) =
+        query!("select state from work_order where order_id = $1 for update", order).fetch_optional(&mut *conn).await?
     else {
         return Ok(());
     };
@@ -244,10 +264,11 @@ async fn cancel_or_flag(conn: &mut PgConnection, dealer: Uuid, order: Uuid, case
     )
     .execute(&mut *conn)
     .await?;
-    let others = query!(r#"select count(*) as "open!" from work_order_line where order_id = $1 and state = 'open'"#, order)
-        .fetch_one(&mut *conn)
-        .await?
-        .open;
+    let others =
+        query!(r#"select count(*) as "open!" from work_order_line where order_id = $1 and state = 'open'"#, order)
+            .fetch_one(&mut *conn)
+            .await?
+            .open;
     if locked.state == "proposed" && others == 0 {
         query!("update work_order set state = 'cancelled', version = version + 1 where order_id = $1", order)
             .execute(&mut *conn)
@@ -326,7 +347,14 @@ async fn enqueue(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid, not
 }
 
 /// Cancels what has not been sent about the case, and tells those who were told that it is over.
-async fn resolve(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid, case: Uuid, created_at: Time, valid_until: Time) -> sqlx::Result<()> {
+async fn resolve(
+    conn: &mut PgConnection,
+    vehicle: &VehicleId,
+    dealer: Uuid,
+    case: Uuid,
+    created_at: Time,
+    valid_until: Time,
+) -> sqlx::Result<()> {
     query!(
         "update outbox o set state = 'cancelled', because = 'the case was withdrawn'
          from notification n
