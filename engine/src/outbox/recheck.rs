@@ -59,7 +59,10 @@ pub enum Told {
 pub enum Addressee {
     /// The car itself, or a dealer's inbox.
     Nobody,
-    Person { quiet: QuietHours, contacts: Vec<Time> },
+    Person {
+        quiet: QuietHours,
+        contacts: Vec<Time>,
+    },
     /// A person whose record does not exist any more.
     Erased,
 }

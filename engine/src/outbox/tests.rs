@@ -101,7 +101,8 @@ async fn two_relays_never_deliver_one_entry_at_once(pool: PgPool) {
 #[sqlx::test]
 async fn quiet_hours_hold_a_notice_and_it_is_checked_again_in_the_morning(pool: PgPool) {
     let scene = Scene::at(pool, NIGHT).await;
-    let (stays, ends) = (scene.enqueue("stays", Wanted::default()).await, scene.enqueue("ends", Wanted::default()).await);
+    let (stays, ends) =
+        (scene.enqueue("stays", Wanted::default()).await, scene.enqueue("ends", Wanted::default()).await);
     let relay = scene.relay(vec![Scripted::answering(Outcome::Delivered)]);
     relay.settle().await.unwrap();
     assert_eq!(scene.fate(stays).await, "queued quiet_hours []");
