@@ -108,7 +108,7 @@ impl Services {
 }
 
 /// The way down through the source of messages.
-struct Down(Arc<dyn Source>);
+pub struct Down(pub Arc<dyn Source>);
 
 impl Downlink for Down {
     fn publish(&self, vehicle: &VehicleId, payload: Vec<u8>) -> Result<(), String> {

@@ -11,7 +11,7 @@ use crate::severity::Severity;
 use crate::signal::SignalNo;
 use crate::text::Text;
 use crate::time::Time;
-use crate::vehicle::Locale;
+use crate::vehicle::{Locale, Purpose};
 
 /// Everything one input led to. Order matters: effects are written as they stand.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -196,6 +196,8 @@ pub struct Notice {
     pub order: Option<Uuid>,
     pub stage: Stage,
     pub severity: Severity,
+    /// Without a live consent for it, nobody is contacted.
+    pub purpose: Purpose,
     pub template: String,
     pub template_version: u32,
     pub locale: Locale,

@@ -290,6 +290,7 @@ fn enqueue(
         order: about.order,
         stage: about.stage,
         severity: about.severity,
+        purpose: rule.source.purpose,
         template: template.to_owned(),
         template_version: version,
         locale,

@@ -71,7 +71,7 @@ impl Judge {
         let about = notice::of_entry(conn, claim.outbox).await?;
         let stands = standing::of_entry(conn, claim.outbox, now).await?;
         let addressee = addressee_of(conn, &about, channel.audience(), now).await?;
-        match recheck(&situation(&about, &stands, channel.audience(), addressee), now) {
+        match recheck(&situation(&about, stands, channel.audience(), addressee), now) {
             Verdict::Hold { until, why } => {
                 outbox::postpone(conn, &claim, until, why.key()).await?;
                 Ok(Judgement::Held(why))
@@ -122,7 +122,7 @@ impl Judge {
 }
 
 /// Puts together what the decision depends on.
-pub fn situation(about: &Notice, stands: &Standing, audience: Audience, addressee: Addressee) -> Situation {
+pub fn situation(about: &Notice, stands: Standing, audience: Audience, addressee: Addressee) -> Situation {
     Situation {
         audience,
         stage: about.stage,

@@ -6,9 +6,11 @@ use rules::effect::{Effect, Notice, Stage};
 use rules::rule::Mode;
 use rules::severity::Severity;
 use rules::time::Time;
-use rules::vehicle::VehicleId;
+use rules::vehicle::{Purpose, VehicleId};
 use sqlx::{PgConnection, query, types::Json};
 use uuid::Uuid;
+
+use super::enrol::purpose_word;
 
 /// Writes `effect` of a vehicle that belongs to `dealer`.
 pub async fn write(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid, effect: &Effect) -> sqlx::Result<()> {
@@ -310,8 +312,8 @@ async fn add_transition(
 async fn enqueue(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid, notice: &Notice) -> sqlx::Result<()> {
     query!(
         "insert into notification (notification_id, vehicle_id, dealer_id, person_id, case_id, order_id, stage, severity,
-                                   template, template_version, locale, variables, created_at, valid_until)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                                   purpose, template, template_version, locale, variables, created_at, valid_until)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
          on conflict (notification_id) do update set order_id = coalesce(notification.order_id, excluded.order_id)",
         notice.id,
         vehicle.as_str(),
@@ -321,6 +323,7 @@ async fn enqueue(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid, not
         notice.order,
         notice.stage.label(),
         level(notice.severity),
+        purpose_word(notice.purpose),
         notice.template,
         notice.template_version as i32,
         notice.locale.tag(),
@@ -366,6 +369,7 @@ async fn resolve(
     .await?;
     let told = query!(
         r#"select n.person_id, min(n.severity) as "severity!", max(n.locale) as "locale!",
+                  max(n.purpose) as "purpose!",
                   (array_agg(n.order_id order by n.created_at))[1] as order_id,
                   (array_agg(n.variables order by n.created_at))[1] as "variables!: serde_json::Value",
                   array_agg(distinct o.channel) as "channels!"
@@ -384,6 +388,7 @@ async fn resolve(
             order: row.order_id,
             stage: Stage::Resolved,
             severity: u8::try_from(row.severity).ok().and_then(Severity::from_number).unwrap_or(Severity::S4),
+            purpose: serde_json::from_value(row.purpose.into()).unwrap_or(Purpose::Diagnostics),
             template: "resolved".to_owned(),
             template_version: 1,
             locale: if row.locale == "en" { rules::vehicle::Locale::En } else { rules::vehicle::Locale::ZhCn },
