@@ -145,7 +145,7 @@ impl Lane {
         for one in arrived {
             match &one.item {
                 Item::Delivery(Delivery::Message(published)) => {
-                    self.take_message(&envelope(published, one.received_at), draft)
+                    self.take_message(&envelope(published, one.received_at), draft);
                 }
                 Item::Delivery(Delivery::Connected(vehicle)) => self.answer_at_once(vehicle, draft),
                 Item::Delivery(Delivery::Listening(vehicle)) => (self.common.listening)(vehicle),
@@ -560,7 +560,7 @@ impl Lane {
 
     /// The end of a run: nothing must be replayed by the next one.
     async fn leave_snapshots(&mut self) -> anyhow::Result<()> {
-        while self.dirty.len() > 0 {
+        while self.dirty.waiting() > 0 {
             let ids = self.dirty.take_any(1_024);
             let mut draft = Draft::default();
             let batch = self.batch(&mut draft, self.snapshots(&ids)?)?;

@@ -35,20 +35,20 @@ pub fn apply(vehicle: &mut Vehicle, command: &Command, received_at: Time, set: &
         }
         Command::Review { case, answer } => review(vehicle, *case, *answer, received_at, set, effects),
         Command::Order { order, event, effective_at } => {
-            move_order(vehicle, *order, event, *effective_at, received_at, set, effects)
+            move_order(vehicle, *order, event, *effective_at, received_at, set, effects);
         }
         Command::CloseCase { case, why } => {
-            close_case(vehicle, *case, vehicle.newest.max(Time::from_micros(0)), why, received_at, effects)
+            close_case(vehicle, *case, vehicle.newest.max(Time::from_micros(0)), why, received_at, effects);
         }
         Command::Snooze { case, until } => {
             vehicle.snoozed.retain(|(snoozed, _)| snoozed != case);
             vehicle.snoozed.push((*case, *until));
         }
         Command::Replaced { component, effective_at } => {
-            replaced(vehicle, component, *effective_at, "the part was replaced", received_at, set, effects)
+            replaced(vehicle, component, *effective_at, "the part was replaced", received_at, set, effects);
         }
         Command::ServiceDone { item, odometer_km, effective_at } => {
-            service_done(vehicle, item, *odometer_km, *effective_at, set)
+            service_done(vehicle, item, *odometer_km, *effective_at, set);
         }
         Command::OdometerReplaced { odometer_km, .. } => {
             if vehicle.odometer.km.is_finite() {

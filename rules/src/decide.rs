@@ -27,13 +27,13 @@ pub fn decide(
         match change {
             FindingChange::Opened(opened) => open(vehicle, &opened, received_at, set, effects),
             FindingChange::Severity { key, severity, at } => {
-                regrade(vehicle, key, severity, at, received_at, set, effects)
+                regrade(vehicle, key, severity, at, received_at, set, effects);
             }
             FindingChange::Closed { key, at, because } => {
-                end(vehicle, key, End { at, because, withdrawn: false }, received_at, set, effects)
+                end(vehicle, key, End { at, because, withdrawn: false }, received_at, set, effects);
             }
             FindingChange::Withdrawn { key, at, because } => {
-                end(vehicle, key, End { at, because, withdrawn: true }, received_at, set, effects)
+                end(vehicle, key, End { at, because, withdrawn: true }, received_at, set, effects);
             }
         }
     }

@@ -280,12 +280,11 @@ fn gather(vehicle: &mut Vehicle, rule: &Rule, key: FindingKey, held: Tri, now: T
     watch.judged = (watch.judged | 1) & window;
     let enough = watch.outcomes.count_ones() >= u32::from(evidence.n);
     let none = watch.outcomes == 0 && watch.judged == window;
-    match (enough, none) {
-        (true, _) => Tri::True,
-        (false, true) => Tri::False,
-        (false, false) if watch.open_at.is_some() => Tri::Unknown,
-        (false, false) => Tri::False,
+    if enough {
+        return Tri::True;
     }
+    // An open finding ends only with a full window in which nothing was true.
+    if watch.open_at.is_some() && !none { Tri::Unknown } else { Tri::False }
 }
 
 fn ended(rule: &Rule, key: FindingKey, opened_at: Time, now: Time) -> FindingChange {

@@ -308,7 +308,7 @@ pub fn variables(rule: &Rule, evidence: &Evidence, locale: Locale, set: &RuleSet
         all.insert(name.to_owned(), value);
     };
     let number = |value: f64| {
-        let digits = if value.abs() < 100.0 { 1 } else { 0 };
+        let digits = usize::from(value.abs() < 100.0);
         format!("{value:.digits$}")
     };
     put("fault", rule.source.title.in_locale(locale).to_owned());

@@ -1,6 +1,8 @@
 //! Event time is true: however messages are delivered within the bound, the settled cases are those
 //! of the same messages in order.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a fixture that cannot be built is a failed test")]
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
@@ -28,7 +30,7 @@ static SET: LazyLock<RuleSet> = LazyLock::new(|| {
     let mut catalogue = Catalogue::builtin().unwrap();
     catalogue.rules = vec![
         rule("hot", "engine.cooling", &format!("{COOLANT} > 115"), Severity::S2, |rule| {
-            rule.for_ = Some(Span::from_secs(20))
+            rule.for_ = Some(Span::from_secs(20));
         }),
         rule("boiling", "engine.cooling", &format!("{COOLANT} > 120"), Severity::S1, |rule| {
             rule.evidence = Some(Evidence { n: 2, of: 2, per: Per::Sample });
@@ -87,7 +89,7 @@ fn profile() -> Profile {
         consents: BTreeSet::from([Purpose::Diagnostics, Purpose::Maintenance]),
         allowed: None,
         delivered_at: Time::from_secs(START),
-        attributes: Default::default(),
+        attributes: std::collections::BTreeMap::new(),
     }
 }
 

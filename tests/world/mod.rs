@@ -3,6 +3,8 @@
 //! Everything started here ends with its fixture, also when a test fails; then its log is printed.
 //! Nothing sleeps: [`eventually`] waits for a condition with a deadline.
 
+#![expect(dead_code, reason = "fixtures are written before the last promise that uses them")]
+
 mod browser;
 mod cluster;
 mod mosquitto;
@@ -15,7 +17,7 @@ mod wait;
 pub use browser::{Browser, Screen};
 pub use cluster::Database;
 pub use mosquitto::Mosquitto;
-pub use premend::{Premend, Setup, run};
+pub use premend::{Premend, Setup};
 pub use private_cluster::PrivateCluster;
 pub use process::{Process, free_port};
 pub use proxy::Proxy;

@@ -238,7 +238,7 @@ async fn write_order(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid,
             .await?;
         }
         Effect::CancelOrFlagOrder { order, case, because } => {
-            cancel_or_flag(conn, dealer, *order, *case, because).await?
+            cancel_or_flag(conn, dealer, *order, *case, because).await?;
         }
         _ => {}
     }
