@@ -66,7 +66,7 @@ struct NoticeRow {
 }
 
 /// The severity of a column that is checked to be 1 to 4.
-pub fn severity_of(number: i16) -> sqlx::Result<Severity> {
+fn severity_of(number: i16) -> sqlx::Result<Severity> {
     u8::try_from(number)
         .ok()
         .and_then(Severity::from_number)
