@@ -14,7 +14,7 @@ use crate::store::session::{As, begin_as};
 use crate::store::{effect, journal as rows, snapshot};
 
 /// Key of the advisory lock: one engine per database.
-const LOCK: i64 = 0x0070_7265_6d65_6e64;
+pub const LOCK: i64 = 0x0070_7265_6d65_6e64;
 const SNAPSHOTS_AT_ONCE: usize = 512;
 
 /// The right to be this database's engine; held by a connection of its own, free when that ends.

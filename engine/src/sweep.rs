@@ -85,16 +85,17 @@ pub struct SweepMetrics {
 }
 
 impl SweepMetrics {
+    /// The label is `sweep`: Prometheus gives `job` to the scrape itself.
     pub fn try_new(registry: &Registry) -> prometheus::Result<Self> {
         let runs = Opts::new("premend_engine_sweep_runs_total", "Runs of a periodic job, by outcome");
         let items = Opts::new("premend_engine_sweep_items_total", "What periodic jobs made, moved or removed");
         let metrics = Self {
-            runs: IntCounterVec::new(runs, &["job", "outcome"])?,
-            items: IntCounterVec::new(items, &["job"])?,
+            runs: IntCounterVec::new(runs, &["sweep", "outcome"])?,
+            items: IntCounterVec::new(items, &["sweep"])?,
             seconds: HistogramFamily::seconds(
                 "premend_engine_sweep_seconds",
                 "How long a run of a periodic job took",
-                "job",
+                "sweep",
                 &Job::ALL.map(Job::key),
             )?,
         };

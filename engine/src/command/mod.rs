@@ -5,6 +5,7 @@
 pub mod broker;
 pub mod config;
 pub mod demo;
+pub mod doctor;
 pub mod migrate;
 pub mod replay;
 pub mod rules;
@@ -47,6 +48,8 @@ enum Command {
     Simulate(simulate::Args),
     /// Apply the migrations that are missing and prepare the store.
     Migrate(migrate::Args),
+    /// Say what is wrong with a set-up, and what to do.
+    Doctor(doctor::Args),
     /// Check or print the configuration.
     Config(config::Args),
 }
@@ -63,6 +66,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => block_on(serve::run(args, config)),
         Command::Simulate(args) => block_on(simulate::run(args)),
         Command::Migrate(args) => block_on(migrate::run(args, config)),
+        Command::Doctor(args) => block_on(doctor::run(args, config)),
         Command::Config(args) => config::run(&args, &config),
     }
 }

@@ -142,7 +142,8 @@ fn choose(found: Tier, wanted: WantedTier) -> Result<Tier, TierError> {
     }
 }
 
-fn check(recorded: Tier, found: Tier, wanted: WantedTier) -> Result<(), TierError> {
+/// Whether a database of one tier may be used on a server that offers another.
+pub fn check(recorded: Tier, found: Tier, wanted: WantedTier) -> Result<(), TierError> {
     if let Some(wanted) = named(wanted)
         && wanted != recorded
     {
