@@ -161,6 +161,8 @@ fn own_path(next: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crm::seed::DEMO_PASSWORD;
+    use crate::http::fixture;
 
     #[test]
     fn goes_nowhere_else_after_logging_in() {
@@ -168,6 +170,50 @@ mod tests {
         for foreign in ["", "https://evil", "//evil", "/\\evil"] {
             assert_eq!(own_path(foreign), "/", "{foreign}");
         }
+    }
+
+    #[sqlx::test]
+    async fn lets_in_out_and_never_in_again_with_the_old_cookie(pool: sqlx::PgPool) {
+        let console = fixture::console(pool).await;
+        let stranger = console.get("/board", "").send().await.unwrap();
+        assert_eq!(stranger.headers()[header::LOCATION], "/login?next=/board");
+        let cookie = console.log_in("li").await;
+        assert!(console.page("/board", &cookie).await.contains("李静"));
+        let left = console.post("/logout", &cookie, &[]).send().await.unwrap();
+        assert_eq!(left.status(), StatusCode::SEE_OTHER);
+        let after = console.get("/board", &cookie).send().await.unwrap();
+        assert_eq!(after.headers()[header::LOCATION], "/login?next=/board");
+    }
+
+    #[sqlx::test]
+    async fn makes_who_fails_wait_even_with_the_right_password(pool: sqlx::PgPool) {
+        let console = fixture::console(pool).await;
+        for _ in 0..3 {
+            assert_eq!(console.try_log_in("li", "guess").await.status(), StatusCode::UNAUTHORIZED);
+        }
+        assert_eq!(console.try_log_in("li", DEMO_PASSWORD).await.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(console.try_log_in("nobody", "guess").await.status(), StatusCode::UNAUTHORIZED);
+        console.log_in("anna").await;
+    }
+
+    #[sqlx::test]
+    async fn takes_forms_from_its_own_pages_only(pool: sqlx::PgPool) {
+        let console = fixture::console(pool).await;
+        let cookie = console.log_in("li").await;
+        let foreign = reqwest::Client::new().post(format!("{}/logout", console.base)).header("cookie", &cookie);
+        let answer = foreign.header(header::ORIGIN, "https://evil.example").send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+        console.page("/board", &cookie).await;
+    }
+
+    #[sqlx::test]
+    async fn remembers_the_language_of_the_account(pool: sqlx::PgPool) {
+        let console = fixture::console(pool).await;
+        let cookie = console.log_in("li").await;
+        let form = [("locale", "en"), ("next", "/board")];
+        let answer = console.post("/locale", &cookie, &form).send().await.unwrap();
+        assert_eq!(answer.headers()[header::LOCATION], "/board");
+        assert!(console.page("/board", &cookie).await.contains("Stop now"));
     }
 
     #[test]

@@ -10,12 +10,15 @@ mod case_view;
 mod chart;
 mod chart_scale;
 mod failure;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod gate;
 mod inbox;
 mod layout;
 mod live;
 mod login;
 mod order;
+mod order_move;
 mod order_view;
 mod people;
 mod probe;
@@ -102,9 +105,9 @@ pub fn router(state: HttpState) -> Router {
         .route("/review", get(review::show))
         .route("/review/{case}", post(review::answer))
         .route("/orders/{order}", get(order::show))
-        .route("/orders/{order}/move", post(order::move_on))
-        .route("/orders/{order}/verdict", post(order::judge))
-        .route("/orders/{order}/unflag", post(order::unflag))
+        .route("/orders/{order}/move", post(order_move::move_on))
+        .route("/orders/{order}/verdict", post(order_move::judge))
+        .route("/orders/{order}/unflag", post(order_move::unflag))
         .route("/vehicles/{vehicle}", get(vehicle::show))
         .route("/vehicles/{vehicle}/reveal", post(people::reveal))
         .route("/find", get(vehicle::find))

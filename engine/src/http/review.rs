@@ -131,3 +131,38 @@ pub async fn answer(
     tx.commit().await?;
     Ok(Redirect::to("/review").into_response())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::http::fixture;
+
+    #[sqlx::test]
+    async fn an_answer_reaches_the_lane_once(pool: sqlx::PgPool) {
+        let console = fixture::console(pool).await;
+        let cookie = console.log_in("li").await;
+        let page = console.page("/review", &cookie).await;
+        assert!(page.contains("confidence 0.46 below 0.60") && page.contains("class=\"plot wide\""));
+        let case = page.split("/review/").nth(1).unwrap()[..36].to_owned();
+        for expected in ["/review", "/review?changed=1"] {
+            let answer =
+                console.post(&format!("/review/{case}"), &cookie, &[("answer", "accept")]).send().await.unwrap();
+            assert_eq!(answer.headers()["location"], expected);
+        }
+        let commands = console.commands_of("v-5").await;
+        assert_eq!(commands, [serde_json::json!({ "Review": { "case": case, "answer": "Accept" } })]);
+        assert!(!console.page("/review", &cookie).await.contains(&case));
+    }
+
+    #[sqlx::test]
+    async fn only_the_dealers_advisors_answer(pool: sqlx::PgPool) {
+        let console = fixture::console(pool).await;
+        let page = console.page("/review", &console.log_in("li").await).await;
+        let case = page.split("/review/").nth(1).unwrap()[..36].to_owned();
+        for (login, status) in [("oem", 403), ("wang", 403), ("anna", 303)] {
+            let cookie = console.log_in(login).await;
+            let sent = console.post(&format!("/review/{case}"), &cookie, &[("answer", "dismiss")]).send().await;
+            assert_eq!(sent.unwrap().status(), status, "{login}");
+        }
+        assert!(console.commands_of("v-5").await.is_empty(), "the other dealer's advisor found nothing to answer");
+    }
+}
