@@ -47,8 +47,9 @@ use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 
 use crate::clock::Clock;
-use crate::outbox::OutboxMetrics;
+use crate::config;
 use crate::crm::crypto::PersonKeys;
+use crate::outbox::OutboxMetrics;
 use live::Live;
 use readiness::Readiness;
 use words::Dictionary;
@@ -65,8 +66,17 @@ pub struct HttpState {
     pub readiness: Arc<Readiness>,
     pub clock: Clock,
     pub keys: Arc<PersonKeys>,
+    sessions: Sessions,
     live: Live,
     dictionary: Dictionary,
+}
+
+/// How log-ins are kept.
+#[derive(Clone, Copy, Debug)]
+struct Sessions {
+    /// Cookies travel over TLS only, except to this very machine.
+    secure: bool,
+    hours: i32,
 }
 
 impl HttpState {
@@ -79,7 +89,26 @@ impl HttpState {
         keys: Arc<PersonKeys>,
     ) -> Result<Self, WordsError> {
         let dictionary = Dictionary::load()?;
-        Ok(Self { pool, catalogue, registry, outbox: None, readiness, clock, keys, live: Live::default(), dictionary })
+        let sessions = Sessions { secure: true, hours: 12 };
+        Ok(Self {
+            pool,
+            catalogue,
+            registry,
+            outbox: None,
+            readiness,
+            clock,
+            keys,
+            sessions,
+            live: Live::default(),
+            dictionary,
+        })
+    }
+
+    /// Keeps log-ins as configured.
+    pub fn with_sessions(mut self, http: &config::Http) -> Self {
+        let hours = (http.session.secs_f64() / 3600.0).ceil() as i32;
+        self.sessions = Sessions { secure: http.secure_cookies, hours };
+        self
     }
 
     /// Has the relay's depths read at every scrape.
