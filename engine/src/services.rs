@@ -74,6 +74,7 @@ impl Services {
         let http =
             HttpState::try_new(pool.clone(), catalogue, registry.clone(), Arc::clone(readiness), clock.clone(), keys)
                 .context("loading the console's words")?
+                .with_sessions(&config.http)
                 .with_outbox(metrics);
         let metrics = SweepMetrics::try_new(registry)?;
         let sweeping = Sweeping { store: Arc::clone(store), clock: clock.clone(), config: config.clone(), metrics };

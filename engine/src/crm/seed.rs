@@ -261,3 +261,37 @@ fn owner(vehicle: &DemoVehicle) -> Uuid {
 fn derived(key: &str) -> Uuid {
     Uuid::new_v5(&NAMESPACE, key.as_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::PgPool;
+
+    use super::*;
+    use crate::http::fixture;
+    use crate::store::session::begin_as;
+
+    #[sqlx::test]
+    async fn seeding_twice_changes_nothing(pool: PgPool) {
+        let demo = fixture::demo(&pool).await;
+        let vehicle = DemoVehicle {
+            vehicle_id: VehicleId::try_new("v-1").unwrap(),
+            model: "compact-ice".to_owned(),
+            model_year: 2022,
+            powertrain: Powertrain::Ice,
+            delivered_at: Time::from_secs(0),
+            attributes: BTreeMap::new(),
+            services: Vec::new(),
+        };
+        let count = async || {
+            let mut tx = begin_as(&pool, As::Engine).await.unwrap();
+            let commands: i64 = sqlx::query_scalar("select count(*) from command").fetch_one(&mut *tx).await.unwrap();
+            commands
+        };
+        let before = count().await;
+        let mut tx = begin_as(&pool, As::Engine).await.unwrap();
+        let logins = seed_demo(&mut tx, &demo.keys, &[vehicle], Utc::now()).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(count().await, before);
+        assert_eq!(logins.len(), 8);
+    }
+}

@@ -170,3 +170,61 @@ async fn read(state: &HttpState, who: &Visitor) -> Result<(Page, Vec<Card>), Fai
     cards.extend(cards_of_orders(&p, &signs, orders, lines));
     Ok((p, cards))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::http::fixture;
+    use crate::store::session::As;
+
+    #[sqlx::test]
+    async fn shows_the_dealers_open_work_by_urgency(pool: sqlx::PgPool) {
+        let console = fixture::console(pool).await;
+        let page = console.page("/board", &console.log_in("li").await).await;
+        let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text} is not on the board"));
+        assert!(at("group-s1") < at("发动机冷却系统") && at("发动机冷却系统") < at("id=\"group-s2\""));
+        assert!(at("118.4") < at("id=\"group-s3\""), "the reason stands on the card");
+        at("尚无工单");
+        assert!(!page.contains("制动液"), "that car is another dealer's");
+    }
+
+    #[sqlx::test]
+    async fn shows_every_dealer_to_the_manufacturer_and_no_plate(pool: sqlx::PgPool) {
+        let console = fixture::console(pool).await;
+        let page = console.page("/board", &console.log_in("oem").await).await;
+        assert!(page.contains("Brake fluid") && page.contains("Engine cooling") && page.contains("Westlake Motors"));
+        assert!(!page.contains("沪A"));
+        let ops = console.log_in("ops").await;
+        assert_eq!(console.get("/board", &ops).send().await.unwrap().status(), 403);
+    }
+
+    #[sqlx::test]
+    async fn sends_what_changed_and_nothing_else(pool: sqlx::PgPool) {
+        let console = fixture::console(pool).await;
+        let cookie = console.log_in("li").await;
+        let mut stream = console.get("/board/stream", &cookie).send().await.unwrap();
+        let first = until(&mut stream, |text| text.contains("group-s3")).await;
+        assert!(first.contains("event: board"));
+
+        let mut tx = begin_as(&console.pool, As::Engine).await.unwrap();
+        sqlx::query("update work_order set severity = 2 where vehicle_id = 'v-7'").execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+        let second = until(&mut stream, |text| text.contains("group-s2")).await;
+        assert!(second.contains("整车检查"), "the card came to its new group");
+        assert!(!second.contains("group-s1"), "what did not change is not sent");
+    }
+
+    /// Reads the stream until it says what is waited for.
+    async fn until(stream: &mut reqwest::Response, said: impl Fn(&str) -> bool) -> String {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let mut text = String::new();
+        while !said(&text) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let chunk = tokio::time::timeout(left, stream.chunk()).await.expect("the stream said nothing");
+            text.push_str(&String::from_utf8_lossy(&chunk.unwrap().expect("the stream ended")));
+        }
+        text
+    }
+}

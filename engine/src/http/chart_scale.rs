@@ -30,14 +30,15 @@ impl Scale {
     }
 }
 
-/// Three to five round values within a range.
+/// Three to eight round values within a range, as few as there may be.
 pub fn value_ticks((low, high): (f64, f64)) -> Vec<f64> {
     let rough = ((high - low) / 4.0).max(f64::MIN_POSITIVE);
     let magnitude = 10_f64.powf(rough.log10().floor());
-    let step = [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().map(|m| m * magnitude).find(|step| *step >= rough);
-    let step = step.unwrap_or(rough);
-    let first = (low / step).ceil() as i64;
-    let last = (high / step).floor() as i64;
+    let within = |step: f64| ((low / step).ceil() as i64, (high / step).floor() as i64);
+    let steps = [10.0, 5.0, 2.5, 2.0, 1.0].map(|multiple| multiple * magnitude);
+    let enough = |step: &f64| within(*step).1 - within(*step).0 >= 2;
+    let step = steps.into_iter().find(enough).unwrap_or(magnitude);
+    let (first, last) = within(step);
     (first..=last).take(8).map(|index| index as f64 * step).collect()
 }
 
@@ -90,7 +91,7 @@ mod tests {
     #[test]
     fn ticks_are_round() {
         assert_eq!(value_ticks((88.0, 121.0)), [90.0, 100.0, 110.0, 120.0]);
-        assert_eq!(value_ticks((0.31, 0.44)).len(), 3);
+        assert_eq!(value_ticks((0.31, 0.44)).len(), 5);
     }
 
     #[test]

@@ -105,3 +105,20 @@ pub async fn mark_read(
     tx.commit().await?;
     Ok(Redirect::to("/inbox").into_response())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::http::fixture;
+
+    #[sqlx::test]
+    async fn reading_clears_the_badge(pool: sqlx::PgPool) {
+        let console = fixture::console(pool).await;
+        let cookie = console.log_in("li").await;
+        let badge = "data-count=\"unread\">4<";
+        let page = console.page("/inbox", &cookie).await;
+        assert!(page.contains(badge) && page.contains("立即停车通知已发送"));
+        console.post("/inbox/read", &cookie, &[]).send().await.unwrap();
+        let page = console.page("/inbox", &cookie).await;
+        assert!(!page.contains(badge) && page.contains("更早"));
+    }
+}

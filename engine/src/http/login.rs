@@ -1,5 +1,7 @@
 //! Log in, log out, switch the language.
 
+use std::net::Ipv4Addr;
+
 use askama::Template;
 use axum::Form;
 use axum::extract::{Query, State};
@@ -17,7 +19,6 @@ use crate::crm::password;
 use crate::store::account;
 use crate::store::session::{As, LOG_IN, Scope, begin_as};
 
-const SESSION_HOURS: i32 = 12;
 const ANYONE: As<'static> = As::Person { dealer: Scope::Nobody, account: None, purpose: LOG_IN };
 /// Verified when there is no such account, so that answers take the same time.
 const NOBODY: &str =
@@ -89,9 +90,9 @@ pub async fn enter(
     };
     let mut tx = begin_as(&state.pool, ANYONE).await?;
     let token = new_token();
-    account::start_session(&mut tx, &account, &hash_token(&token), SESSION_HOURS).await?;
+    account::start_session(&mut tx, &account, &hash_token(&token), state.sessions.hours).await?;
     tx.commit().await?;
-    let cookie = set_cookie(&headers, SESSION_COOKIE, &token, i64::from(SESSION_HOURS) * 3600);
+    let cookie = set_cookie(&state, &headers, SESSION_COOKIE, &token, i64::from(state.sessions.hours) * 3600);
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to(own_path(&form.next))).into_response())
 }
 
@@ -100,7 +101,7 @@ pub async fn leave(State(state): State<HttpState>, who: Visitor, headers: Header
     let mut tx = begin_as(&state.pool, ANYONE).await?;
     account::end_session(&mut tx, &who.token_hash).await?;
     tx.commit().await?;
-    let cookie = set_cookie(&headers, SESSION_COOKIE, "", 0);
+    let cookie = set_cookie(&state, &headers, SESSION_COOKIE, "", 0);
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/login")).into_response())
 }
 
@@ -117,7 +118,7 @@ pub async fn locale(
         account::set_locale(&mut tx, visitor.id(), chosen).await?;
         tx.commit().await?;
     }
-    let cookie = set_cookie(&headers, LOCALE_COOKIE, chosen.tag(), 365 * 86_400);
+    let cookie = set_cookie(&state, &headers, LOCALE_COOKIE, chosen.tag(), 365 * 86_400);
     let back = if form.next.is_empty() { came_from(&headers) } else { form.next };
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to(own_path(&back))).into_response())
 }
@@ -146,10 +147,17 @@ fn new_token() -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn set_cookie(headers: &HeaderMap, name: &str, value: &str, max_age_s: i64) -> String {
-    let secure = headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https");
-    let secure = if secure { "; Secure" } else { "" };
+fn set_cookie(state: &HttpState, headers: &HeaderMap, name: &str, value: &str, max_age_s: i64) -> String {
+    let over_tls = headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https");
+    let secure = if over_tls || (state.sessions.secure && !is_loopback(headers)) { "; Secure" } else { "" };
     format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={max_age_s}{secure}")
+}
+
+/// A browser on this machine: nothing travels that TLS could protect.
+fn is_loopback(headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    matches!(name, "localhost" | "[::1]") || name.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// A path of this console; whatever else was asked for is the board.
@@ -161,12 +169,66 @@ fn own_path(next: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crm::seed::DEMO_PASSWORD;
+    use crate::http::fixture;
 
     #[test]
     fn goes_nowhere_else_after_logging_in() {
         assert_eq!(own_path("/orders/1"), "/orders/1");
         for foreign in ["", "https://evil", "//evil", "/\\evil"] {
             assert_eq!(own_path(foreign), "/", "{foreign}");
+        }
+    }
+
+    #[sqlx::test]
+    async fn lets_in_out_and_never_in_again_with_the_old_cookie(pool: sqlx::PgPool) {
+        let console = fixture::console(pool).await;
+        let stranger = console.get("/board", "").send().await.unwrap();
+        assert_eq!(stranger.headers()[header::LOCATION], "/login?next=/board");
+        let cookie = console.log_in("li").await;
+        assert!(console.page("/board", &cookie).await.contains("李静"));
+        let left = console.post("/logout", &cookie, &[]).send().await.unwrap();
+        assert_eq!(left.status(), StatusCode::SEE_OTHER);
+        let after = console.get("/board", &cookie).send().await.unwrap();
+        assert_eq!(after.headers()[header::LOCATION], "/login?next=/board");
+    }
+
+    #[sqlx::test]
+    async fn makes_who_fails_wait_even_with_the_right_password(pool: sqlx::PgPool) {
+        let console = fixture::console(pool).await;
+        for _ in 0..3 {
+            assert_eq!(console.try_log_in("li", "guess").await.status(), StatusCode::UNAUTHORIZED);
+        }
+        assert_eq!(console.try_log_in("li", DEMO_PASSWORD).await.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(console.try_log_in("nobody", "guess").await.status(), StatusCode::UNAUTHORIZED);
+        console.log_in("anna").await;
+    }
+
+    #[sqlx::test]
+    async fn takes_forms_from_its_own_pages_only(pool: sqlx::PgPool) {
+        let console = fixture::console(pool).await;
+        let cookie = console.log_in("li").await;
+        let foreign = reqwest::Client::new().post(format!("{}/logout", console.base)).header("cookie", &cookie);
+        let answer = foreign.header(header::ORIGIN, "https://evil.example").send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+        console.page("/board", &cookie).await;
+    }
+
+    #[sqlx::test]
+    async fn remembers_the_language_of_the_account(pool: sqlx::PgPool) {
+        let console = fixture::console(pool).await;
+        let cookie = console.log_in("li").await;
+        let form = [("locale", "en"), ("next", "/board")];
+        let answer = console.post("/locale", &cookie, &form).send().await.unwrap();
+        assert_eq!(answer.headers()[header::LOCATION], "/board");
+        assert!(console.page("/board", &cookie).await.contains("Stop now"));
+    }
+
+    #[test]
+    fn knows_its_own_machine() {
+        for (host, own) in [("127.0.0.1:8080", true), ("localhost", true), ("[::1]:80", true), ("10.0.0.1:80", false)] {
+            let headers = HeaderMap::from_iter([(header::HOST, host.parse().unwrap())]);
+            assert_eq!(is_loopback(&headers), own, "{host}");
         }
     }
 

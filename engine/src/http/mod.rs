@@ -10,12 +10,15 @@ mod case_view;
 mod chart;
 mod chart_scale;
 mod failure;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod gate;
 mod inbox;
 mod layout;
 mod live;
 mod login;
 mod order;
+mod order_move;
 mod order_view;
 mod people;
 mod probe;
@@ -44,6 +47,7 @@ use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 
 use crate::clock::Clock;
+use crate::config;
 use crate::crm::crypto::PersonKeys;
 use crate::outbox::OutboxMetrics;
 use live::Live;
@@ -62,8 +66,17 @@ pub struct HttpState {
     pub readiness: Arc<Readiness>,
     pub clock: Clock,
     pub keys: Arc<PersonKeys>,
+    sessions: Sessions,
     live: Live,
     dictionary: Dictionary,
+}
+
+/// How log-ins are kept.
+#[derive(Clone, Copy, Debug)]
+struct Sessions {
+    /// Cookies travel over TLS only, except to this very machine.
+    secure: bool,
+    hours: i32,
 }
 
 impl HttpState {
@@ -76,7 +89,26 @@ impl HttpState {
         keys: Arc<PersonKeys>,
     ) -> Result<Self, WordsError> {
         let dictionary = Dictionary::load()?;
-        Ok(Self { pool, catalogue, registry, outbox: None, readiness, clock, keys, live: Live::default(), dictionary })
+        let sessions = Sessions { secure: true, hours: 12 };
+        Ok(Self {
+            pool,
+            catalogue,
+            registry,
+            outbox: None,
+            readiness,
+            clock,
+            keys,
+            sessions,
+            live: Live::default(),
+            dictionary,
+        })
+    }
+
+    /// Keeps log-ins as configured.
+    pub fn with_sessions(mut self, http: &config::Http) -> Self {
+        let hours = (http.session.secs_f64() / 3600.0).ceil() as i32;
+        self.sessions = Sessions { secure: http.secure_cookies, hours };
+        self
     }
 
     /// Has the relay's depths read at every scrape.
@@ -102,9 +134,9 @@ pub fn router(state: HttpState) -> Router {
         .route("/review", get(review::show))
         .route("/review/{case}", post(review::answer))
         .route("/orders/{order}", get(order::show))
-        .route("/orders/{order}/move", post(order::move_on))
-        .route("/orders/{order}/verdict", post(order::judge))
-        .route("/orders/{order}/unflag", post(order::unflag))
+        .route("/orders/{order}/move", post(order_move::move_on))
+        .route("/orders/{order}/verdict", post(order_move::judge))
+        .route("/orders/{order}/unflag", post(order_move::unflag))
         .route("/vehicles/{vehicle}", get(vehicle::show))
         .route("/vehicles/{vehicle}/reveal", post(people::reveal))
         .route("/find", get(vehicle::find))

@@ -102,3 +102,68 @@ pub async fn reveal(
     people.revealed = Some(fill(&p.w.vehicle.revealed, "why", reason));
     html(&RevealPage { p, people })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::http::fixture;
+    use crate::store::person;
+    use crate::store::session::{As, Scope, begin_as};
+
+    #[sqlx::test]
+    async fn masks_until_asked_with_a_reason_and_logs_the_answer(pool: sqlx::PgPool) {
+        let console = fixture::console(pool).await;
+        let cookie = console.log_in("li").await;
+        let page = console.page("/vehicles/v-1", &cookie).await;
+        assert!(page.contains("138····") && !page.contains("1380000"));
+
+        let none = console.post("/vehicles/v-1/reveal", &cookie, &[("reason", " ")]).send().await.unwrap();
+        assert_eq!(none.status(), 422);
+        let asked = console.post("/vehicles/v-1/reveal", &cookie, &[("reason", "致电车主")]).send().await.unwrap();
+        assert!(asked.text().await.unwrap().contains("1380000"));
+
+        let audit = As::Person { dealer: Scope::All, account: None, purpose: "audit" };
+        let mut tx = begin_as(&console.pool, audit).await.unwrap();
+        let logged: Vec<(String, String)> =
+            sqlx::query_as("select subject, purpose from person.access_log order by access_log_id")
+                .fetch_all(&mut *tx)
+                .await
+                .unwrap();
+        assert_eq!(logged[0], ("vehicle/v-1".to_owned(), "致电车主".to_owned()));
+        assert_eq!(logged.len(), 2, "the owner was looked at too");
+        assert!(person::broken_links(&mut tx).await.unwrap().is_empty());
+    }
+
+    #[sqlx::test]
+    async fn a_changed_row_of_the_access_log_shows(pool: sqlx::PgPool) {
+        let console = fixture::console(pool).await;
+        let cookie = console.log_in("li").await;
+        for vehicle in ["v-1", "v-2", "v-4"] {
+            let path = format!("/vehicles/{vehicle}/reveal");
+            console.post(&path, &cookie, &[("reason", "check-in")]).send().await.unwrap();
+        }
+        let audit = As::Person { dealer: Scope::All, account: None, purpose: "audit" };
+        let mut tx = begin_as(&console.pool, audit).await.unwrap();
+        let tampered = sqlx::query("update person.access_log set purpose = 'x'").execute(&mut *tx).await;
+        assert!(tampered.is_err(), "the log is append-only for the product");
+        drop(tx);
+        // Whoever owns the database can still change it, and is found out.
+        let mut owner = console.pool.begin().await.unwrap();
+        sqlx::raw_sql("alter table person.access_log disable row level security").execute(&mut *owner).await.unwrap();
+        sqlx::query("update person.access_log set purpose = 'x' where access_log_id = 2")
+            .execute(&mut *owner)
+            .await
+            .unwrap();
+        sqlx::query("delete from person.access_log where access_log_id = 4").execute(&mut *owner).await.unwrap();
+        assert_eq!(person::broken_links(&mut owner).await.unwrap(), [2, 5]);
+    }
+
+    #[sqlx::test]
+    async fn technicians_and_the_manufacturer_may_not_ask(pool: sqlx::PgPool) {
+        let console = fixture::console(pool).await;
+        for login in ["wang", "oem", "ops"] {
+            let cookie = console.log_in(login).await;
+            let asked = console.post("/vehicles/v-1/reveal", &cookie, &[("reason", "curious")]).send().await.unwrap();
+            assert_eq!(asked.status(), 403, "{login}");
+        }
+    }
+}

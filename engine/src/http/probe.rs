@@ -89,3 +89,22 @@ fn gauges(state: &HttpState, scraped: Option<(Depths, Standing)>) -> prometheus:
     }
     Ok(registry)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::http::fixture;
+
+    #[sqlx::test]
+    async fn tells_machines_how_it_is_without_naming_anyone(pool: sqlx::PgPool) {
+        let console = fixture::console(pool).await;
+        assert_eq!(console.page("/livez", "").await, "ok\n");
+        let ready = console.get("/readyz", "").send().await.unwrap();
+        assert_eq!(ready.status(), 503);
+        assert!(ready.text().await.unwrap().contains("\"source\":\"not started yet\""));
+        let metrics = console.page("/metrics", "").await;
+        for line in ["premend_db_up 1", "premend_db_open_orders 6", "premend_db_waiting_reviews 2"] {
+            assert!(metrics.contains(line), "{line}");
+        }
+        assert!(!metrics.contains("v-1") && !metrics.contains("沪A"));
+    }
+}

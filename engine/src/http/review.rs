@@ -7,6 +7,7 @@ use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use rules::command::{Command, ReviewAnswer};
+use rules::respond::ORDER_GATE;
 use rules::vehicle::VehicleId;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -17,7 +18,9 @@ use super::case_view::{self, CaseHead, CaseView};
 use super::failure::Failure;
 use super::gate::Visitor;
 use super::layout::{Page, Part, html};
+use super::show;
 use super::titles::Titles;
+use super::words::fill;
 use crate::store::review::WaitingCase;
 use crate::store::session::begin_as;
 use crate::store::{console, person, review};
@@ -94,12 +97,24 @@ fn head(row: &WaitingCase) -> CaseHead {
     }
 }
 
+/// The engine's reason in the reader's language: it is decided by these two numbers.
+fn why_not(p: &Page, row: &WaitingCase) -> String {
+    let words = &p.w.review;
+    if row.severity <= 2 && row.confidence < ORDER_GATE {
+        fill(&fill(&words.unsure, "n", show::percent(row.confidence)), "gate", show::percent(ORDER_GATE))
+    } else if row.severity > 2 {
+        fill(&words.planned, "severity", format!("S{}", row.severity))
+    } else {
+        row.because.clone()
+    }
+}
+
 fn waiting(p: &Page, signs: &Signs<'_>, row: WaitingCase, case: CaseView) -> Waiting {
     Waiting {
         sign: signs.sign(&row.vehicle_id),
         model: format!("{} {}", signs.titles.model(&row.model), row.model_year),
-        dealer: signs.names_dealer.then_some(row.dealer_name),
-        because: row.because,
+        dealer: signs.names_dealer.then(|| row.dealer_name.clone()),
+        because: why_not(p, &row),
         queued_ago: p.times().ago(row.queued_at),
         vehicle_id: row.vehicle_id,
         case,
@@ -130,4 +145,39 @@ pub async fn answer(
     console::command(&mut tx, &vehicle, &Command::Review { case: case_id, answer }).await?;
     tx.commit().await?;
     Ok(Redirect::to("/review").into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::http::fixture;
+
+    #[sqlx::test]
+    async fn an_answer_reaches_the_lane_once(pool: sqlx::PgPool) {
+        let console = fixture::console(pool).await;
+        let cookie = console.log_in("li").await;
+        let page = console.page("/review", &cookie).await;
+        assert!(page.contains("把握程度 46 %,低于自动开单所需的 60 %") && page.contains("class=\"plot wide\""));
+        let case = page.split("/review/").nth(1).unwrap()[..36].to_owned();
+        for expected in ["/review", "/review?changed=1"] {
+            let answer =
+                console.post(&format!("/review/{case}"), &cookie, &[("answer", "accept")]).send().await.unwrap();
+            assert_eq!(answer.headers()["location"], expected);
+        }
+        let commands = console.commands_of("v-5").await;
+        assert_eq!(commands, [serde_json::json!({ "Review": { "case": case, "answer": "Accept" } })]);
+        assert!(!console.page("/review", &cookie).await.contains(&case));
+    }
+
+    #[sqlx::test]
+    async fn only_the_dealers_advisors_answer(pool: sqlx::PgPool) {
+        let console = fixture::console(pool).await;
+        let page = console.page("/review", &console.log_in("li").await).await;
+        let case = page.split("/review/").nth(1).unwrap()[..36].to_owned();
+        for (login, status) in [("oem", 403), ("wang", 403), ("anna", 303)] {
+            let cookie = console.log_in(login).await;
+            let sent = console.post(&format!("/review/{case}"), &cookie, &[("answer", "dismiss")]).send().await;
+            assert_eq!(sent.unwrap().status(), status, "{login}");
+        }
+        assert!(console.commands_of("v-5").await.is_empty(), "the other dealer's advisor found nothing to answer");
+    }
 }

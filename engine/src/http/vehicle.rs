@@ -129,3 +129,45 @@ pub async fn find(
         None => Err(Failure::NotFound),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::http::fixture;
+
+    #[sqlx::test]
+    async fn shows_how_the_car_is_and_what_happened_to_it(pool: sqlx::PgPool) {
+        let console = fixture::console(pool).await;
+        let page = console.page("/vehicles/v-1", &console.log_in("li").await).await;
+        for said in [
+            "发动机冷却系统",
+            "发动机冷却液温度",
+            "class=\"spark\"",
+            "机油机滤更换",
+            "上次",
+            "立即停车通知",
+            "已送达",
+            "out of range",
+        ] {
+            assert!(page.contains(said), "{said}");
+        }
+    }
+
+    #[sqlx::test]
+    async fn is_found_by_plate_vin_number_and_id_of_the_own_dealer(pool: sqlx::PgPool) {
+        let console = fixture::console(pool).await;
+        let cookie = console.log_in("li").await;
+        let shown = console.post("/vehicles/v-1/reveal", &cookie, &[("reason", "check-in")]).send().await.unwrap();
+        let page = shown.text().await.unwrap();
+        let plate = page.split("沪A·").nth(1).unwrap().split('<').next().unwrap();
+        let find = async |cookie: &str, asked: &str| {
+            let encoded: String = asked.bytes().map(|byte| format!("%{byte:02X}")).collect();
+            let answer = console.get(&format!("/find?q={encoded}"), cookie).send().await.unwrap();
+            answer.headers().get("location").map(|path| path.to_str().unwrap().to_owned())
+        };
+        for asked in ["v-1".to_owned(), format!("沪A{plate}"), format!("沪a {}", plate.to_lowercase())] {
+            assert_eq!(find(&cookie, &asked).await.as_deref(), Some("/vehicles/v-1"), "{asked}");
+        }
+        assert!(find(&cookie, "#1").await.unwrap().starts_with("/orders/"));
+        assert_eq!(find(&console.log_in("anna").await, &format!("沪A{plate}")).await, None);
+    }
+}

@@ -160,6 +160,8 @@ pub struct ReviewWords {
     pub lead: String,
     pub empty_title: String,
     pub empty: String,
+    pub unsure: String,
+    pub planned: String,
     pub why_not: String,
     pub accept: String,
     pub dismiss: String,

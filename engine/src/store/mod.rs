@@ -11,6 +11,7 @@ pub mod commit;
 pub mod console;
 pub mod effect;
 pub mod enrol;
+pub mod isolation;
 pub mod journal;
 pub mod notice;
 pub mod open;
