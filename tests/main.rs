@@ -1,1 +1,21 @@
-//! Placeholder.
+//! The promises, as black-box tests: one binary, a module per promise.
+//!
+//! `world` starts what they need; `make test` provides the database cluster and the built binary.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod bad_input;
+mod commands;
+mod consent;
+mod dealers;
+mod event_time;
+mod explained;
+mod gaps;
+mod never_lost;
+mod one_engine;
+mod outage;
+mod safety;
+mod set_up;
+mod silence;
+mod whole_way;
+mod world;

@@ -57,7 +57,8 @@ pub struct App {
     dispatch: Dispatch,
     services: Services,
     listener: TcpListener,
-    _lock: EngineLock,
+    lock: EngineLock,
+    incarnation: i32,
 }
 
 /// What a command may ask for beyond the configuration.
@@ -124,7 +125,8 @@ impl App {
             dispatch,
             services,
             listener,
-            _lock: lock,
+            lock,
+            incarnation,
         })
     }
 
@@ -143,6 +145,7 @@ impl App {
             Ok(())
         });
         self.services.spawn(&mut around, self.listener, &end);
+        around.spawn(self.lock.keep(self.incarnation, end.clone()));
         around.spawn(follow(self.source.status(), Arc::clone(&self.readiness), end.clone()));
         self.readiness.met(LANES);
 
