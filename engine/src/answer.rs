@@ -12,7 +12,7 @@ use rules::vehicle::VehicleId;
 /// Longest time that progress stays untold.
 const COALESCE: Duration = Duration::from_millis(200);
 /// Progress that is told without waiting.
-const PROGRESS: u64 = 64;
+const PROGRESS: u64 = 16;
 
 /// What a vehicle has been told.
 #[derive(Clone, Copy, Debug, Default)]
@@ -61,7 +61,12 @@ pub struct Answers {
 
 impl Answers {
     /// Judges a committed position; `Some` is to be told now.
-    pub fn committed(&mut self, vehicle: &VehicleId, told: &mut Told, position: Option<(u64, u64)>) -> Option<(u64, u64)> {
+    pub fn committed(
+        &mut self,
+        vehicle: &VehicleId,
+        told: &mut Told,
+        position: Option<(u64, u64)>,
+    ) -> Option<(u64, u64)> {
         let position = position?;
         match told.due(position) {
             Due::Now => {
@@ -79,7 +84,12 @@ impl Answers {
     /// Vehicles whose wait for company is over.
     pub fn over(&mut self, now: Instant) -> impl Iterator<Item = VehicleId> + '_ {
         std::iter::from_fn(move || {
-            self.later.front().is_some_and(|(at, _)| *at <= now).then(|| self.later.pop_front()).flatten().map(|(_, vehicle)| vehicle)
+            self.later
+                .front()
+                .is_some_and(|(at, _)| *at <= now)
+                .then(|| self.later.pop_front())
+                .flatten()
+                .map(|(_, vehicle)| vehicle)
         })
     }
 

@@ -12,6 +12,7 @@ use ingest::admit::Admission;
 use ingest::broker::{Broker, BrokerConfig};
 use ingest::queue::{LaneQueues, Limits, lane_of};
 use ingest::source::{Source, Status};
+use ingest::subscriber::{Subscriber, SubscriberConfig};
 use prometheus::Registry;
 use rules::catalogue::Catalogue;
 use rules::rule_set::RuleSet;
@@ -31,10 +32,10 @@ use crate::inbox::Inbox;
 use crate::journal::{self, Restored};
 use crate::lane::{Common, Lane};
 use crate::metrics::LaneMetrics;
+use crate::services::{Parts, Services};
 use crate::start::{self, EngineLock};
 use crate::store::{open, pool};
 use crate::wake::Wake;
-use crate::services::{Parts, Services};
 
 /// Commands that may wait for a lane.
 const COMMANDS: usize = 1_024;
@@ -77,8 +78,14 @@ impl App {
         let bounds = bounds(config);
         let incarnation = start::begin_run(&store.pool).await?;
         let restoring = Instant::now();
-        let (restored, replayed) = start::restore_all(&store.pool, &set, &bounds, incarnation).await.context("restoring the vehicles")?;
-        tracing::info!(vehicles = restored.len(), inputs = replayed.inputs, differences = replayed.differences, "state restored");
+        let (restored, replayed) =
+            start::restore_all(&store.pool, &set, &bounds, incarnation).await.context("restoring the vehicles")?;
+        tracing::info!(
+            vehicles = restored.len(),
+            inputs = replayed.inputs,
+            differences = replayed.differences,
+            "state restored"
+        );
 
         let registry = Registry::new();
         let metrics = LaneMetrics::new(&registry, &set)?;
@@ -90,7 +97,9 @@ impl App {
         let limits = Limits { bytes: config.lanes.queue_bytes, ..Limits::default() };
         let queues = LaneQueues::new(lanes, limits, &ingest_metrics);
         let (source, mqtt) = open_source(config, &queues, &ingest_metrics).await?;
-        let listener = TcpListener::bind(config.http.listen).await.with_context(|| format!("listening on {}", config.http.listen))?;
+        let listener = TcpListener::bind(config.http.listen)
+            .await
+            .with_context(|| format!("listening on {}", config.http.listen))?;
         let http = listener.local_addr()?;
         let parts = Parts { config, store: &store, clock: &clock, set: &set, registry: &registry, source: &source };
         let services = Services::build(&parts, &readiness).await?;
@@ -226,11 +235,16 @@ async fn open_source(
 ) -> anyhow::Result<(Arc<dyn Source>, Option<SocketAddr>)> {
     match config.mqtt.source {
         SourceKind::Embedded => {
-            let broker = Broker::start(&broker_config(config), queues.clone(), metrics).context("starting the embedded broker")?;
+            let broker = Broker::start(&broker_config(config), queues.clone(), metrics)
+                .context("starting the embedded broker")?;
             let address = broker.address();
             Ok((Arc::new(broker), Some(address)))
         }
-        SourceKind::External => anyhow::bail!("an external broker is not supported by this build"),
+        SourceKind::External => {
+            let subscriber = Subscriber::start(&subscriber_config(config), queues.clone(), metrics)
+                .context("starting the subscriber")?;
+            Ok((Arc::new(subscriber), None))
+        }
     }
 }
 
@@ -245,8 +259,25 @@ pub fn broker_config(config: &Config) -> BrokerConfig {
     }
 }
 
+fn subscriber_config(config: &Config) -> SubscriberConfig {
+    let external = &config.mqtt.external;
+    SubscriberConfig {
+        host: external.host.clone(),
+        port: external.port,
+        client_id: external.client_id.clone(),
+        username: external.username.clone(),
+        password: external.password.as_ref().map(|password| ingest::secret::Secret::new(password.expose())),
+        window: external.window,
+        ..SubscriberConfig::default()
+    }
+}
+
 /// Keeps readiness true to the source.
-async fn follow(mut status: watch::Receiver<Status>, readiness: Arc<Readiness>, end: CancellationToken) -> anyhow::Result<()> {
+async fn follow(
+    mut status: watch::Receiver<Status>,
+    readiness: Arc<Readiness>,
+    end: CancellationToken,
+) -> anyhow::Result<()> {
     loop {
         match *status.borrow_and_update() {
             Status::Ready => readiness.met(SOURCE),

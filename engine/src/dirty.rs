@@ -66,7 +66,7 @@ impl Dirty {
         self.queue.front().map_or(last, |(_, (n, _))| n - 1)
     }
 
-    pub fn len(&self) -> usize {
+    pub fn waiting(&self) -> usize {
         self.queue.len()
     }
 }
@@ -90,6 +90,6 @@ mod tests {
         assert_eq!(dirty.take_due(), std::slice::from_ref(&a));
         assert_eq!(dirty.horizon(10), 8);
         assert_eq!(dirty.take_any(9), [b]);
-        assert_eq!((dirty.horizon(10), dirty.len()), (10, 0));
+        assert_eq!((dirty.horizon(10), dirty.waiting()), (10, 0));
     }
 }

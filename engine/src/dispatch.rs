@@ -45,9 +45,12 @@ impl Dispatch {
 
     async fn pass_on(&mut self) -> sqlx::Result<()> {
         let mut tx = begin_as(&self.pool, As::Engine).await?;
-        let rows = query!("select command_id, vehicle_id, body from command where applied_at is null order by command_id limit $1", AT_ONCE)
-            .fetch_all(&mut *tx)
-            .await?;
+        let rows = query!(
+            "select command_id, vehicle_id, body from command where applied_at is null order by command_id limit $1",
+            AT_ONCE
+        )
+        .fetch_all(&mut *tx)
+        .await?;
         let waiting: HashSet<i64> = rows.iter().map(|row| row.command_id).collect();
         self.under_way.retain(|id| waiting.contains(id));
         for row in rows {
@@ -57,7 +60,13 @@ impl Dispatch {
             let read = (VehicleId::try_new(&row.vehicle_id), serde_json::from_value::<Command>(row.body));
             let (Ok(vehicle), Ok(command)) = read else {
                 tracing::error!(command.id = row.command_id, "a command cannot be read and is passed over");
-                query!("update command set applied_at = $2 where command_id = $1", row.command_id, Clock::wall().to_utc()).execute(&mut *tx).await?;
+                query!(
+                    "update command set applied_at = $2 where command_id = $1",
+                    row.command_id,
+                    Clock::wall().to_utc()
+                )
+                .execute(&mut *tx)
+                .await?;
                 continue;
             };
             let lane = lane_of(vehicle.as_str(), self.lanes.len());

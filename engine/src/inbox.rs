@@ -73,7 +73,13 @@ pub struct Inbox {
 }
 
 impl Inbox {
-    pub fn new(queues: LaneQueues, lane: usize, commands: mpsc::Receiver<Ordered>, source: Arc<dyn Source>, clock: Clock) -> Self {
+    pub fn new(
+        queues: LaneQueues,
+        lane: usize,
+        commands: mpsc::Receiver<Ordered>,
+        source: Arc<dyn Source>,
+        clock: Clock,
+    ) -> Self {
         Self { queues, lane, commands, source, clock }
     }
 

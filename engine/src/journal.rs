@@ -228,7 +228,8 @@ async fn load_snapshots(
         for row in page {
             let id = VehicleId::try_new(&row.vehicle_id).context("a snapshot has no vehicle id")?;
             if wanted(&id) {
-                let restored = read_snapshot(&row, sets).await.with_context(|| format!("reading the snapshot of vehicle {id}"))?;
+                let restored =
+                    read_snapshot(&row, sets).await.with_context(|| format!("reading the snapshot of vehicle {id}"))?;
                 vehicles.insert(id, restored);
             }
         }
@@ -290,7 +291,10 @@ fn replay_input(
     let Some(restored) = vehicles.get_mut(&input.vehicle) else {
         if let What::Command { command: Command::Register(profile), .. } = input.what {
             let vehicle = Vehicle::new(input.vehicle.clone(), *profile, set);
-            vehicles.insert(input.vehicle, Restored { vehicle, set: Arc::clone(set), position, since: Some(position), effects: Vec::new() });
+            vehicles.insert(
+                input.vehicle,
+                Restored { vehicle, set: Arc::clone(set), position, since: Some(position), effects: Vec::new() },
+            );
         }
         return;
     };

@@ -144,7 +144,9 @@ impl Lane {
     fn admit_and_settle(&mut self, arrived: &[Arrived], draft: &mut Draft) {
         for one in arrived {
             match &one.item {
-                Item::Delivery(Delivery::Message(published)) => self.take_message(&envelope(published, one.received_at), draft),
+                Item::Delivery(Delivery::Message(published)) => {
+                    self.take_message(&envelope(published, one.received_at), draft);
+                }
                 Item::Delivery(Delivery::Connected(vehicle)) => self.answer_at_once(vehicle, draft),
                 Item::Delivery(Delivery::Listening(vehicle)) => (self.common.listening)(vehicle),
                 Item::Command(ordered) => {
@@ -194,7 +196,13 @@ impl Lane {
                 }
             }
             Arrival::TooFarAhead => {
-                let refusal = Refusal::new(Reason::TooFarAhead, "its number is too far ahead", Some(id.clone()), sequence, payload);
+                let refusal = Refusal::new(
+                    Reason::TooFarAhead,
+                    "its number is too far ahead",
+                    Some(id.clone()),
+                    sequence,
+                    payload,
+                );
                 self.note_rejection(&refusal, received_at, draft);
             }
         }
@@ -246,7 +254,9 @@ impl Lane {
 
     fn refuse(&mut self, refusal: &Refusal, received_at: Time, draft: &mut Draft) {
         self.note_rejection(refusal, received_at, draft);
-        let Some(vehicle) = refusal.vehicle.as_ref().filter(|vehicle| self.vehicles.contains_key(*vehicle)) else { return };
+        let Some(vehicle) = refusal.vehicle.as_ref().filter(|vehicle| self.vehicles.contains_key(*vehicle)) else {
+            return;
+        };
         match refusal.sequence {
             Some(sequence) => {
                 self.take_input(refused_input(vehicle, sequence, received_at, refusal.reason), draft, None);
@@ -269,7 +279,8 @@ impl Lane {
             if self.restraint.allows(Some(&admitted.vehicle), envelope.received_at) {
                 let sequence = admitted.message.sequence;
                 let detail = refused.detail.as_deref().unwrap_or_default();
-                let refusal = Refusal::new(refused.reason, detail, Some(admitted.vehicle.clone()), sequence, envelope.payload);
+                let refusal =
+                    Refusal::new(refused.reason, detail, Some(admitted.vehicle.clone()), sequence, envelope.payload);
                 draft.reject(&refusal, envelope.received_at);
             }
         }
@@ -382,24 +393,40 @@ impl Lane {
                     self.common.metrics.stage(Stage::Commit, started.elapsed());
                     self.common.metrics.commit(CommitOutcome::Committed);
                     let snapshot_bytes = batch.snapshots.iter().map(|row| row.state.len()).sum();
-                    self.common.metrics.wrote(batch.inputs.len(), batch.samples.len(), batch.snapshots.len(), snapshot_bytes);
+                    self.common.metrics.wrote(
+                        batch.inputs.len(),
+                        batch.samples.len(),
+                        batch.snapshots.len(),
+                        snapshot_bytes,
+                    );
                     (self.common.store_away)(false);
                     return Ok(Outcome::Committed);
                 }
                 Err(CommitError::Fenced) => return Err(CommitError::Fenced.into()),
                 Err(CommitError::Refused(error)) => {
                     self.common.metrics.commit(CommitOutcome::Refused);
-                    tracing::error!(lane = self.no, batch.n = batch.key.n, error = format!("{error:#}"), "store refuses a batch");
+                    tracing::error!(
+                        lane = self.no,
+                        batch.n = batch.key.n,
+                        error = format!("{error:#}"),
+                        "store refuses a batch"
+                    );
                     return Ok(Outcome::Refused);
                 }
                 Err(CommitError::Unavailable(error)) => {
                     (self.common.store_away)(true);
                     self.common.metrics.commit(CommitOutcome::Retried);
-                    tracing::warn!(lane = self.no, batch.n = batch.key.n, error = format!("{error:#}"), "store is away, batch waits");
+                    tracing::warn!(
+                        lane = self.no,
+                        batch.n = batch.key.n,
+                        error = format!("{error:#}"),
+                        "store is away, batch waits"
+                    );
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                     // The failed attempt may have been the one that succeeded.
-                    if batch.input_count > 0 && is_committed(&self.common.store.pool, batch.key).await.unwrap_or(false) {
+                    if batch.input_count > 0 && is_committed(&self.common.store.pool, batch.key).await.unwrap_or(false)
+                    {
                         (self.common.store_away)(false);
                         self.common.metrics.commit(CommitOutcome::FoundCommitted);
                         return Ok(Outcome::Committed);
@@ -417,7 +444,10 @@ impl Lane {
 
     fn snapshots(&self, ids: &[VehicleId]) -> anyhow::Result<Vec<SnapshotRow>> {
         let held = ids.iter().filter_map(|id| self.vehicles.get(id));
-        held.map(|held| journal::snapshot_row(&held.vehicle, held.position, self.no, &self.set).context("encoding a snapshot")).collect()
+        held.map(|held| {
+            journal::snapshot_row(&held.vehicle, held.position, self.no, &self.set).context("encoding a snapshot")
+        })
+        .collect()
     }
 
     /// Tells vehicles what is committed now.
@@ -521,13 +551,16 @@ impl Lane {
             if let Some(at) = timer {
                 self.timers.push(Reverse((at, id.clone())));
             }
-            self.vehicles.insert(id, Held { vehicle: restored.vehicle, position: restored.position, told: Told::default(), timer });
+            self.vehicles.insert(
+                id,
+                Held { vehicle: restored.vehicle, position: restored.position, told: Told::default(), timer },
+            );
         }
     }
 
     /// The end of a run: nothing must be replayed by the next one.
     async fn leave_snapshots(&mut self) -> anyhow::Result<()> {
-        while self.dirty.len() > 0 {
+        while self.dirty.waiting() > 0 {
             let ids = self.dirty.take_any(1_024);
             let mut draft = Draft::default();
             let batch = self.batch(&mut draft, self.snapshots(&ids)?)?;

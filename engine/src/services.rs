@@ -68,11 +68,13 @@ impl Services {
         let inbox = Arc::new(ConsoleInbox::new(pool.clone(), clock.clone()));
         let channels = Channels::new(vec![Arc::clone(&in_car) as Arc<dyn Channel>, inbox]);
         let metrics = OutboxMetrics::try_new(registry, &channels.keys())?;
-        let relay = Relay::try_new(pool.clone(), clock.clone(), config.relay.clone(), channels, render, metrics.clone())?;
+        let relay =
+            Relay::try_new(pool.clone(), clock.clone(), config.relay.clone(), channels, render, metrics.clone())?;
         let keys = Arc::new(person_keys(config)?);
-        let http = HttpState::try_new(pool.clone(), catalogue, registry.clone(), Arc::clone(readiness), clock.clone(), keys)
-            .context("loading the console's words")?
-            .with_outbox(metrics);
+        let http =
+            HttpState::try_new(pool.clone(), catalogue, registry.clone(), Arc::clone(readiness), clock.clone(), keys)
+                .context("loading the console's words")?
+                .with_outbox(metrics);
         let metrics = SweepMetrics::try_new(registry)?;
         let sweeping = Sweeping { store: Arc::clone(store), clock: clock.clone(), config: config.clone(), metrics };
         Ok(Self { http, relay, in_car, sweeping, pool, _catalogue: sender })
@@ -106,7 +108,7 @@ impl Services {
 }
 
 /// The way down through the source of messages.
-struct Down(Arc<dyn Source>);
+pub struct Down(pub Arc<dyn Source>);
 
 impl Downlink for Down {
     fn publish(&self, vehicle: &VehicleId, payload: Vec<u8>) -> Result<(), String> {
@@ -121,7 +123,11 @@ pub fn person_keys(config: &Config) -> anyhow::Result<PersonKeys> {
     // The blind index must not change with the key that encrypts: it comes from the oldest one.
     let oldest = configured.retired.iter().chain([&configured.current]).min_by_key(|key| key.key_id);
     let index = oldest.map_or(configured.current.bytes, |key| key.bytes);
-    let mut keys = PersonKeys::from_bytes(configured.current.key_id, &configured.current.bytes, &crate::crm::crypto::index_key(&index))?;
+    let mut keys = PersonKeys::from_bytes(
+        configured.current.key_id,
+        &configured.current.bytes,
+        &crate::crm::crypto::index_key(&index),
+    )?;
     for key in &configured.retired {
         keys = keys.with_older(key.key_id, &key.bytes)?;
     }

@@ -16,7 +16,7 @@ use crate::store::session::{As, act_as, begin_as};
 use crate::store::{effect, journal as rows, snapshot};
 
 /// Key of the advisory lock: one engine per database.
-const LOCK: i64 = 0x7072_656d_656e_64;
+const LOCK: i64 = 0x0070_7265_6d65_6e64;
 const SNAPSHOTS_AT_ONCE: usize = 512;
 /// How soon an engine notices that its lock is gone.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -110,7 +110,12 @@ pub async fn restore_all(
     let mut sets = RuleSets::new(pool.clone(), Arc::clone(set));
     let (vehicles, replayed) = journal::restore(pool, &mut sets, bounds, |_| true).await?;
     let mut vehicles: Vec<Restored> = vehicles.into_values().collect();
-    for changed in vehicles.iter_mut().filter(|restored| restored.since.is_some()).collect::<Vec<_>>().chunks_mut(SNAPSHOTS_AT_ONCE) {
+    for changed in vehicles
+        .iter_mut()
+        .filter(|restored| restored.since.is_some())
+        .collect::<Vec<_>>()
+        .chunks_mut(SNAPSHOTS_AT_ONCE)
+    {
         leave(pool, changed).await?;
     }
     let mut tx = begin_as(pool, As::Engine).await?;

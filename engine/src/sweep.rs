@@ -4,10 +4,10 @@
 //! Each job is a reconciler: it reads the tables, does what is missing, and run twice it does
 //! nothing. A job that fails is counted and comes again; it does not keep the others from running.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, exponential_buckets};
+use prometheus::{IntCounterVec, Opts, Registry};
 use rules::time::{Span, Time};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
@@ -15,10 +15,11 @@ use tracing::{Instrument, debug, info_span, warn};
 
 use crate::clock::Clock;
 use crate::config;
+use crate::metrics::HistogramFamily;
 use crate::store::open::Store;
 use crate::store::partition::Partitions;
 use crate::store::rollup::roll_up;
-use crate::store::session::{As, begin_as};
+use crate::store::session::{As, LOG_IN, Scope, begin_as};
 use crate::store::tier::Tier;
 use crate::store::upkeep;
 
@@ -68,9 +69,9 @@ impl Job {
     const fn every(self) -> Duration {
         match self {
             Self::Overdue => Duration::from_secs(15),
-            Self::Sessions | Self::Proposals => Duration::from_secs(60),
-            Self::RollUp | Self::PartitionsAhead => Duration::from_secs(300),
-            Self::Journal | Self::Readings | Self::Rejections => Duration::from_secs(1800),
+            Self::Sessions | Self::Proposals => Duration::from_mins(1),
+            Self::RollUp | Self::PartitionsAhead => Duration::from_mins(5),
+            Self::Journal | Self::Readings | Self::Rejections => Duration::from_mins(30),
         }
     }
 }
@@ -80,19 +81,22 @@ impl Job {
 pub struct SweepMetrics {
     runs: IntCounterVec,
     items: IntCounterVec,
-    seconds: HistogramVec,
+    seconds: HistogramFamily,
 }
 
 impl SweepMetrics {
     pub fn try_new(registry: &Registry) -> prometheus::Result<Self> {
         let runs = Opts::new("premend_engine_sweep_runs_total", "Runs of a periodic job, by outcome");
         let items = Opts::new("premend_engine_sweep_items_total", "What periodic jobs made, moved or removed");
-        let seconds = HistogramOpts::new("premend_engine_sweep_seconds", "How long a run of a periodic job took")
-            .buckets(exponential_buckets(0.001, 4.0, 9)?);
         let metrics = Self {
             runs: IntCounterVec::new(runs, &["job", "outcome"])?,
             items: IntCounterVec::new(items, &["job"])?,
-            seconds: HistogramVec::new(seconds, &["job"])?,
+            seconds: HistogramFamily::seconds(
+                "premend_engine_sweep_seconds",
+                "How long a run of a periodic job took",
+                "job",
+                &Job::ALL.map(Job::key),
+            )?,
         };
         registry.register(Box::new(metrics.runs.clone()))?;
         registry.register(Box::new(metrics.items.clone()))?;
@@ -101,7 +105,6 @@ impl SweepMetrics {
             metrics.runs.with_label_values(&[job.key(), "done"]);
             metrics.runs.with_label_values(&[job.key(), "failed"]);
             metrics.items.with_label_values(&[job.key()]);
-            metrics.seconds.with_label_values(&[job.key()]);
         }
         Ok(metrics)
     }
@@ -152,7 +155,9 @@ impl<'a> Sweep<'a> {
     async fn run_counted(&self, job: Job) {
         let watch = Instant::now();
         let outcome = self.run_once(job).instrument(info_span!("sweep.run", job = job.key())).await;
-        self.metrics.seconds.with_label_values(&[job.key()]).observe(watch.elapsed().as_secs_f64());
+        if let Some(histogram) = self.metrics.seconds.of(job.key()) {
+            histogram.observe(watch.elapsed());
+        }
         let word = if outcome.is_ok() { "done" } else { "failed" };
         self.metrics.runs.with_label_values(&[job.key(), word]).inc();
         match outcome {
@@ -199,7 +204,6 @@ impl<'a> Sweep<'a> {
     }
 
     async fn end_sessions(&self) -> sqlx::Result<u64> {
-        use crate::store::session::{LOG_IN, Scope};
         let who = As::Person { dealer: Scope::All, account: None, purpose: LOG_IN };
         let mut tx = begin_as(&self.pool, who).await?;
         let gone = upkeep::end_sessions(&mut tx, Clock::wall()).await?;
@@ -222,11 +226,140 @@ impl<'a> Sweep<'a> {
     }
 
     async fn tell_overdue(&self, now: Time) -> sqlx::Result<u64> {
-        let since = *self.told_overdue.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let since = *self.told_overdue.lock().unwrap_or_else(PoisonError::into_inner);
         let mut tx = begin_as(&self.pool, As::Engine).await?;
         let dealers = upkeep::tell_overdue(&mut tx, since, now).await?;
         tx.commit().await?;
-        *self.told_overdue.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = now;
+        *self.told_overdue.lock().unwrap_or_else(PoisonError::into_inner) = now;
         Ok(dealers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rules::command::{Command, OrderMove};
+    use sqlx::postgres::PgListener;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::config::WantedTier;
+    use crate::outbox::fixture::{NOON, Scene};
+    use crate::store::tier;
+
+    async fn store(pool: &PgPool) -> Store {
+        let tier = tier::settle(pool, WantedTier::Auto).await.unwrap();
+        Store { pool: pool.clone(), tier, partitions: Partitions::new(pool.clone(), tier) }
+    }
+
+    fn sweep<'a>(store: &'a Store, scene: &Scene) -> Sweep<'a> {
+        let metrics = SweepMetrics::try_new(&Registry::new()).unwrap();
+        Sweep::new(store, scene.clock.clone(), &config::Config::default(), metrics)
+    }
+
+    /// A proposal that was due so many days before now.
+    async fn proposal(scene: &Scene, visit: i32, days_ago: i64) -> Uuid {
+        let order = Uuid::from_u128(visit.unsigned_abs().into());
+        let mut tx = begin_as(&scene.pool, As::Engine).await.unwrap();
+        let due_at = (scene.clock.now() - Span::from_days(days_ago)).to_utc();
+        sqlx::query(
+            "insert into work_order (order_id, vehicle_id, dealer_id, visit, state, severity, due_at, opened_at)
+             values ($1, 'car-1', $2, $3, 'proposed', 3, $4, $4)",
+        )
+        .bind(order)
+        .bind(scene.dealer)
+        .bind(visit)
+        .bind(due_at)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+        tx.commit().await.unwrap();
+        order
+    }
+
+    #[sqlx::test]
+    async fn expires_proposals_that_nobody_took_up_and_tells_the_lane(pool: PgPool) {
+        let (scene, store) = (Scene::at(pool.clone(), NOON).await, store(&pool).await);
+        let (old, young) = (proposal(&scene, 1, 15).await, proposal(&scene, 2, 13).await);
+        let sweep = sweep(&store, &scene);
+        assert_eq!(sweep.run_once(Job::Proposals).await.unwrap(), 1);
+        assert_eq!(sweep.run_once(Job::Proposals).await.unwrap(), 0);
+        let state = "select state from work_order where order_id = $1";
+        assert_eq!(scene.text(state, &[old]).await.unwrap(), "expired");
+        assert_eq!(scene.text(state, &[young]).await.unwrap(), "proposed");
+        let moved = "select from_state || '>' || to_state from work_order_transition where order_id = $1";
+        assert_eq!(scene.text(moved, &[old]).await.unwrap(), "proposed>expired");
+        let said = scene.text("select body::text from command", &[]).await.unwrap();
+        let expected = Command::Order { order: old, event: OrderMove::Expired, effective_at: scene.clock.now() };
+        assert_eq!(serde_json::from_str::<Command>(&said).unwrap(), expected);
+    }
+
+    #[sqlx::test]
+    async fn rings_the_pages_of_a_dealer_whose_order_became_overdue(pool: PgPool) {
+        let (scene, store) = (Scene::at(pool.clone(), NOON).await, store(&pool).await);
+        proposal(&scene, 1, -1).await;
+        let sweep = sweep(&store, &scene);
+        let mut listener = PgListener::connect_with(&pool).await.unwrap();
+        listener.listen("premend_console").await.unwrap();
+        assert_eq!(sweep.run_once(Job::Overdue).await.unwrap(), 0);
+        scene.later(Span::from_days(1));
+        assert_eq!(sweep.run_once(Job::Overdue).await.unwrap(), 1);
+        assert_eq!(listener.recv().await.unwrap().payload(), scene.dealer.to_string());
+        assert_eq!(sweep.run_once(Job::Overdue).await.unwrap(), 0);
+    }
+
+    async fn batch(scene: &Scene, n: i64, horizon: i64) {
+        let day = scene.clock.now().to_utc().date_naive();
+        let mut tx = begin_as(&scene.pool, As::Engine).await.unwrap();
+        sqlx::query(
+            "insert into journal (day, incarnation, lane, n, horizon, received_from, received_to, rule_set_hash, layout,
+                 input_count, inputs, checksum, decisions)
+             select $1, max(incarnation), 0, $2, $3, now(), now(), '', 1, 0, '', 0, '' from incarnation",
+        )
+        .bind(day)
+        .bind(n)
+        .bind(horizon)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    #[sqlx::test]
+    async fn keeps_the_journal_until_snapshots_contain_it(pool: PgPool) {
+        let (scene, store) = (Scene::at(pool.clone(), NOON).await, store(&pool).await);
+        let sweep = sweep(&store, &scene);
+        scene.engine("insert into incarnation (version, host) values ('1', 'here')", &[]).await;
+        sweep.run_once(Job::PartitionsAhead).await.unwrap();
+        batch(&scene, 1, 0).await;
+        scene.later(Span::from_days(10));
+        sweep.run_once(Job::PartitionsAhead).await.unwrap();
+        batch(&scene, 2, 0).await;
+        // The days ahead of the first day hold nothing; its own does.
+        sweep.run_once(Job::Journal).await.unwrap();
+        let rows = "select count(*)::text from journal";
+        assert_eq!(scene.text(rows, &[]).await.unwrap(), "2");
+        batch(&scene, 3, 2).await;
+        sweep.run_once(Job::Journal).await.unwrap();
+        assert_eq!(scene.text(rows, &[]).await.unwrap(), "2");
+        assert_eq!(scene.text("select min(n)::text from journal", &[]).await.unwrap(), "2");
+    }
+
+    #[sqlx::test]
+    async fn ends_log_ins_whose_time_is_over(pool: PgPool) {
+        let (scene, store) = (Scene::at(pool.clone(), NOON).await, store(&pool).await);
+        let who = As::Person { dealer: Scope::All, account: None, purpose: LOG_IN };
+        let mut tx = begin_as(&pool, who).await.unwrap();
+        sqlx::raw_sql(
+            "insert into person.account (account_id, login, password_hash, role, display_name)
+                 values ('00000000-0000-0000-0000-000000000001', 'a', 'x', 'ops', 'A');
+             insert into person.login_session (token_hash, account_id, expires_at)
+                 values ('\x01', '00000000-0000-0000-0000-000000000001', now() - interval '1 minute'),
+                        ('\x02', '00000000-0000-0000-0000-000000000001', now() + interval '1 hour')",
+        )
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(sweep(&store, &scene).run_once(Job::Sessions).await.unwrap(), 1);
     }
 }

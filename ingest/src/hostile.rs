@@ -230,7 +230,7 @@ const TRICKS: &[(&str, Trick)] = &[
             "$SYS/broker/clients",
             "",
         ];
-        hostile.topic = dice.pick(&topics).to_owned();
+        dice.pick(&topics).clone_into(&mut hostile.topic);
         hostile.payload = message(dice).into_bytes();
     }),
     ("a topic that never ends", |hostile, dice| {

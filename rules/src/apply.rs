@@ -34,14 +34,22 @@ pub fn apply(vehicle: &mut Vehicle, command: &Command, received_at: Time, set: &
             vehicle.take_profile(set);
         }
         Command::Review { case, answer } => review(vehicle, *case, *answer, received_at, set, effects),
-        Command::Order { order, event, effective_at } => move_order(vehicle, *order, event, *effective_at, received_at, set, effects),
-        Command::CloseCase { case, why } => close_case(vehicle, *case, vehicle.newest.max(Time::from_micros(0)), why, received_at, effects),
+        Command::Order { order, event, effective_at } => {
+            move_order(vehicle, *order, event, *effective_at, received_at, set, effects);
+        }
+        Command::CloseCase { case, why } => {
+            close_case(vehicle, *case, vehicle.newest.max(Time::from_micros(0)), why, received_at, effects);
+        }
         Command::Snooze { case, until } => {
             vehicle.snoozed.retain(|(snoozed, _)| snoozed != case);
             vehicle.snoozed.push((*case, *until));
         }
-        Command::Replaced { component, effective_at } => replaced(vehicle, component, *effective_at, "the part was replaced", received_at, set, effects),
-        Command::ServiceDone { item, odometer_km, effective_at } => service_done(vehicle, item, *odometer_km, *effective_at, set),
+        Command::Replaced { component, effective_at } => {
+            replaced(vehicle, component, *effective_at, "the part was replaced", received_at, set, effects);
+        }
+        Command::ServiceDone { item, odometer_km, effective_at } => {
+            service_done(vehicle, item, *odometer_km, *effective_at, set);
+        }
         Command::OdometerReplaced { odometer_km, .. } => {
             if vehicle.odometer.km.is_finite() {
                 vehicle.odometer.offset_km = vehicle.odometer.km - odometer_km;
@@ -50,7 +58,14 @@ pub fn apply(vehicle: &mut Vehicle, command: &Command, received_at: Time, set: &
     }
 }
 
-fn review(vehicle: &mut Vehicle, case: Uuid, answer: ReviewAnswer, received_at: Time, set: &RuleSet, effects: &mut Effects) {
+fn review(
+    vehicle: &mut Vehicle,
+    case: Uuid,
+    answer: ReviewAnswer,
+    received_at: Time,
+    set: &RuleSet,
+    effects: &mut Effects,
+) {
     match answer {
         ReviewAnswer::Accept => open_accepted(vehicle, case, received_at, set, effects),
         ReviewAnswer::Dismiss => refuse(vehicle, &[case]),
@@ -98,7 +113,15 @@ fn move_order(
 }
 
 /// Closes the component's cases and forgets what was learned; older readings no longer count.
-fn replaced(vehicle: &mut Vehicle, component: &Component, at: Time, because: &str, received_at: Time, set: &RuleSet, effects: &mut Effects) {
+fn replaced(
+    vehicle: &mut Vehicle,
+    component: &Component,
+    at: Time,
+    because: &str,
+    received_at: Time,
+    set: &RuleSet,
+    effects: &mut Effects,
+) {
     let over = |case: &&Case| component.same_branch(&case.component);
     let cases: Vec<Uuid> = vehicle.cases.iter().filter(over).map(|case| case.id).collect();
     for case in cases {

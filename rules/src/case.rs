@@ -82,9 +82,13 @@ pub enum Proposal {
     /// Nothing yet: respond has not run, or the severity asks for nothing.
     Nothing,
     InReview,
-    Ordered { order: Uuid },
+    Ordered {
+        order: Uuid,
+    },
     /// People said no; asked again only if it gets worse than this.
-    Refused { at: Severity },
+    Refused {
+        at: Severity,
+    },
 }
 
 /// What is remembered of a component whose case ended.

@@ -16,13 +16,25 @@ const REFRACTORY: Span = Span::from_days(30);
 pub const PRIOR_PRECISION: f64 = 0.7;
 
 /// Joins finding changes to the vehicle's cases, in the order they were found.
-pub fn decide(vehicle: &mut Vehicle, changes: Vec<FindingChange>, received_at: Time, set: &RuleSet, effects: &mut Effects) {
+pub fn decide(
+    vehicle: &mut Vehicle,
+    changes: Vec<FindingChange>,
+    received_at: Time,
+    set: &RuleSet,
+    effects: &mut Effects,
+) {
     for change in changes {
         match change {
             FindingChange::Opened(opened) => open(vehicle, &opened, received_at, set, effects),
-            FindingChange::Severity { key, severity, at } => regrade(vehicle, key, severity, at, received_at, set, effects),
-            FindingChange::Closed { key, at, because } => end(vehicle, key, End { at, because, withdrawn: false }, received_at, set, effects),
-            FindingChange::Withdrawn { key, at, because } => end(vehicle, key, End { at, because, withdrawn: true }, received_at, set, effects),
+            FindingChange::Severity { key, severity, at } => {
+                regrade(vehicle, key, severity, at, received_at, set, effects);
+            }
+            FindingChange::Closed { key, at, because } => {
+                end(vehicle, key, End { at, because, withdrawn: false }, received_at, set, effects);
+            }
+            FindingChange::Withdrawn { key, at, because } => {
+                end(vehicle, key, End { at, because, withdrawn: true }, received_at, set, effects);
+            }
         }
     }
 }
@@ -36,7 +48,9 @@ struct End {
 fn open(vehicle: &mut Vehicle, opened: &Opened, received_at: Time, set: &RuleSet, effects: &mut Effects) {
     let Some(rule) = set.rule(opened.key.rule) else { return };
     let mode = rule.source.mode;
-    let same = |case: &&mut Case| case.component == opened.component && case.mode == mode && (mode == Mode::Live || owns(case, rule));
+    let same = |case: &&mut Case| {
+        case.component == opened.component && case.mode == mode && (mode == Mode::Live || owns(case, rule))
+    };
     if let Some(case) = vehicle.cases.iter_mut().find(same) {
         join(case, opened, rule, received_at, set, effects);
         return;
@@ -94,7 +108,10 @@ fn owns(case: &Case, rule: &Rule) -> bool {
 fn is_refractory(past: Option<&PastCase>, opened: &Opened, rule: &Rule) -> bool {
     let Some((past, closed_at)) = past.and_then(|past| past.closed_at.map(|at| (past, at))) else { return false };
     let rests = opened.at.since(closed_at) < rule.source.refractory.unwrap_or(REFRACTORY);
-    let exempt = opened.severity <= Severity::S2 || opened.severity < past.severity || opened.key.code.is_some() || rule.source.kind == RuleKind::Due;
+    let exempt = opened.severity <= Severity::S2
+        || opened.severity < past.severity
+        || opened.key.code.is_some()
+        || rule.source.kind == RuleKind::Due;
     rests && !exempt
 }
 
@@ -122,7 +139,15 @@ fn add_finding(case: &mut Case, opened: &Opened, rule: &Rule, effects: &mut Effe
     });
 }
 
-fn regrade(vehicle: &mut Vehicle, key: FindingKey, severity: Severity, at: Time, received_at: Time, set: &RuleSet, effects: &mut Effects) {
+fn regrade(
+    vehicle: &mut Vehicle,
+    key: FindingKey,
+    severity: Severity,
+    at: Time,
+    received_at: Time,
+    set: &RuleSet,
+    effects: &mut Effects,
+) {
     let Some(case) = vehicle.cases.iter_mut().find(|case| holds(case, key)) else { return };
     let before = case.severity;
     let Some(finding) = case.findings.iter_mut().find(|finding| finding.key == key) else { return };
@@ -158,7 +183,14 @@ fn end(vehicle: &mut Vehicle, key: FindingKey, end: End, received_at: Time, set:
 }
 
 /// Ends a case as a whole, with whatever findings it still has.
-pub fn close_case(vehicle: &mut Vehicle, case: uuid::Uuid, at: Time, because: &str, received_at: Time, effects: &mut Effects) {
+pub fn close_case(
+    vehicle: &mut Vehicle,
+    case: uuid::Uuid,
+    at: Time,
+    because: &str,
+    received_at: Time,
+    effects: &mut Effects,
+) {
     let Some(index) = vehicle.cases.iter().position(|open| open.id == case) else { return };
     for finding in std::mem::take(&mut vehicle.cases[index].findings) {
         vehicle.watches.end(finding.key);
@@ -190,13 +222,29 @@ fn close(vehicle: &mut Vehicle, index: usize, end: End, received_at: Time, effec
             }
             vehicle.visits.retain(|visit| !visit.cases.is_empty());
         }
-        effects.written.push(Effect::Resolve { case: case.id, created_at: received_at, valid_until: received_at + Span::from_days(3) });
+        effects.written.push(Effect::Resolve {
+            case: case.id,
+            created_at: received_at,
+            valid_until: received_at + Span::from_days(3),
+        });
     }
     vehicle.snoozed.retain(|(snoozed, _)| *snoozed != case.id);
     let closed_at = (!end.withdrawn).then_some(at);
     match vehicle.past.iter_mut().find(|past| past.component == case.component) {
-        Some(past) => *past = PastCase { episode: past.episode.max(case.episode), closed_at: closed_at.or(past.closed_at), severity: case.severity, component: case.component },
-        None => vehicle.past.push(PastCase { component: case.component, episode: case.episode, closed_at, severity: case.severity }),
+        Some(past) => {
+            *past = PastCase {
+                episode: past.episode.max(case.episode),
+                closed_at: closed_at.or(past.closed_at),
+                severity: case.severity,
+                component: case.component,
+            }
+        }
+        None => vehicle.past.push(PastCase {
+            component: case.component,
+            episode: case.episode,
+            closed_at,
+            severity: case.severity,
+        }),
     }
 }
 
@@ -206,7 +254,12 @@ fn regraded(case: &mut Case, before: Severity, set: &RuleSet, effects: &mut Effe
     let (severity, rule) = (worst.severity, set.rule(worst.key.rule));
     case.severity = severity;
     if let Some(rule) = rule {
-        effects.written.push(Effect::ChangeCase { case: case.id, severity, rule: rule.source.key.clone(), version: rule.source.version });
+        effects.written.push(Effect::ChangeCase {
+            case: case.id,
+            severity,
+            rule: rule.source.key.clone(),
+            version: rule.source.version,
+        });
     }
     match severity.cmp(&before) {
         std::cmp::Ordering::Less => ChangeKind::Escalate,
@@ -215,7 +268,21 @@ fn regraded(case: &mut Case, before: Severity, set: &RuleSet, effects: &mut Effe
     }
 }
 
-fn log(case: &mut Case, kind: ChangeKind, measured_at: Time, received_at: Time, because: String, effects: &mut Effects) {
+fn log(
+    case: &mut Case,
+    kind: ChangeKind,
+    measured_at: Time,
+    received_at: Time,
+    because: String,
+    effects: &mut Effects,
+) {
     case.changes += 1;
-    effects.written.push(Effect::CaseChange { case: case.id, change_no: case.changes, kind, measured_at, received_at, because });
+    effects.written.push(Effect::CaseChange {
+        case: case.id,
+        change_no: case.changes,
+        kind,
+        measured_at,
+        received_at,
+        because,
+    });
 }

@@ -11,7 +11,7 @@ use crate::severity::Severity;
 use crate::signal::SignalNo;
 use crate::text::Text;
 use crate::time::Time;
-use crate::vehicle::Locale;
+use crate::vehicle::{Locale, Purpose};
 
 /// Everything one input led to. Order matters: effects are written as they stand.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -67,9 +67,25 @@ pub enum Effect {
         confidence: f64,
     },
     /// The worst finding, and so severity and rule, changed.
-    ChangeCase { case: Uuid, severity: Severity, rule: String, version: u32 },
-    EndCase { case: Uuid, withdrawn: bool, at: Time },
-    CaseChange { case: Uuid, change_no: u32, kind: ChangeKind, measured_at: Time, received_at: Time, because: String },
+    ChangeCase {
+        case: Uuid,
+        severity: Severity,
+        rule: String,
+        version: u32,
+    },
+    EndCase {
+        case: Uuid,
+        withdrawn: bool,
+        at: Time,
+    },
+    CaseChange {
+        case: Uuid,
+        change_no: u32,
+        kind: ChangeKind,
+        measured_at: Time,
+        received_at: Time,
+        because: String,
+    },
     OpenFinding {
         case: Uuid,
         ordinal: u32,
@@ -81,9 +97,26 @@ pub enum Effect {
         evidence: Box<Evidence>,
         because: Text,
     },
-    ChangeFinding { case: Uuid, ordinal: u32, severity: Severity },
-    EndFinding { case: Uuid, ordinal: u32, withdrawn: bool, at: Time, because: String },
-    ProposeOrder { order: Uuid, visit: u32, severity: Severity, due_at: Time, opened_at: Time, because: String },
+    ChangeFinding {
+        case: Uuid,
+        ordinal: u32,
+        severity: Severity,
+    },
+    EndFinding {
+        case: Uuid,
+        ordinal: u32,
+        withdrawn: bool,
+        at: Time,
+        because: String,
+    },
+    ProposeOrder {
+        order: Uuid,
+        visit: u32,
+        severity: Severity,
+        due_at: Time,
+        opened_at: Time,
+        because: String,
+    },
     AddLine {
         order: Uuid,
         case: Uuid,
@@ -95,15 +128,37 @@ pub enum Effect {
         extra_work: bool,
     },
     /// The order gets at least this urgent.
-    HastenOrder { order: Uuid, severity: Severity, due_at: Time },
+    HastenOrder {
+        order: Uuid,
+        severity: Severity,
+        due_at: Time,
+    },
     /// Cancelled if nobody has touched it yet, flagged to the advisor otherwise.
-    CancelOrFlagOrder { order: Uuid, case: Uuid, because: String },
-    Review { case: Uuid, severity: Severity, because: String, queued_at: Time },
-    EndReview { case: Uuid },
+    CancelOrFlagOrder {
+        order: Uuid,
+        case: Uuid,
+        because: String,
+    },
+    Review {
+        case: Uuid,
+        severity: Severity,
+        because: String,
+        queued_at: Time,
+    },
+    EndReview {
+        case: Uuid,
+    },
     Notify(Box<Notice>),
     /// Tells whoever was told about the case that it is over.
-    Resolve { case: Uuid, created_at: Time, valid_until: Time },
-    Seen { notices: Vec<Uuid>, at: Time },
+    Resolve {
+        case: Uuid,
+        created_at: Time,
+        valid_until: Time,
+    },
+    Seen {
+        notices: Vec<Uuid>,
+        at: Time,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,6 +196,8 @@ pub struct Notice {
     pub order: Option<Uuid>,
     pub stage: Stage,
     pub severity: Severity,
+    /// Without a live consent for it, nobody is contacted.
+    pub purpose: Purpose,
     pub template: String,
     pub template_version: u32,
     pub locale: Locale,

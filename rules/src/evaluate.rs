@@ -72,9 +72,13 @@ impl Watches {
     pub fn carry(&mut self, from: &RuleSet, to: &RuleSet, counterpart: impl Fn(RuleNo) -> Option<(RuleNo, bool)>) {
         let mut cells = vec![Cell::default(); to.cell_count()];
         for old in &from.rules {
-            let Some((rule, true)) = counterpart(old.no).and_then(|(no, same)| to.rule(no).map(|rule| (rule, same))) else { continue };
+            let Some((rule, true)) = counterpart(old.no).and_then(|(no, same)| to.rule(no).map(|rule| (rule, same)))
+            else {
+                continue;
+            };
             let count = old.cells().min(rule.cells());
-            cells[rule.when_cell..rule.when_cell + count].copy_from_slice(&self.cells[old.when_cell..old.when_cell + count]);
+            cells[rule.when_cell..rule.when_cell + count]
+                .copy_from_slice(&self.cells[old.when_cell..old.when_cell + count]);
         }
         self.cells = cells.into();
         let mut list: Vec<Watch> = self
@@ -119,7 +123,13 @@ pub fn evaluate(vehicle: &mut Vehicle, step: &Step, set: &RuleSet, effects: &mut
 }
 
 /// Runs those rules of a mask that are in the vehicle's scope, as of `now`.
-pub fn evaluate_mask(vehicle: &mut Vehicle, mut mask: RuleMask, now: Time, set: &RuleSet, effects: &mut Effects) -> Vec<FindingChange> {
+pub fn evaluate_mask(
+    vehicle: &mut Vehicle,
+    mut mask: RuleMask,
+    now: Time,
+    set: &RuleSet,
+    effects: &mut Effects,
+) -> Vec<FindingChange> {
     for (word, scope) in mask.iter_mut().zip(&vehicle.watches.scope) {
         *word &= scope;
     }
@@ -134,7 +144,14 @@ pub fn evaluate_mask(vehicle: &mut Vehicle, mut mask: RuleMask, now: Time, set: 
     changes
 }
 
-fn evaluate_codes(vehicle: &mut Vehicle, rule: &Rule, now: Time, set: &RuleSet, effects: &mut Effects, changes: &mut Vec<FindingChange>) {
+fn evaluate_codes(
+    vehicle: &mut Vehicle,
+    rule: &Rule,
+    now: Time,
+    set: &RuleSet,
+    effects: &mut Effects,
+    changes: &mut Vec<FindingChange>,
+) {
     let gone: Vec<FindingKey> = vehicle
         .watches
         .list
@@ -169,7 +186,9 @@ fn evaluate_one(
     let cycle = code.and_then(|code| {
         vehicle.faults.iter().filter(|cycle| cycle.code == code).min_by_key(|cycle| cycle.severity).cloned()
     });
-    let Some(component) = rule.component.clone().or_else(|| cycle.as_ref().map(|cycle| cycle.component.clone())) else { return };
+    let Some(component) = rule.component.clone().or_else(|| cycle.as_ref().map(|cycle| cycle.component.clone())) else {
+        return;
+    };
     if vehicle.is_obsolete(&component, now) {
         return;
     }
@@ -261,12 +280,11 @@ fn gather(vehicle: &mut Vehicle, rule: &Rule, key: FindingKey, held: Tri, now: T
     watch.judged = (watch.judged | 1) & window;
     let enough = watch.outcomes.count_ones() >= u32::from(evidence.n);
     let none = watch.outcomes == 0 && watch.judged == window;
-    match (enough, none) {
-        (true, _) => Tri::True,
-        (false, true) => Tri::False,
-        (false, false) if watch.open_at.is_some() => Tri::Unknown,
-        (false, false) => Tri::False,
+    if enough {
+        return Tri::True;
     }
+    // An open finding ends only with a full window in which nothing was true.
+    if watch.open_at.is_some() && !none { Tri::Unknown } else { Tri::False }
 }
 
 fn ended(rule: &Rule, key: FindingKey, opened_at: Time, now: Time) -> FindingChange {
@@ -316,7 +334,11 @@ fn evidence_of(vehicle: &Vehicle, rule: &Rule, cycle: Option<&FaultCycle>, at: T
         .iter()
         .map(|slot| (*slot, vehicle.last(Some(*slot))))
         .filter(|(_, last)| last.at != Time::NEVER && !last.value.is_nan())
-        .map(|(slot, last)| EvidenceReading { signal: set.catalogue.signals.get(slot).no, at: last.at, value: last.value })
+        .map(|(slot, last)| EvidenceReading {
+            signal: set.catalogue.signals.get(slot).no,
+            at: last.at,
+            value: last.value,
+        })
         .collect();
     let faults = match cycle {
         Some(cycle) => vec![fault_of(cycle)],
@@ -325,7 +347,12 @@ fn evidence_of(vehicle: &Vehicle, rule: &Rule, cycle: Option<&FaultCycle>, at: T
         }
         None => Vec::new(),
     };
-    let item = set.catalogue.item_codes().iter().position(|code| *code == rule.subject).and_then(|index| vehicle.estimates.usage.items.get(index));
+    let item = set
+        .catalogue
+        .item_codes()
+        .iter()
+        .position(|code| *code == rule.subject)
+        .and_then(|index| vehicle.estimates.usage.items.get(index));
     Evidence {
         signals: shown
             .iter()

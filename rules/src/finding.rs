@@ -53,10 +53,22 @@ pub struct EvidenceFault {
 pub enum FindingChange {
     Opened(Box<Opened>),
     /// It still holds, more or less severely (fault codes only).
-    Severity { key: FindingKey, severity: Severity, at: Time },
-    Closed { key: FindingKey, at: Time, because: String },
+    Severity {
+        key: FindingKey,
+        severity: Severity,
+        at: Time,
+    },
+    Closed {
+        key: FindingKey,
+        at: Time,
+        because: String,
+    },
     /// It never was: later readings measured earlier disproved it.
-    Withdrawn { key: FindingKey, at: Time, because: String },
+    Withdrawn {
+        key: FindingKey,
+        at: Time,
+        because: String,
+    },
 }
 
 /// Which instance of which rule: the place in the rule set, and the fault code for rules by code.

@@ -7,8 +7,8 @@
 use crate::apply::{apply, seen};
 use crate::decide::decide;
 use crate::effect::{Effect, Effects};
-use crate::evaluate::{evaluate, evaluate_mask, evidence_now};
 use crate::estimate::usage;
+use crate::evaluate::{evaluate, evaluate_mask, evidence_now};
 use crate::expr;
 use crate::finding::FindingChange;
 use crate::reading::{Message, Sample, What};
@@ -58,7 +58,13 @@ pub fn take(vehicle: &mut Vehicle, input: What, set: &RuleSet, bounds: &Bounds, 
 }
 
 /// Folds and judges the messages whose turn has come, sample by sample.
-fn settle(vehicle: &mut Vehicle, ready: impl Iterator<Item = Settled>, set: &RuleSet, bounds: &Bounds, effects: &mut Effects) {
+fn settle(
+    vehicle: &mut Vehicle,
+    ready: impl Iterator<Item = Settled>,
+    set: &RuleSet,
+    bounds: &Bounds,
+    effects: &mut Effects,
+) {
     for Settled { message, passed } in ready {
         for sample in &message.samples {
             let late = passed || (message.sequence.is_none() && sample.measured_at <= vehicle.newest);
@@ -71,7 +77,14 @@ fn settle(vehicle: &mut Vehicle, ready: impl Iterator<Item = Settled>, set: &Rul
     }
 }
 
-fn settle_step(vehicle: &mut Vehicle, message: &Message, sample: &Sample, set: &RuleSet, bounds: &Bounds, effects: &mut Effects) {
+fn settle_step(
+    vehicle: &mut Vehicle,
+    message: &Message,
+    sample: &Sample,
+    set: &RuleSet,
+    bounds: &Bounds,
+    effects: &mut Effects,
+) {
     pass_days(vehicle, sample.measured_at, set, effects);
     pass_silence(vehicle, sample.measured_at, set, effects);
     let step = fold(vehicle, sample, message.received_at, set, effects);
@@ -110,7 +123,9 @@ fn pass_time(vehicle: &mut Vehicle, at: Time, set: &RuleSet, bounds: &Bounds, ef
     }
     vehicle.snoozed.retain(|(_, until)| *until > at);
     // Absence is judged as of when everything measured must have arrived, never over waiting messages.
-    if vehicle.order.waiting_count() == 0 && vehicle.newest != Time::NEVER {
+    // A vehicle in back-fill is speaking, only about the past.
+    let speaks = vehicle.order.waiting_count() > 0 || vehicle.backfill_until.is_some();
+    if !speaks && vehicle.newest != Time::NEVER {
         let now = at - bounds.lateness;
         if now > vehicle.newest {
             pass_days(vehicle, now, set, effects);
@@ -146,13 +161,18 @@ pub fn wake(vehicle: &Vehicle, set: &RuleSet, bounds: &Bounds) -> Option<Time> {
     let waiting = vehicle.order.wake(bounds);
     let backfill = vehicle.backfill_until;
     let snooze = vehicle.snoozed.iter().map(|(_, until)| *until).min();
-    let judged = (waiting.is_none() && vehicle.newest != Time::NEVER).then(|| {
+    let silent = waiting.is_none() && backfill.is_none() && vehicle.newest != Time::NEVER;
+    let judged = silent.then(|| {
         let view = vehicle.view(vehicle.newest);
         let mut mask = *set.absence();
         for (word, scope) in mask.iter_mut().zip(vehicle.watches.scope()) {
             *word &= scope;
         }
-        let absence = set.in_mask(mask).filter_map(|rule| expr::next_change(&rule.when, &view)).filter(|at| *at > vehicle.judged).min();
+        let absence = set
+            .in_mask(mask)
+            .filter_map(|rule| expr::next_change(&rule.when, &view))
+            .filter(|at| *at > vehicle.judged)
+            .min();
         absence.into_iter().chain(usage::wake(vehicle)).min().map(|at| at + bounds.lateness)
     });
     [waiting, backfill, snooze, judged.flatten()].into_iter().flatten().min()
@@ -166,7 +186,9 @@ fn peek(vehicle: &mut Vehicle, set: &RuleSet, effects: &mut Effects) {
         let mut ahead = vehicle.clone();
         let mut unwritten = Effects::default();
         let waiting: Vec<Message> = vehicle.order.waiting().cloned().collect();
-        for (message, sample) in waiting.iter().flat_map(|message| message.samples.iter().map(move |sample| (message, sample))) {
+        for (message, sample) in
+            waiting.iter().flat_map(|message| message.samples.iter().map(move |sample| (message, sample)))
+        {
             if sample.measured_at < ahead.newest {
                 continue;
             }
@@ -191,7 +213,8 @@ fn warn(vehicle: &mut Vehicle, ahead: &Vehicle, change: &FindingChange, set: &Ru
     }
     // A case that is open already keeps its id; otherwise the one the next episode would get.
     let open = vehicle.cases.iter().find(|case| case.component == opened.component && case.mode == rule.source.mode);
-    let episode = vehicle.past.iter().find(|past| past.component == opened.component).map_or(0, |past| past.episode) + 1;
+    let episode =
+        vehicle.past.iter().find(|past| past.component == opened.component).map_or(0, |past| past.episode) + 1;
     let case = open.map_or_else(|| crate::case::case_id(&vehicle.id, &opened.component, episode), |case| case.id);
     let evidence = evidence_now(ahead, opened.key, opened.at, set);
     stop_now(vehicle, case, None, rule, evidence.as_ref(), vehicle.received, set, effects);
@@ -201,7 +224,10 @@ fn warn(vehicle: &mut Vehicle, ahead: &Vehicle, change: &FindingChange, set: &Ru
 fn take_back(vehicle: &mut Vehicle, effects: &mut Effects) {
     for warned in std::mem::take(&mut vehicle.warned) {
         let confirmed = vehicle.cases.iter().any(|case| case.id == warned.case)
-            || effects.written.iter().any(|effect| matches!(effect, Effect::OpenCase { case, .. } if *case == warned.case));
+            || effects
+                .written
+                .iter()
+                .any(|effect| matches!(effect, Effect::OpenCase { case, .. } if *case == warned.case));
         if !confirmed {
             effects.written.push(Effect::Resolve {
                 case: warned.case,

@@ -38,7 +38,10 @@ pub fn respond(vehicle: &mut Vehicle, received_at: Time, set: &RuleSet, effects:
 fn needs_plan(vehicle: &Vehicle, case: &Case, received_at: Time) -> bool {
     let snoozed = vehicle.snoozed.iter().any(|(id, until)| *id == case.id && received_at < *until);
     let muted = vehicle.cases.iter().any(|other| {
-        other.mode == Mode::Live && other.id != case.id && other.severity < case.severity && other.component.same_branch(&case.component)
+        other.mode == Mode::Live
+            && other.id != case.id
+            && other.severity < case.severity
+            && other.component.same_branch(&case.component)
     });
     match case.proposal {
         _ if case.severity == Severity::S4 || (snoozed && case.severity > Severity::S1) => false,
@@ -89,7 +92,14 @@ pub fn open_accepted(vehicle: &mut Vehicle, id: Uuid, received_at: Time, set: &R
     }
 }
 
-fn open_order(vehicle: &mut Vehicle, case: &Case, alone: bool, received_at: Time, set: &RuleSet, effects: &mut Effects) {
+fn open_order(
+    vehicle: &mut Vehicle,
+    case: &Case,
+    alone: bool,
+    received_at: Time,
+    set: &RuleSet,
+    effects: &mut Effects,
+) {
     vehicle.visit_count += 1;
     let order = order_id(&vehicle.id, vehicle.visit_count);
     let Some(rule) = case.worst().and_then(|worst| set.rule(worst.key.rule)) else { return };
@@ -142,7 +152,8 @@ fn add_line(vehicle: &mut Vehicle, place: usize, case: &Case, set: &RuleSet, eff
         list.dedup();
     }
     let by_rule = rules.iter().map(|rule| rule.source.labour_h).fold(0.0, f64::max);
-    let by_operation: f64 = operations.iter().filter_map(|key| set.catalogue.operation(key)).map(|operation| operation.labour_h).sum();
+    let by_operation: f64 =
+        operations.iter().filter_map(|key| set.catalogue.operation(key)).map(|operation| operation.labour_h).sum();
     effects.written.push(Effect::AddLine {
         order,
         case: case.id,
@@ -175,7 +186,9 @@ fn bundle(vehicle: &mut Vehicle, set: &RuleSet, effects: &mut Effects) {
 
 /// S1 gets its own order and pulls the others forward: the car comes in anyway.
 fn hasten_others(vehicle: &mut Vehicle, case: &Case, received_at: Time, effects: &mut Effects) {
-    for visit in vehicle.visits.iter().filter(|visit| !visit.alone && !visit.checked_in && !visit.cases.contains(&case.id)) {
+    for visit in
+        vehicle.visits.iter().filter(|visit| !visit.alone && !visit.checked_in && !visit.cases.contains(&case.id))
+    {
         effects.written.push(Effect::HastenOrder {
             order: visit.order,
             severity: visit.severity,
@@ -214,11 +227,20 @@ fn notify(vehicle: &Vehicle, case: &Case, order: Uuid, received_at: Time, set: &
         if fresh {
             stop_now(vehicle, case.id, Some(order), rule, evidence.as_ref(), received_at, set, effects);
         }
-    } else if let Some(owner) = vehicle.profile.owner.as_ref().filter(|_| vehicle.profile.consents.contains(&rule.source.purpose)) {
-        let about = About { case: case.id, order: Some(order), stage: Stage::Opened, severity: case.severity, person: Some(owner.person) };
+    } else if let Some(owner) =
+        vehicle.profile.owner.as_ref().filter(|_| vehicle.profile.consents.contains(&rule.source.purpose))
+    {
+        let about = About {
+            case: case.id,
+            order: Some(order),
+            stage: Stage::Opened,
+            severity: case.severity,
+            person: Some(owner.person),
+        };
         enqueue(vehicle, about, rule, evidence.as_ref(), &["in_car"], received_at, set, effects);
     }
-    let about = About { case: case.id, order: Some(order), stage: Stage::Opened, severity: case.severity, person: None };
+    let about =
+        About { case: case.id, order: Some(order), stage: Stage::Opened, severity: case.severity, person: None };
     enqueue(vehicle, about, rule, evidence.as_ref(), &["console"], received_at, set, effects);
 }
 
@@ -268,6 +290,7 @@ fn enqueue(
         order: about.order,
         stage: about.stage,
         severity: about.severity,
+        purpose: rule.source.purpose,
         template: template.to_owned(),
         template_version: version,
         locale,
@@ -285,7 +308,7 @@ pub fn variables(rule: &Rule, evidence: &Evidence, locale: Locale, set: &RuleSet
         all.insert(name.to_owned(), value);
     };
     let number = |value: f64| {
-        let digits = if value.abs() < 100.0 { 1 } else { 0 };
+        let digits = usize::from(value.abs() < 100.0);
         format!("{value:.digits$}")
     };
     put("fault", rule.source.title.in_locale(locale).to_owned());
@@ -294,7 +317,13 @@ pub fn variables(rule: &Rule, evidence: &Evidence, locale: Locale, set: &RuleSet
     if let Some(component) = rule.component.as_ref().and_then(|component| set.catalogue.component_title(component)) {
         put("item", component.in_locale(locale).to_owned());
     }
-    for (name, value) in [("value", evidence.value), ("v", evidence.value), ("p", evidence.value), ("limit", evidence.limit), ("p0", evidence.limit)] {
+    for (name, value) in [
+        ("value", evidence.value),
+        ("v", evidence.value),
+        ("p", evidence.value),
+        ("limit", evidence.limit),
+        ("p0", evidence.limit),
+    ] {
         if let Some(value) = value {
             put(name, number(value));
         }

@@ -94,7 +94,12 @@ impl RuleSet {
             by_service: [0; MASK_WORDS],
             absence: [0; MASK_WORDS],
             cells: 0,
-            stuck: catalogue.signals.iter().filter(|(_, signal)| signal.stuck_after.is_some()).map(|(slot, _)| slot).collect(),
+            stuck: catalogue
+                .signals
+                .iter()
+                .filter(|(_, signal)| signal.stuck_after.is_some())
+                .map(|(slot, _)| slot)
+                .collect(),
             rules: Vec::new(),
             catalogue,
         };
@@ -201,7 +206,9 @@ impl RuleSet {
         let own = profile.attributes.iter().map(|(name, value)| (name.as_str(), *value));
         of_model
             .chain(own)
-            .filter_map(|(name, value)| self.catalogue.signals.slot_of_path(&format!("Attribute.{name}")).map(|slot| (slot, value)))
+            .filter_map(|(name, value)| {
+                self.catalogue.signals.slot_of_path(&format!("Attribute.{name}")).map(|slot| (slot, value))
+            })
             .collect()
     }
 

@@ -1,6 +1,8 @@
 //! Event time is true: however messages are delivered within the bound, the settled cases are those
 //! of the same messages in order.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a fixture that cannot be built is a failed test")]
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
@@ -27,7 +29,9 @@ const START: i64 = 1_772_409_600;
 static SET: LazyLock<RuleSet> = LazyLock::new(|| {
     let mut catalogue = Catalogue::builtin().unwrap();
     catalogue.rules = vec![
-        rule("hot", "engine.cooling", &format!("{COOLANT} > 115"), Severity::S2, |rule| rule.for_ = Some(Span::from_secs(20))),
+        rule("hot", "engine.cooling", &format!("{COOLANT} > 115"), Severity::S2, |rule| {
+            rule.for_ = Some(Span::from_secs(20));
+        }),
         rule("boiling", "engine.cooling", &format!("{COOLANT} > 120"), Severity::S1, |rule| {
             rule.evidence = Some(Evidence { n: 2, of: 2, per: Per::Sample });
         }),
@@ -85,7 +89,7 @@ fn profile() -> Profile {
         consents: BTreeSet::from([Purpose::Diagnostics, Purpose::Maintenance]),
         allowed: None,
         delivered_at: Time::from_secs(START),
-        attributes: Default::default(),
+        attributes: std::collections::BTreeMap::new(),
     }
 }
 
@@ -99,7 +103,12 @@ struct Frame {
 
 fn frames() -> impl Strategy<Value = Vec<Frame>> {
     // Runs of the same regime, so that rules come to hold and to clear.
-    let regime = (1..12_usize, prop_oneof![Just(90.0), Just(117.0), Just(124.0)], prop_oneof![Just(14.0), Just(12.2)], prop_oneof![8 => Just(10_i64), 1 => Just(70), 1 => Just(5_000)]);
+    let regime = (
+        1..12_usize,
+        prop_oneof![Just(90.0), Just(117.0), Just(124.0)],
+        prop_oneof![Just(14.0), Just(12.2)],
+        prop_oneof![8 => Just(10_i64), 1 => Just(70), 1 => Just(5_000)],
+    );
     prop::collection::vec(regime, 1..12).prop_map(|regimes| {
         let mut frames = Vec::new();
         for (count, coolant, volts, gap) in regimes {

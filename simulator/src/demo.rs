@@ -34,7 +34,7 @@ const LIVE: &[(&str, i64)] = &[("coolant-loss", 20), ("fast-leak", 90), ("cell-o
 /// have them; most vehicles stay healthy.
 pub fn plan(seed: u64, vehicles: u32, history: Span, first_run: Time) -> Result<FleetPlan, FleetError> {
     let mut plan = FleetPlan::new(seed, vehicles, first_run - history);
-    plan.prefix = "demo-".to_owned();
+    "demo-".clone_into(&mut plan.prefix);
     let fleet = plan.build()?;
     let mut taken = Vec::new();
     for (key, before, onset) in HISTORY {
@@ -49,7 +49,8 @@ pub fn plan(seed: u64, vehicles: u32, history: Span, first_run: Time) -> Result<
         if let Some((number, fault)) = cast(&fleet, key, &mut taken) {
             // A stop-now fault should not take its time before an audience.
             let onset = Some(Span::from_secs(60));
-            plan.faults.push(PlantedIn { planted: Planted { onset, ..Planted::new(fault, at) }, vehicle: Some(number) });
+            plan.faults
+                .push(PlantedIn { planted: Planted { onset, ..Planted::new(fault, at) }, vehicle: Some(number) });
             plan.errands.push((number, first_run - Span::from_mins(12), 40.0));
         }
     }

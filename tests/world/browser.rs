@@ -129,7 +129,9 @@ fn capabilities(screen: Screen, home: &Path) -> anyhow::Result<ChromeCapabilitie
     let (width, height) = screen.size();
     let mut wanted = ChromeCapabilities::new();
     wanted.set_binary("/usr/bin/chromium")?;
-    for argument in ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--lang=zh-CN"] {
+    for argument in
+        ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--lang=zh-CN"]
+    {
         wanted.add_arg(argument)?;
     }
     wanted.add_arg(&format!("--user-data-dir={}", home.join("profile").display()))?;

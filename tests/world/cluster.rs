@@ -28,7 +28,8 @@ impl Database {
         let url = std::env::var("PREMEND_TEST_DATABASE_URL")
             .context("PREMEND_TEST_DATABASE_URL is not set: run `make test`, or deploy/setup/cluster.sh start test")?;
         let maintenance = PgConnectOptions::from_str(&url)?;
-        let mut connection = PgConnection::connect_with(&maintenance).await.context("connecting to the test cluster")?;
+        let mut connection =
+            PgConnection::connect_with(&maintenance).await.context("connecting to the test cluster")?;
         let template = template(&mut connection, &maintenance).await?;
         let name = format!("promise_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         run(&mut connection, format!("drop database if exists {name} with (force)")).await?;

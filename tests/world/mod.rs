@@ -3,6 +3,8 @@
 //! Everything started here ends with its fixture, also when a test fails; then its log is printed.
 //! Nothing sleeps: [`eventually`] waits for a condition with a deadline.
 
+#![expect(dead_code, reason = "fixtures are written before the last promise that uses them")]
+
 mod advisor;
 mod browser;
 mod car;
@@ -25,7 +27,7 @@ pub use car::Car;
 pub use cluster::Database;
 pub use fleet::{Fleet, Script};
 pub use garage::{Garage, NewCar, owner_of};
-pub use ledger::{CaseRow, Journalled, Ledger, OrderRow, SOON};
+pub use ledger::{CaseRow, Ledger, OrderRow, SOON};
 pub use mosquitto::Mosquitto;
 pub use premend::{Premend, Setup, run};
 pub use private_cluster::PrivateCluster;

@@ -138,10 +138,7 @@ impl Premend {
 
     /// Waits until `/readyz` says 200.
     pub async fn ready(&self) -> anyhow::Result<()> {
-        eventually("readiness", READY_WITHIN, || async {
-            Ok(self.is_ready().await?.then_some(()))
-        })
-        .await
+        eventually("readiness", READY_WITHIN, || async { Ok(self.is_ready().await?.then_some(())) }).await
     }
 
     pub async fn is_ready(&self) -> anyhow::Result<bool> {

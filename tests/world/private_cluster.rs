@@ -71,8 +71,15 @@ impl PrivateCluster {
         let (pgdata, pwfile) = (self.pgdata(), pwfile.to_string_lossy().into_owned());
         let initdb = self.bin.join("initdb");
         let arguments = [
-            "-D", &pgdata, "--username=postgres", "--pwfile", &pwfile, "--auth=scram-sha-256", "--encoding=UTF8",
-            "--locale=C.UTF-8", "--no-sync",
+            "-D",
+            &pgdata,
+            "--username=postgres",
+            "--pwfile",
+            &pwfile,
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            "--no-sync",
         ];
         act(&initdb, &arguments, None).context("initdb")?;
         let settings = "listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\nshared_buffers = 128MB\n\
@@ -87,7 +94,19 @@ impl PrivateCluster {
             self.password
         );
         let mut command = Command::new(self.bin.join("psql"));
-        command.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "postgres", "-d", "postgres", "-p"]);
+        command.args([
+            "-X",
+            "-q",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-h",
+            "127.0.0.1",
+            "-U",
+            "postgres",
+            "-d",
+            "postgres",
+            "-p",
+        ]);
         command.arg(self.port.to_string()).env("PGPASSWORD", &self.password);
         run(command, Some(&statements)).context("creating the database")?;
         Ok(())

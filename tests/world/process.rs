@@ -27,7 +27,11 @@ pub struct Process {
 impl Process {
     /// Starts `program`; what it writes goes to `log`, behind what is there already.
     pub fn start(name: &str, program: &Path, log: &Path, configure: impl FnOnce(&mut Command)) -> anyhow::Result<Self> {
-        let out = File::options().create(true).append(true).open(log).with_context(|| format!("opening {}", log.display()))?;
+        let out = File::options()
+            .create(true)
+            .append(true)
+            .open(log)
+            .with_context(|| format!("opening {}", log.display()))?;
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--"]).arg(program);
         command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out);

@@ -75,7 +75,8 @@ async fn accept(listener: TcpListener, target: (String, u16), line: watch::Recei
         }
         let (target, line) = (target.clone(), line.clone());
         tokio::spawn(async move {
-            let far = tokio::time::timeout(Duration::from_secs(10), TcpStream::connect((target.0.as_str(), target.1))).await;
+            let far =
+                tokio::time::timeout(Duration::from_secs(10), TcpStream::connect((target.0.as_str(), target.1))).await;
             let Ok(Ok(far)) = far else { return };
             let (near_read, near_write) = near.into_split();
             let (far_read, far_write) = far.into_split();

@@ -48,8 +48,7 @@ impl InCar {
         Self { pool, clock, downlink, render, waiting: Mutex::default() }
     }
 
-    /// Reads again which cars have something to hear; at start, and with the relay's tick, which
-    /// also forgets the cars that have seen everything.
+    /// Reads again which cars have something to hear; forgets those that have seen everything.
     pub async fn refresh(&self) -> sqlx::Result<()> {
         let mut tx = begin_as(&self.pool, As::Engine).await?;
         let cars = cars_to_repeat_for(&mut tx, Self::KEY, self.clock.now()).await?;
@@ -122,6 +121,10 @@ impl Channel for InCar {
         Box::pin(async { self.attempt(&delivery.notice, &spoken(&delivery.notice, &delivery.rendering)) })
     }
 
+    fn refresh(&self) -> Pending<'_, sqlx::Result<()>> {
+        Box::pin(Self::refresh(self))
+    }
+
     fn take_back<'a>(&'a self, notice: &'a Notice) -> Option<Pending<'a, Outcome>> {
         Some(Box::pin(async { self.attempt(notice, &withdrawn(notice)) }))
     }
@@ -157,6 +160,8 @@ fn cut(text: &str, limit: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use ingest::broker::{Broker, BrokerConfig};
+    use ingest::queue::{LaneQueues, Limits};
     use rules::severity::Severity;
     use rules::time::Span;
     use serde_json::{Value, json};
@@ -181,13 +186,8 @@ mod tests {
         }
     }
 
-    const STOP: Wanted<'_> = Wanted {
-        channel: InCar::KEY,
-        severity: Severity::S1,
-        stage: "stop_now",
-        to_owner: false,
-        case: None,
-    };
+    const STOP: Wanted<'_> =
+        Wanted { channel: InCar::KEY, severity: Severity::S1, stage: "stop_now", to_owner: false, case: None };
 
     async fn told(pool: PgPool) -> (Scene, Arc<Road>, Arc<InCar>, crate::outbox::fixture::Enqueued) {
         let scene = Scene::at(pool, NOON).await;
@@ -238,6 +238,46 @@ mod tests {
         scene.later(Span::from_days(7));
         car.repeat_for(&scene.vehicle).await;
         assert!(road.kinds().is_empty());
+    }
+
+    /// A car on the embedded broker, listening to its own topic.
+    async fn listening(port: u16) -> (rumqttc::AsyncClient, rumqttc::EventLoop) {
+        let (client, mut events) = rumqttc::AsyncClient::new(rumqttc::MqttOptions::new("car-1", "127.0.0.1", port), 10);
+        client.subscribe("premend/v1/car-1/down", rumqttc::QoS::AtLeastOnce).await.unwrap();
+        while !matches!(events.poll().await.unwrap(), rumqttc::Event::Incoming(rumqttc::Packet::SubAck(_))) {}
+        (client, events)
+    }
+
+    async fn heard(events: &mut rumqttc::EventLoop) -> Down {
+        let hearing = async {
+            loop {
+                if let rumqttc::Event::Incoming(rumqttc::Packet::Publish(publish)) = events.poll().await.unwrap() {
+                    return Down::decode(&publish.payload).unwrap();
+                }
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(20), hearing).await.unwrap()
+    }
+
+    #[sqlx::test]
+    async fn a_car_hears_it_over_mqtt_and_again_after_it_was_away(pool: PgPool) {
+        let scene = Scene::at(pool, NOON).await;
+        let metrics = ingest::metrics::Metrics::new(&prometheus::Registry::new()).unwrap();
+        let lanes = LaneQueues::new(1, Limits::default(), &metrics);
+        let config = BrokerConfig { listen: ([127, 0, 0, 1], 0).into(), ..BrokerConfig::default() };
+        let broker = Arc::new(Broker::start(&config, lanes, &metrics).unwrap());
+        let port = broker.address().port();
+        let down: Arc<dyn Downlink> = Arc::new(crate::services::Down(broker.clone()));
+        let car = Arc::new(InCar::new(scene.pool.clone(), scene.clock.clone(), down, render()));
+        let (client, mut events) = listening(port).await;
+        let entry = scene.enqueue("a", STOP).await;
+        scene.relay(vec![car.clone()]).settle().await.unwrap();
+        let Down::Notice(first) = heard(&mut events).await else { panic!("not a notice") };
+        assert_eq!((first.id, first.severity), (entry.notification, Severity::S1));
+        drop((client, events));
+        let (_client, mut events) = listening(port).await;
+        car.repeat_for(&scene.vehicle).await;
+        assert_eq!(heard(&mut events).await, Down::Notice(first));
     }
 
     #[sqlx::test]

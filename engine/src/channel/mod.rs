@@ -1,11 +1,11 @@
-//! Ways to reach people. To add one: a file here that implements [`Channel`], and a line where the
-//! engine builds its [`Channels`].
+//! Ways to reach people. To add one: a file here that implements [`Channel`], and a line in
+//! `engine/src/services.rs`, where [`Channels`] are built.
 //!
 //! A channel carries a notice and says what became of it; it never decides whether to. When it may
 //! not, cannot or must not now, is settled by the relay's re-check before it is asked.
 
-pub mod console_inbox;
-pub mod in_car;
+mod console_inbox;
+mod in_car;
 mod rendering;
 
 use std::fmt;
@@ -38,9 +38,14 @@ pub struct Delivery {
 pub enum Outcome {
     Delivered,
     /// Try again; `after` only if the other side named a time.
-    Retry { after: Option<Span>, why: String },
+    Retry {
+        after: Option<Span>,
+        why: String,
+    },
     /// Trying again is pointless.
-    Park { why: String },
+    Park {
+        why: String,
+    },
 }
 
 /// A way to reach somebody.
@@ -52,6 +57,11 @@ pub trait Channel: Send + Sync {
 
     /// Carries the notice. May be called again for the same `outbox` id after a crash.
     fn deliver<'a>(&'a self, delivery: &'a Delivery) -> Pending<'a, Outcome>;
+
+    /// Reads again what the channel remembers of the store; at start and every minute.
+    fn refresh(&self) -> Pending<'_, sqlx::Result<()>> {
+        Box::pin(async { Ok(()) })
+    }
 
     /// Takes a delivered notice back, where that is possible at all.
     fn take_back<'a>(&'a self, _notice: &'a Notice) -> Option<Pending<'a, Outcome>> {
@@ -75,6 +85,10 @@ impl Channels {
 
     pub fn get(&self, key: &str) -> Option<&Arc<dyn Channel>> {
         self.0.iter().find(|channel| channel.key() == key)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Channel>> {
+        self.0.iter()
     }
 
     pub fn keys(&self) -> Vec<&'static str> {

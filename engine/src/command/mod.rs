@@ -2,8 +2,12 @@
 //!
 //! Every command begins with the configuration, which opens nothing; only then does it connect.
 
+pub mod broker;
 pub mod config;
+pub mod demo;
 pub mod migrate;
+pub mod replay;
+pub mod rules;
 pub mod serve;
 pub mod simulate;
 
@@ -29,6 +33,14 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the embedded broker alone, for engines that connect from outside.
+    Broker,
+    /// Check, test or list rules.
+    Rules(rules::Args),
+    /// Play recorded logs through the whole way, into a scratch database.
+    Replay(replay::Args),
+    /// Run everything with a simulated fleet, to see it work.
+    Demo(demo::Args),
     /// Run the engine: broker or subscriber, lanes, relay, console.
     Serve(serve::Args),
     /// Put simulated vehicles on the air, with faults planted in them.
@@ -44,6 +56,10 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let config = Config::load(cli.config.as_deref(), std::env::vars())?;
     telemetry::start(&config.log);
     match cli.command {
+        Command::Broker => block_on(broker::run(config)),
+        Command::Rules(args) => rules::run(&args, &config),
+        Command::Replay(args) => block_on(replay::run(args, config)),
+        Command::Demo(args) => block_on(demo::run(args, config)),
         Command::Serve(args) => block_on(serve::run(args, config)),
         Command::Simulate(args) => block_on(simulate::run(args)),
         Command::Migrate(args) => block_on(migrate::run(args, config)),
@@ -53,10 +69,11 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 
 /// 64 for bad configuration, 1 for everything else.
 pub fn exit_code(error: &anyhow::Error) -> ExitCode {
-    if error.chain().any(|cause| cause.is::<ConfigError>()) { ExitCode::from(64) } else { ExitCode::FAILURE }
+    if error.chain().any(|cause| cause.downcast_ref::<ConfigError>().is_some()) { ExitCode::from(64) } else { ExitCode::FAILURE }
 }
 
 fn block_on(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
     runtime.block_on(command)
 }

@@ -121,7 +121,8 @@ fn plan(args: &Args, now: Time) -> anyhow::Result<FleetPlan> {
     plan.troubles = Troubles::parse(&args.trouble).context("--trouble")?;
     if let Some(key) = &args.model {
         let known = || model::MODELS.iter().map(|(model, _)| model.key).collect::<Vec<_>>().join(", ");
-        plan.model = Some(model::model(key).with_context(|| format!("there is no model `{key}`; there are {}", known()))?);
+        plan.model =
+            Some(model::model(key).with_context(|| format!("there is no model `{key}`; there are {}", known()))?);
     }
     for text in &args.faults {
         plan.faults.push(PlantedIn::parse(text, plan.start).with_context(|| format!("--fault {text}"))?);

@@ -34,7 +34,7 @@ pub struct External {
     /// Name or address of the broker.
     pub host: String,
     pub port: u16,
-    /// Stays the same over restarts: the broker keeps our session under it.
+    /// Stays the same over restarts: the broker keeps our session under it. `premend broker` wants it to begin with `@`.
     pub client_id: String,
     pub username: Option<String>,
     pub password: Option<Secret>,
@@ -59,7 +59,7 @@ impl Default for External {
         Self {
             host: "127.0.0.1".to_owned(),
             port: 1883,
-            client_id: "premend-engine".to_owned(),
+            client_id: "@premend-engine".to_owned(),
             username: None,
             password: None,
             window: 4_096,

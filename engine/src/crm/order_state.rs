@@ -82,6 +82,7 @@ pub enum Refusal {
 
 /// What the person has to fill in to move to a state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent questions, each asked by name")]
 pub struct Asks {
     pub reason: bool,
     pub odometer: bool,

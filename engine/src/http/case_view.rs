@@ -325,7 +325,7 @@ async fn window(
     let enough = full.iter().position(|full| full.readings >= ENOUGH.readings && full.parts >= ENOUGH.parts);
     let enough = enough.unwrap_or(LOOK_BACK.len() - 1);
     let back = LOOK_BACK.get(enough).copied().unwrap_or(TimeDelta::days(30));
-    let since = evidence.since.map_or(opened_at, |since| since.to_utc()).max(opened_at - TimeDelta::days(30));
+    let since = evidence.since.map_or(opened_at, Time::to_utc).max(opened_at - TimeDelta::days(30));
     let from = (opened_at - back).min(since - (opened_at - since) / 4);
     let to = (opened_at + (opened_at - from) / 2).min(now.max(opened_at));
     Ok(Window { from, to: to.max(opened_at + TimeDelta::seconds(30)) })

@@ -44,8 +44,8 @@ use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 
 use crate::clock::Clock;
-use crate::outbox::OutboxMetrics;
 use crate::crm::crypto::PersonKeys;
+use crate::outbox::OutboxMetrics;
 use live::Live;
 use readiness::Readiness;
 use words::Dictionary;

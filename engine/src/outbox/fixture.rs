@@ -213,7 +213,8 @@ impl Scene {
     }
 
     pub async fn close(&self, case: Uuid) {
-        self.engine("update vehicle_case set status = 'closed', closed_at = opened_at where case_id = $1", &[case]).await;
+        self.engine("update vehicle_case set status = 'closed', closed_at = opened_at where case_id = $1", &[case])
+            .await;
     }
 
     /// `state because`, and the outcomes of its attempts in order.

@@ -10,9 +10,9 @@ use rules::time::Time;
 use sqlx::{PgConnection, PgPool};
 use tracing::warn;
 
+use super::budget;
 use super::quiet::QuietHours;
 use super::recheck::{Addressee, Audience, CancelReason, HoldReason, Situation, Verdict, recheck};
-use super::budget;
 use crate::channel::{Channel, Channels, Delivery, Render};
 use crate::store::notice::{self, Notice};
 use crate::store::outbox::{self, Attempt, AttemptOutcome, Claim};
@@ -33,9 +33,19 @@ pub enum Judgement {
     /// Somebody else has it.
     Lost,
     Held(HoldReason),
-    Cancelled { channel: String, reason: CancelReason },
-    Parked { channel: String, why: String },
-    Send { claim: Claim, delivery: Box<Delivery>, channel: Arc<dyn Channel> },
+    Cancelled {
+        channel: String,
+        reason: CancelReason,
+    },
+    Parked {
+        channel: String,
+        why: String,
+    },
+    Send {
+        claim: Claim,
+        delivery: Box<Delivery>,
+        channel: Arc<dyn Channel>,
+    },
 }
 
 impl Judge {
@@ -61,7 +71,7 @@ impl Judge {
         let about = notice::of_entry(conn, claim.outbox).await?;
         let stands = standing::of_entry(conn, claim.outbox, now).await?;
         let addressee = addressee_of(conn, &about, channel.audience(), now).await?;
-        match recheck(&situation(&about, &stands, channel.audience(), addressee), now) {
+        match recheck(&situation(&about, stands, channel.audience(), addressee), now) {
             Verdict::Hold { until, why } => {
                 outbox::postpone(conn, &claim, until, why.key()).await?;
                 Ok(Judgement::Held(why))
@@ -112,7 +122,7 @@ impl Judge {
 }
 
 /// Puts together what the decision depends on.
-pub fn situation(about: &Notice, stands: &Standing, audience: Audience, addressee: Addressee) -> Situation {
+pub fn situation(about: &Notice, stands: Standing, audience: Audience, addressee: Addressee) -> Situation {
     Situation {
         audience,
         stage: about.stage,

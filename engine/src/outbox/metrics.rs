@@ -2,22 +2,21 @@
 
 use std::time::Duration;
 
-use prometheus::{
-    HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, exponential_buckets,
-};
+use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 use rules::time::Time;
 use sqlx::PgPool;
 
 use super::recheck::{CancelReason, HoldReason};
+use crate::metrics::HistogramFamily;
 use crate::store::outbox::{AttemptOutcome, depth};
 use crate::store::session::{As, begin_as};
 
 /// The relay's metrics; clones count together.
 #[derive(Clone, Debug)]
 pub struct OutboxMetrics {
-    channels: Vec<String>,
+    channels: Vec<&'static str>,
     attempts: IntCounterVec,
-    delivery_seconds: HistogramVec,
+    delivery_seconds: HistogramFamily,
     cancelled: IntCounterVec,
     held: IntCounterVec,
     taken_back: IntCounterVec,
@@ -30,19 +29,22 @@ pub struct OutboxMetrics {
 
 impl OutboxMetrics {
     /// Registers everything, with the channels that there are.
-    pub fn try_new(registry: &Registry, channels: &[&str]) -> prometheus::Result<Self> {
+    pub fn try_new(registry: &Registry, channels: &[&'static str]) -> prometheus::Result<Self> {
         let counters = |name: &str, help: &str, labels: &[&str]| IntCounterVec::new(Opts::new(name, help), labels);
         let gauges = |name: &str, help: &str| IntGaugeVec::new(Opts::new(name, help), &["channel"]);
-        let seconds = HistogramOpts::new("premend_outbox_delivery_seconds", "How long a channel took for one attempt")
-            .buckets(exponential_buckets(0.001, 2.5, 12)?);
         let metrics = Self {
-            channels: channels.iter().map(|&channel| channel.to_owned()).collect(),
+            channels: channels.to_vec(),
             attempts: counters(
                 "premend_outbox_attempts_total",
                 "Attempts to deliver a notice, by channel and outcome",
                 &["channel", "outcome"],
             )?,
-            delivery_seconds: HistogramVec::new(seconds, &["channel"])?,
+            delivery_seconds: HistogramFamily::seconds(
+                "premend_outbox_delivery_seconds",
+                "How long a channel took for one attempt",
+                "channel",
+                channels,
+            )?,
             cancelled: counters(
                 "premend_outbox_cancelled_total",
                 "Notices that the re-check cancelled, by reason",
@@ -84,9 +86,8 @@ impl OutboxMetrics {
     fn start_at_zero(&self) {
         for channel in &self.channels {
             for outcome in AttemptOutcome::ALL {
-                self.attempts.with_label_values(&[channel.as_str(), outcome.key()]);
+                self.attempts.with_label_values(&[channel, outcome.key()]);
             }
-            self.delivery_seconds.with_label_values(&[channel]);
         }
         self.empty_gauges();
         for reason in CancelReason::ALL {
@@ -135,7 +136,9 @@ impl OutboxMetrics {
     }
 
     pub(super) fn took(&self, channel: &str, duration: Duration) {
-        self.delivery_seconds.with_label_values(&[channel]).observe(duration.as_secs_f64());
+        if let Some(histogram) = self.delivery_seconds.of(channel) {
+            histogram.observe(duration);
+        }
     }
 
     pub(super) fn cancelled(&self, reason: CancelReason) {

@@ -34,11 +34,7 @@ impl QuietHours {
     }
 
     fn covers(&self, time: NaiveTime) -> bool {
-        if self.from <= self.to {
-            self.from <= time && time < self.to
-        } else {
-            time >= self.from || time < self.to
-        }
+        if self.from <= self.to { self.from <= time && time < self.to } else { time >= self.from || time < self.to }
     }
 
     /// The instant of a local time; one that daylight saving skips is the next that exists.

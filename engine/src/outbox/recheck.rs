@@ -31,7 +31,9 @@ pub enum Audience {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CaseStanding {
     pub open: bool,
-    pub severity: Severity,
+    /// Milder than the notice says, and became so since it was written. Worse is no reason to keep
+    /// silent, and a stop-now of a peek runs ahead of a case that still is milder.
+    pub eased: bool,
 }
 
 /// The order behind a notice, as far as a notice cares.
@@ -59,7 +61,10 @@ pub enum Told {
 pub enum Addressee {
     /// The car itself, or a dealer's inbox.
     Nobody,
-    Person { quiet: QuietHours, contacts: Vec<Time> },
+    Person {
+        quiet: QuietHours,
+        contacts: Vec<Time>,
+    },
     /// A person whose record does not exist any more.
     Erased,
 }
@@ -186,8 +191,7 @@ fn matter_ended(situation: &Situation) -> Option<CancelReason> {
     match situation.case {
         _ if situation.resolved => return Some(CancelReason::CaseEnded),
         Some(case) if !case.open => return Some(CancelReason::CaseEnded),
-        // Worse than announced is no reason to keep silent.
-        Some(case) if case.severity > situation.severity => return Some(CancelReason::CaseEased),
+        Some(case) if case.eased => return Some(CancelReason::CaseEased),
         _ => {}
     }
     let dropped = situation.order == Some(OrderStanding::Dropped) && situation.stage == Stage::Opened;
@@ -261,7 +265,7 @@ mod tests {
             stage: Stage::Opened,
             severity: Severity::S2,
             valid_until: noon() + Span::from_days(3),
-            case: Some(CaseStanding { open: true, severity: Severity::S2 }),
+            case: Some(CaseStanding { open: true, eased: false }),
             resolved: false,
             order: Some(OrderStanding::Waiting),
             addressee: person(&[]),
@@ -278,21 +282,15 @@ mod tests {
 
     #[test]
     fn cancels_when_the_matter_has_ended() {
-        let closed = Situation { case: Some(CaseStanding { open: false, severity: Severity::S2 }), ..situation() };
+        let closed = Situation { case: Some(CaseStanding { open: false, eased: false }), ..situation() };
         assert_eq!(recheck(&closed, noon()), Verdict::Cancel(CancelReason::CaseEnded));
         let peeked = Situation { stage: Stage::StopNow, case: None, resolved: true, ..situation() };
         assert_eq!(recheck(&peeked, noon()), Verdict::Cancel(CancelReason::CaseEnded));
-        let eased = Situation { case: Some(CaseStanding { open: true, severity: Severity::S3 }), ..situation() };
+        let eased = Situation { case: Some(CaseStanding { open: true, eased: true }), ..situation() };
         assert_eq!(recheck(&eased, noon()), Verdict::Cancel(CancelReason::CaseEased));
         let dropped = Situation { order: Some(OrderStanding::Dropped), ..situation() };
         assert_eq!(recheck(&dropped, noon()), Verdict::Cancel(CancelReason::OrderDropped));
         assert_eq!(recheck(&situation(), noon() + Span::from_days(3)), Verdict::Cancel(CancelReason::Expired));
-    }
-
-    #[test]
-    fn still_sends_what_became_worse() {
-        let worse = Situation { case: Some(CaseStanding { open: true, severity: Severity::S1 }), ..situation() };
-        assert_eq!(recheck(&worse, noon()), Verdict::Send { takes_budget: true });
     }
 
     #[test]
@@ -341,7 +339,7 @@ mod tests {
 
     #[test]
     fn resolves_only_for_whom_was_told() {
-        let closed = Some(CaseStanding { open: false, severity: Severity::S2 });
+        let closed = Some(CaseStanding { open: false, eased: false });
         let resolved = |told| Situation { stage: Stage::Resolved, case: closed, told, ..situation() };
         assert_eq!(recheck(&resolved(Told::Never), noon()), Verdict::Cancel(CancelReason::NeverTold));
         assert!(matches!(recheck(&resolved(Told::UnderWay), noon()), Verdict::Hold { .. }));

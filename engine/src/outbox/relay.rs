@@ -26,7 +26,10 @@ use crate::wake::Wake;
 
 /// Waits between attempts: from seconds for a hiccup to an hour for an outage.
 const FIRST_WAIT: Duration = Duration::from_secs(5);
-const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+const LONGEST_WAIT: Duration = Duration::from_hours(1);
+/// Rings come with every commit of a lane; the joins of tending are worth one a second.
+const TEND: Duration = Duration::from_secs(1);
+const REFRESH: Duration = Duration::from_mins(1);
 /// Taken back per look; the rest follows at the next one.
 const TAKE_BACK_LIMIT: i64 = 256;
 
@@ -70,12 +73,17 @@ impl Relay {
     pub async fn run(self, wake: Wake, stop: CancellationToken) {
         let mut under_way = JoinSet::new();
         let poll = Duration::from_micros(self.0.settings.poll.micros().unsigned_abs());
-        let mut tended: Option<Instant> = None;
+        let (mut tended, mut refreshed) = (None::<Instant>, None::<Instant>);
         while !stop.is_cancelled() {
-            // Rings come with every commit of a lane; the joins of tending are worth one a second.
-            if tended.is_none_or(|at| at.elapsed() >= Duration::from_secs(1)) {
+            if tended.is_none_or(|at| at.elapsed() >= TEND) {
                 self.logged("tend", self.tend().await);
                 tended = Some(Instant::now());
+            }
+            if refreshed.is_none_or(|at| at.elapsed() >= REFRESH) {
+                for channel in self.0.channels.iter() {
+                    self.logged("refresh", channel.refresh().await);
+                }
+                refreshed = Some(Instant::now());
             }
             self.logged("claim", self.start_due(&mut under_way).await);
             tokio::select! {
@@ -221,7 +229,7 @@ impl Relay {
         tx.commit().await?;
         for (entry, key, about, stands) in backs {
             let Some(channel) = channels.get(&key) else { continue };
-            let situation = super::judge::situation(&about, &stands, channel.audience(), recheck::Addressee::Nobody);
+            let situation = super::judge::situation(&about, stands, channel.audience(), recheck::Addressee::Nobody);
             if let Some(reason) = recheck::take_back(&situation) {
                 self.take_back(entry, &about, channel.as_ref(), reason).await?;
             }

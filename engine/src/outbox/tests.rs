@@ -101,7 +101,8 @@ async fn two_relays_never_deliver_one_entry_at_once(pool: PgPool) {
 #[sqlx::test]
 async fn quiet_hours_hold_a_notice_and_it_is_checked_again_in_the_morning(pool: PgPool) {
     let scene = Scene::at(pool, NIGHT).await;
-    let (stays, ends) = (scene.enqueue("stays", Wanted::default()).await, scene.enqueue("ends", Wanted::default()).await);
+    let (stays, ends) =
+        (scene.enqueue("stays", Wanted::default()).await, scene.enqueue("ends", Wanted::default()).await);
     let relay = scene.relay(vec![Scripted::answering(Outcome::Delivered)]);
     relay.settle().await.unwrap();
     assert_eq!(scene.fate(stays).await, "queued quiet_hours []");
@@ -216,4 +217,32 @@ async fn a_resolve_notice_goes_to_whom_was_told_and_only_then(pool: PgPool) {
     relay.settle().await.unwrap();
     assert_eq!(scene.fate(over).await, "delivered [delivered]");
     assert_eq!(scene.fate(silent).await, "cancelled never_told [cancelled]");
+}
+
+#[sqlx::test]
+async fn a_stop_now_ahead_of_its_case_goes_out_and_one_that_eased_does_not(pool: PgPool) {
+    let scene = Scene::at(pool, NIGHT).await;
+    let milder = scene.enqueue("milder", Wanted { to_owner: false, ..Wanted::default() }).await;
+    let relay = scene.relay(vec![Scripted::answering(Outcome::Delivered)]);
+    let stop = Wanted {
+        severity: Severity::S1,
+        stage: "stop_now",
+        to_owner: false,
+        case: Some(milder.case),
+        ..Wanted::default()
+    };
+    let ahead = scene.enqueue("ahead", stop).await;
+    relay.settle().await.unwrap();
+    assert_eq!(scene.fate(ahead).await, "delivered [delivered]");
+    let eased = scene.enqueue("eased", Wanted { to_owner: false, ..Wanted::default() }).await;
+    scene.engine("update vehicle_case set severity = 3 where case_id = $1", &[eased.case]).await;
+    scene
+        .engine(
+            "insert into case_change (case_id, change_no, dealer_id, kind, measured_at, received_at, because)
+             select $1, 2, dealer_id, 'ease', opened_at, opened_at, 'milder' from vehicle_case where case_id = $1",
+            &[eased.case],
+        )
+        .await;
+    relay.settle().await.unwrap();
+    assert_eq!(scene.fate(eased).await, "cancelled case_eased [cancelled]");
 }

@@ -149,6 +149,8 @@ async fn mark_applied(conn: &mut PgConnection, commands: &[i64], at: Time) -> sq
     if commands.is_empty() {
         return Ok(());
     }
-    query!("update command set applied_at = $2 where command_id = any($1)", commands, at.to_utc()).execute(conn).await?;
+    query!("update command set applied_at = $2 where command_id = any($1)", commands, at.to_utc())
+        .execute(conn)
+        .await?;
     Ok(())
 }

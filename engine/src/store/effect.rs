@@ -6,9 +6,11 @@ use rules::effect::{Effect, Notice, Stage};
 use rules::rule::Mode;
 use rules::severity::Severity;
 use rules::time::Time;
-use rules::vehicle::VehicleId;
+use rules::vehicle::{Purpose, VehicleId};
 use sqlx::{PgConnection, query, types::Json};
 use uuid::Uuid;
+
+use super::enrol::purpose_word;
 
 /// Writes `effect` of a vehicle that belongs to `dealer`.
 pub async fn write(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid, effect: &Effect) -> sqlx::Result<()> {
@@ -61,7 +63,18 @@ pub async fn write(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid, e
 
 async fn write_case(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid, effect: &Effect) -> sqlx::Result<()> {
     match effect {
-        Effect::OpenCase { case, component, episode, mode, severity, rule, version, opened_at, received_at, confidence } => {
+        Effect::OpenCase {
+            case,
+            component,
+            episode,
+            mode,
+            severity,
+            rule,
+            version,
+            opened_at,
+            received_at,
+            confidence,
+        } => {
             query!(
                 "insert into vehicle_case (case_id, vehicle_id, dealer_id, component, episode, mode, severity, status, rule_key,
                                            rule_version, opened_at, opened_received_at, confidence)
@@ -224,7 +237,9 @@ async fn write_order(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid,
             .execute(conn)
             .await?;
         }
-        Effect::CancelOrFlagOrder { order, case, because } => cancel_or_flag(conn, dealer, *order, *case, because).await?,
+        Effect::CancelOrFlagOrder { order, case, because } => {
+            cancel_or_flag(conn, dealer, *order, *case, because).await?;
+        }
         _ => {}
     }
     Ok(())
@@ -232,8 +247,15 @@ async fn write_order(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid,
 
 /// Takes a withdrawn case's line off; an untouched order that has no other line is cancelled, a
 /// touched one is flagged to its advisor.
-async fn cancel_or_flag(conn: &mut PgConnection, dealer: Uuid, order: Uuid, case: Uuid, because: &str) -> sqlx::Result<()> {
-    let Some(locked) = query!("select state from work_order where order_id = $1 for update", order).fetch_optional(&mut *conn).await?
+async fn cancel_or_flag(
+    conn: &mut PgConnection,
+    dealer: Uuid,
+    order: Uuid,
+    case: Uuid,
+    because: &str,
+) -> sqlx::Result<()> {
+    let Some(locked) =
+        query!("select state from work_order where order_id = $1 for update", order).fetch_optional(&mut *conn).await?
     else {
         return Ok(());
     };
@@ -244,10 +266,11 @@ async fn cancel_or_flag(conn: &mut PgConnection, dealer: Uuid, order: Uuid, case
     )
     .execute(&mut *conn)
     .await?;
-    let others = query!(r#"select count(*) as "open!" from work_order_line where order_id = $1 and state = 'open'"#, order)
-        .fetch_one(&mut *conn)
-        .await?
-        .open;
+    let others =
+        query!(r#"select count(*) as "open!" from work_order_line where order_id = $1 and state = 'open'"#, order)
+            .fetch_one(&mut *conn)
+            .await?
+            .open;
     if locked.state == "proposed" && others == 0 {
         query!("update work_order set state = 'cancelled', version = version + 1 where order_id = $1", order)
             .execute(&mut *conn)
@@ -289,8 +312,8 @@ async fn add_transition(
 async fn enqueue(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid, notice: &Notice) -> sqlx::Result<()> {
     query!(
         "insert into notification (notification_id, vehicle_id, dealer_id, person_id, case_id, order_id, stage, severity,
-                                   template, template_version, locale, variables, created_at, valid_until)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                                   purpose, template, template_version, locale, variables, created_at, valid_until)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
          on conflict (notification_id) do update set order_id = coalesce(notification.order_id, excluded.order_id)",
         notice.id,
         vehicle.as_str(),
@@ -300,6 +323,7 @@ async fn enqueue(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid, not
         notice.order,
         notice.stage.label(),
         level(notice.severity),
+        purpose_word(notice.purpose),
         notice.template,
         notice.template_version as i32,
         notice.locale.tag(),
@@ -326,7 +350,14 @@ async fn enqueue(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid, not
 }
 
 /// Cancels what has not been sent about the case, and tells those who were told that it is over.
-async fn resolve(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid, case: Uuid, created_at: Time, valid_until: Time) -> sqlx::Result<()> {
+async fn resolve(
+    conn: &mut PgConnection,
+    vehicle: &VehicleId,
+    dealer: Uuid,
+    case: Uuid,
+    created_at: Time,
+    valid_until: Time,
+) -> sqlx::Result<()> {
     query!(
         "update outbox o set state = 'cancelled', because = 'the case was withdrawn'
          from notification n
@@ -338,6 +369,7 @@ async fn resolve(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid, cas
     .await?;
     let told = query!(
         r#"select n.person_id, min(n.severity) as "severity!", max(n.locale) as "locale!",
+                  max(n.purpose) as "purpose!",
                   (array_agg(n.order_id order by n.created_at))[1] as order_id,
                   (array_agg(n.variables order by n.created_at))[1] as "variables!: serde_json::Value",
                   array_agg(distinct o.channel) as "channels!"
@@ -356,6 +388,7 @@ async fn resolve(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid, cas
             order: row.order_id,
             stage: Stage::Resolved,
             severity: u8::try_from(row.severity).ok().and_then(Severity::from_number).unwrap_or(Severity::S4),
+            purpose: serde_json::from_value(row.purpose.into()).unwrap_or(Purpose::Diagnostics),
             template: "resolved".to_owned(),
             template_version: 1,
             locale: if row.locale == "en" { rules::vehicle::Locale::En } else { rules::vehicle::Locale::ZhCn },

@@ -49,9 +49,10 @@ pub async fn begin_incarnation(conn: &mut PgConnection, version: &str, host: &st
 
 /// Holds the run's row for the length of the transaction; false if a later run has ended it.
 pub async fn still_ours(conn: &mut PgConnection, incarnation: i32) -> sqlx::Result<bool> {
-    let ours = query_scalar!("select 1 from incarnation where incarnation = $1 and ended_at is null for share", incarnation)
-        .fetch_optional(conn)
-        .await?;
+    let ours =
+        query_scalar!("select 1 from incarnation where incarnation = $1 and ended_at is null for share", incarnation)
+            .fetch_optional(conn)
+            .await?;
     Ok(ours.is_some())
 }
 
@@ -130,7 +131,9 @@ pub async fn mark_replayed(conn: &mut PgConnection, incarnation: i32) -> sqlx::R
 }
 
 pub async fn keep_rule_set(conn: &mut PgConnection, hash: &[u8], body: &[u8]) -> sqlx::Result<()> {
-    query!("insert into rule_set (hash, body) values ($1, $2) on conflict do nothing", hash, body).execute(conn).await?;
+    query!("insert into rule_set (hash, body) values ($1, $2) on conflict do nothing", hash, body)
+        .execute(conn)
+        .await?;
     Ok(())
 }
 

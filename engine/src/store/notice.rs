@@ -66,8 +66,11 @@ struct NoticeRow {
 }
 
 /// The severity of a column that is checked to be 1 to 4.
-pub fn severity_of(number: i16) -> sqlx::Result<Severity> {
-    u8::try_from(number).ok().and_then(Severity::from_number).ok_or_else(|| unknown_word("notification.severity", &number.to_string()))
+fn severity_of(number: i16) -> sqlx::Result<Severity> {
+    u8::try_from(number)
+        .ok()
+        .and_then(Severity::from_number)
+        .ok_or_else(|| unknown_word("notification.severity", &number.to_string()))
 }
 
 impl TryFrom<NoticeRow> for Notice {
@@ -83,7 +86,8 @@ impl TryFrom<NoticeRow> for Notice {
         let locale = Locale::ALL.into_iter().find(|locale| locale.tag() == row.locale);
         Ok(Self {
             notification: row.notification_id,
-            vehicle: VehicleId::try_new(&row.vehicle_id).map_err(|_| unknown_word("notification.vehicle_id", &row.vehicle_id))?,
+            vehicle: VehicleId::try_new(&row.vehicle_id)
+                .map_err(|_| unknown_word("notification.vehicle_id", &row.vehicle_id))?,
             dealer: row.dealer_id,
             person: row.person_id,
             case: row.case_id,
@@ -146,13 +150,15 @@ pub async fn to_repeat(
     )
     .fetch_all(conn)
     .await?;
-    rows.into_iter()
-        .map(|row| Ok(Repeat { taken_back: row.taken_back, notice: row.try_into()? }))
-        .collect()
+    rows.into_iter().map(|row| Ok(Repeat { taken_back: row.taken_back, notice: row.try_into()? })).collect()
 }
 
 /// The cars that have or soon will have something to hear again, and until when.
-pub async fn cars_to_repeat_for(conn: &mut PgConnection, channel: &str, now: Time) -> sqlx::Result<Vec<(String, Time)>> {
+pub async fn cars_to_repeat_for(
+    conn: &mut PgConnection,
+    channel: &str,
+    now: Time,
+) -> sqlx::Result<Vec<(String, Time)>> {
     let rows = query!(
         r#"
         select vehicle_id, max(valid_until) as "until!"

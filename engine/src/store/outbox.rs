@@ -208,14 +208,6 @@ pub async fn end_undelivered(
     Ok(())
 }
 
-/// When the next queued entry that nobody holds is due.
-pub async fn next_due(conn: &mut PgConnection) -> sqlx::Result<Option<Time>> {
-    let next = query_scalar!("select min(not_before) from outbox where state = 'queued' and leased_until is null")
-        .fetch_one(conn)
-        .await?;
-    Ok(next.map(Time::from))
-}
-
 /// What waits, by channel; read at every scrape.
 pub async fn depth(conn: &mut PgConnection, now: Time) -> sqlx::Result<Vec<Depth>> {
     let rows = query!(

@@ -66,7 +66,8 @@ pub async fn copy_in(conn: &mut PgConnection, rows: &SampleRows) -> sqlx::Result
     if rows.is_empty() {
         return Ok(());
     }
-    let statement = "copy sample (vehicle_id, signal, measured_at, received_at, value, flags) from stdin (format binary)";
+    let statement =
+        "copy sample (vehicle_id, signal, measured_at, received_at, value, flags) from stdin (format binary)";
     let mut copy = conn.copy_in_raw(statement).await?;
     let sent = async {
         copy.send(rows.bytes.as_slice()).await?;

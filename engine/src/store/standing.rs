@@ -8,7 +8,7 @@ use rules::time::Time;
 use sqlx::{PgConnection, query, query_as, query_scalar};
 use uuid::Uuid;
 
-use super::notice::{Notice, severity_of};
+use super::notice::Notice;
 use crate::outbox::{CaseStanding, OrderStanding, Told};
 
 /// What is known behind a notice.
@@ -50,7 +50,7 @@ fn order_standing_of(state: &str) -> OrderStanding {
 pub async fn of_entry(conn: &mut PgConnection, outbox: Uuid, now: Time) -> sqlx::Result<Standing> {
     let row = query!(
         r#"
-        select case_status as "case_status?", case_severity as "case_severity?", order_state as "order_state?",
+        select case_status as "case_status?", case_eased as "case_eased!", order_state as "order_state?",
             resolved as "resolved!",
             coalesce(role_until > $2, false) as "has_role!",
             coalesce(consent_until > $2, false) as "has_consent!",
@@ -81,13 +81,7 @@ pub async fn of_entry(conn: &mut PgConnection, outbox: Uuid, now: Time) -> sqlx:
     )
     .fetch_one(conn)
     .await?;
-    let case = match (&row.case_status, row.case_severity) {
-        (Some(status), Some(number)) => {
-            let severity = severity_of(number)?;
-            Some(CaseStanding { open: status == "open", severity })
-        }
-        _ => None,
-    };
+    let case = row.case_status.map(|status| CaseStanding { open: status == "open", eased: row.case_eased });
     Ok(Standing {
         case,
         resolved: row.resolved,
@@ -148,7 +142,7 @@ pub async fn pull_forward(conn: &mut PgConnection, now: Time, to_owners: &[Strin
           and outbox.state = 'queued' and outbox.not_before > $1 and outbox.leased_until is null
           and (
             notification.valid_until <= $1
-            or stage <> 'resolved' and (resolved or case_status <> 'open' or case_severity > severity)
+            or stage <> 'resolved' and (resolved or case_status <> 'open' or case_eased)
             or stage = 'opened' and order_state = any($3)
             or stage = 'opened' and outbox.channel = any($2) and order_state <> all($4)
             or outbox.channel = any($2)
@@ -181,7 +175,7 @@ pub async fn to_take_back(
         join notification_standing using (notification_id)
         where valid_until > $1 and outbox.state = 'delivered' and channel = any($2) and withdrawn_at is null
           and (
-            stage <> 'resolved' and (resolved or case_status <> 'open' or case_severity > severity)
+            stage <> 'resolved' and (resolved or case_status <> 'open' or case_eased)
             or stage = 'opened' and order_state = any($4)
             or not (coalesce(role_until > $1, false) and coalesce(consent_until > $1, false))
           )

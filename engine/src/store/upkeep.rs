@@ -61,9 +61,13 @@ pub async fn expire_proposal(conn: &mut PgConnection, now: Time, due_before: Tim
     let Some(order) = found else { return Ok(false) };
     let moved = step(OrderState::Proposed, OrderState::Expired, &Facts::default(), NOBODY);
     let moved = moved.map_err(|refusal| sqlx::Error::Encode(refusal.into()))?;
-    query!("update work_order set state = $2, version = version + 1 where order_id = $1", order.order_id, moved.to.word())
-        .execute(&mut *conn)
-        .await?;
+    query!(
+        "update work_order set state = $2, version = version + 1 where order_id = $1",
+        order.order_id,
+        moved.to.word()
+    )
+    .execute(&mut *conn)
+    .await?;
     query!(
         "insert into work_order_transition (order_id, transition_no, dealer_id, from_state, to_state, moved_at, because)
          select $1, coalesce(max(transition_no), 0) + 1, $2, 'proposed', $3, $4, $5
@@ -76,7 +80,8 @@ pub async fn expire_proposal(conn: &mut PgConnection, now: Time, due_before: Tim
     )
     .execute(&mut *conn)
     .await?;
-    let vehicle = VehicleId::try_new(&order.vehicle_id).map_err(|_| unknown_word("work_order.vehicle_id", &order.vehicle_id))?;
+    let vehicle =
+        VehicleId::try_new(&order.vehicle_id).map_err(|_| unknown_word("work_order.vehicle_id", &order.vehicle_id))?;
     let event = moved.tell.unwrap_or(OrderMove::Expired);
     command(conn, &vehicle, &Command::Order { order: order.order_id, event, effective_at: now }).await?;
     Ok(true)

@@ -28,7 +28,7 @@ use crate::topic;
 /// Reads from a connection that another replaces.
 const LAST_READS: usize = 64;
 /// Longest silence of a client that asked for no keep-alive.
-const SILENCE: Duration = Duration::from_secs(20 * 60);
+const SILENCE: Duration = Duration::from_mins(20);
 
 /// Serves one accepted connection to its end.
 pub async fn serve(stream: TcpStream, shared: Arc<Shared>) {

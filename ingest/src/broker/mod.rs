@@ -63,15 +63,16 @@ pub enum BrokerError {
     #[error("cannot start a thread of the broker")]
     Thread(#[source] io::Error),
     #[error("cannot link to the broker's router")]
-    Link(#[source] LinkError),
+    Link(#[source] Box<LinkError>),
 }
 
-type Link = (LinkTx, LinkRx, Notification);
+type Link = Result<(LinkTx, LinkRx, Notification), Box<LinkError>>;
+type Linker = dyn Fn(&str, bool) -> Link + Send + Sync;
 
 /// What all connections share.
 struct Shared {
     /// Registers a client at the router; rumqttd does not let its channel be named.
-    link: Box<dyn Fn(&str, bool) -> Result<Link, LinkError> + Send + Sync>,
+    link: Box<Linker>,
     access: Access,
     seats: Arc<Seats>,
     gate: Gate,
@@ -199,7 +200,9 @@ impl Drop for Broker {
 fn share(config: &BrokerConfig, lanes: Option<LaneQueues>, metrics: &Metrics) -> Result<Shared, BrokerError> {
     let standalone = lanes.is_none();
     let router = Router::new(0, router_config(config)).spawn();
-    let link = move |client: &str, clean| LinkBuilder::new(client, router.clone()).clean_session(clean).build();
+    let link = move |client: &str, clean| {
+        LinkBuilder::new(client, router.clone()).clean_session(clean).build().map_err(Box::new)
+    };
     let micros = |span: rules::time::Span| Duration::from_micros(span.micros().unsigned_abs());
     Ok(Shared {
         link: Box::new(link),
@@ -233,7 +236,7 @@ fn router_config(config: &BrokerConfig) -> RouterConfig {
 /// Links to the router and reads it on a thread of its own.
 fn read_router(shared: &Arc<Shared>, lanes: LaneQueues, status: watch::Sender<Status>) -> Result<(), BrokerError> {
     let (mut tx, rx, _) = (shared.link)("@ingest", true).map_err(BrokerError::Link)?;
-    tx.subscribe(topic::TELEMETRY_FILTER).map_err(BrokerError::Link)?;
+    tx.subscribe(topic::TELEMETRY_FILTER).map_err(|error| BrokerError::Link(Box::new(error)))?;
     shared.gate.start();
     let shared = Arc::clone(shared);
     let run = move || {

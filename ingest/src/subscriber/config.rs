@@ -104,13 +104,14 @@ impl SubscriberConfig {
         }
         options
     }
+}
 
-    pub(super) fn network(&self) -> NetworkOptions {
-        let mut network = NetworkOptions::new();
-        // Acknowledgements are small, and the broker's window waits for them.
-        network.set_tcp_nodelay(true);
-        network
-    }
+/// Settings of the socket.
+pub(super) fn network() -> NetworkOptions {
+    let mut network = NetworkOptions::new();
+    // Acknowledgements are small, and the broker's window waits for them.
+    network.set_tcp_nodelay(true);
+    network
 }
 
 #[cfg(test)]

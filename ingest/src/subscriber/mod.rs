@@ -67,7 +67,7 @@ impl Subscriber {
         config.validate()?;
         // Room for every acknowledgement besides the messages, so that none has to wait.
         let (client, mut events) = AsyncClient::new(config.options(), ACKNOWLEDGEMENTS + MAX_DOWN + 16);
-        events.set_network_options(config.network());
+        events.set_network_options(config::network());
         let shared = Arc::new(Shared {
             client,
             books: Mutex::new(Books { ledger: Ledger::new(), down_waiting: 0 }),

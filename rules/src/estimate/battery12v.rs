@@ -55,7 +55,9 @@ pub fn update(vehicle: &mut Vehicle, step: &mut Step, known: &Known) {
         if let Some(median) = charging.then(|| vehicle.estimates.battery12v.take(volts)).flatten() {
             emit(vehicle, step, known.charging_voltage, median);
         }
-    } else if vehicle.segment.kind == SegmentKind::Park && vehicle.segment.parked_for(step.at).is_some_and(|parked| parked >= REST) {
+    } else if vehicle.segment.kind == SegmentKind::Park
+        && vehicle.segment.parked_for(step.at).is_some_and(|parked| parked >= REST)
+    {
         emit(vehicle, step, known.rest_voltage, volts);
     }
 }

@@ -140,7 +140,8 @@ impl Usage {
     fn project(&self, km: f64) -> (f64, f64) {
         let days = f64::from(self.workday.days) + f64::from(self.weekend.days);
         let trust = days / (days + PRIOR_DAYS);
-        let mix = |of: fn(&Class) -> f32| (5.0 * f64::from(of(&self.workday)) + 2.0 * f64::from(of(&self.weekend))) / 7.0;
+        let mix =
+            |of: fn(&Class) -> f32| (5.0 * f64::from(of(&self.workday)) + 2.0 * f64::from(of(&self.weekend))) / 7.0;
         let mean = trust * mix(|class| class.mean) + (1.0 - trust) * PRIOR_KM;
         let variance = trust * mix(|class| class.variance) + (1.0 - trust) * PRIOR_SD * PRIOR_SD;
         let per_day = mean.max(0.5);
@@ -230,7 +231,8 @@ pub fn recompute(vehicle: &mut Vehicle, now: Time, set: &RuleSet) {
             });
         }
         let anchor = *place;
-        let state = anchor.map_or(UNKNOWN, |anchor| state_of(usage, anchor, item.interval(anchor.done || anchor.km > 0.0), km, now));
+        let state = anchor
+            .map_or(UNKNOWN, |anchor| state_of(usage, anchor, item.interval(anchor.done || anchor.km > 0.0), km, now));
         if let Some(place) = usage.items.get_mut(index) {
             *place = state;
         }

@@ -17,10 +17,15 @@ impl Vehicle {
             let old = from.rule(no)?;
             to.find(&old.source.key, &old.subject).map(|rule| (rule.no, rule.source.version == old.source.version))
         };
-        let removed: Vec<FindingKey> = self.watches.open().map(|(key, _)| key).filter(|key| counterpart(key.rule).is_none()).collect();
+        let removed: Vec<FindingKey> =
+            self.watches.open().map(|(key, _)| key).filter(|key| counterpart(key.rule).is_none()).collect();
         let withdrawn = removed
             .into_iter()
-            .map(|key| FindingChange::Withdrawn { key, at: self.newest.max(Time::from_micros(0)), because: "its rule was removed".to_owned() })
+            .map(|key| FindingChange::Withdrawn {
+                key,
+                at: self.newest.max(Time::from_micros(0)),
+                because: "its rule was removed".to_owned(),
+            })
             .collect();
         decide(self, withdrawn, self.received, from, effects);
 

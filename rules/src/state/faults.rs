@@ -36,7 +36,13 @@ pub struct Storm {
 }
 
 /// Folds the fault reports of one sample; true if any cycle changed.
-pub fn fold_faults(vehicle: &mut Vehicle, reports: &[FaultReport], at: Time, conditions: Conditions, catalogue: &Catalogue) -> bool {
+pub fn fold_faults(
+    vehicle: &mut Vehicle,
+    reports: &[FaultReport],
+    at: Time,
+    conditions: Conditions,
+    catalogue: &Catalogue,
+) -> bool {
     vehicle.storm.notice_voltage(conditions, at);
     let mut changed = false;
     for report in reports {
@@ -74,7 +80,13 @@ pub fn begin_trip(vehicle: &mut Vehicle) -> bool {
     changed
 }
 
-fn fold_report(vehicle: &mut Vehicle, report: &FaultReport, at: Time, conditions: Conditions, catalogue: &Catalogue) -> bool {
+fn fold_report(
+    vehicle: &mut Vehicle,
+    report: &FaultReport,
+    at: Time,
+    conditions: Conditions,
+    catalogue: &Catalogue,
+) -> bool {
     let status = UdsStatus(report.status);
     let key = report.code.code_without_ftb();
     let known = vehicle.faults.iter().position(|cycle| cycle.code == key && cycle.ecu == report.ecu);
@@ -111,7 +123,13 @@ fn fold_report(vehicle: &mut Vehicle, report: &FaultReport, at: Time, conditions
     if failing {
         cycle.trips |= 1;
     }
-    let input = TriageInput { code: report.code, status, moving: conditions.moving, charging: conditions.charging, ..TriageInput::default() };
+    let input = TriageInput {
+        code: report.code,
+        status,
+        moving: conditions.moving,
+        charging: conditions.charging,
+        ..TriageInput::default()
+    };
     let verdict = triage(&catalogue.fault_codes, &input.with_trips(cycle.trips));
     cycle.severity = verdict.severity;
     cycle.component = verdict.component;

@@ -66,7 +66,14 @@ pub fn fold(vehicle: &mut Vehicle, sample: &Sample, received_at: Time, set: &Rul
     step
 }
 
-fn fold_reading(vehicle: &mut Vehicle, reading: Reading, received_at: Time, set: &RuleSet, effects: &mut Effects, step: &mut Step) {
+fn fold_reading(
+    vehicle: &mut Vehicle,
+    reading: Reading,
+    received_at: Time,
+    set: &RuleSet,
+    effects: &mut Effects,
+    step: &mut Step,
+) {
     let Some(slot) = set.catalogue.signals.slot_of(reading.signal) else {
         effects.unused.push((Reason::UnknownSignal, Some(reading.signal)));
         return;
@@ -89,7 +96,15 @@ fn fold_reading(vehicle: &mut Vehicle, reading: Reading, received_at: Time, set:
 }
 
 /// Why a reading that admission let through is not believed.
-fn judge(vehicle: &mut Vehicle, slot: Slot, signal: &Signal, last: Last, value: f64, at: Time, set: &RuleSet) -> Option<Reason> {
+fn judge(
+    vehicle: &mut Vehicle,
+    slot: Slot,
+    signal: &Signal,
+    last: Last,
+    value: f64,
+    at: Time,
+    set: &RuleSet,
+) -> Option<Reason> {
     if last.at == at && value != last.value {
         return Some(Reason::SameTimeOtherContent);
     }

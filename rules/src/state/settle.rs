@@ -47,7 +47,9 @@ pub enum Arrival {
     /// Taken into the order; it settles now or later.
     Taken,
     /// Known already; `moved` if its `oldest` still moved the position.
-    Duplicate { moved: bool },
+    Duplicate {
+        moved: bool,
+    },
     TooFarAhead,
 }
 

@@ -1,0 +1,85 @@
+//! `premend rules`: what rules there are, whether a directory of them is sound, and their examples.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use rules::catalogue::Catalogue;
+use rules::example;
+use rules::rule_set::RuleSet;
+
+use crate::config::Config;
+use crate::{journal, overlay};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// List the rules in force.
+    List,
+    /// Compile the catalogue with a directory laid over it and print everything that is wrong.
+    Check {
+        /// Laid out like `rules/catalogue/`; without it, the configured overlay.
+        #[arg(value_name = "DIR")]
+        directory: Option<PathBuf>,
+    },
+    /// Run the rules' own examples.
+    Test {
+        /// Only rules whose key contains this.
+        #[arg(value_name = "KEY")]
+        only: Option<String>,
+    },
+}
+
+pub fn run(args: &Args, config: &Config) -> anyhow::Result<ExitCode> {
+    match &args.action {
+        Action::List => list(set(config.catalogue.overlay.as_deref())?.as_ref()),
+        Action::Check { directory } => {
+            let set = set(directory.as_deref().or(config.catalogue.overlay.as_deref()))?;
+            println!("{} rules in {} instances, no errors", set.catalogue.rules.len(), set.rules.len());
+        }
+        Action::Test { only } => return test(set(config.catalogue.overlay.as_deref())?.as_ref(), only.as_deref()),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn set(directory: Option<&Path>) -> anyhow::Result<Arc<RuleSet>> {
+    let mut catalogue = Catalogue::builtin()?;
+    if let Some(directory) = directory {
+        catalogue = catalogue.overlay(&overlay::read(directory)?).context("the overlay is not sound")?;
+    }
+    journal::rule_set(Arc::new(catalogue))
+}
+
+fn list(set: &RuleSet) {
+    for rule in &set.catalogue.rules {
+        let severity = rule.severity.map_or_else(|| "S?".to_owned(), |severity| severity.to_string());
+        println!("{severity}  {:<28} v{:<3} {:<28} {}", rule.key, rule.version, rule.component, rule.title.en);
+    }
+}
+
+fn test(set: &RuleSet, only: Option<&str>) -> anyhow::Result<ExitCode> {
+    let (mut passed, mut failed) = (0, 0);
+    for rule in set.catalogue.rules.iter().filter(|rule| only.is_none_or(|only| rule.key.contains(only))) {
+        for one in &rule.examples {
+            match example::run(set, rule, one) {
+                Ok(came) if came == one.expect => passed += 1,
+                Ok(came) => {
+                    failed += 1;
+                    println!("{}: {}: expected {:?}, it {came:?}", rule.key, one.name, one.expect);
+                }
+                Err(error) => {
+                    failed += 1;
+                    println!("{}: {}: {error}", rule.key, one.name);
+                }
+            }
+        }
+    }
+    println!("{passed} passed, {failed} failed");
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
