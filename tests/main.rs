@@ -4,5 +4,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod bad_input;
+mod commands;
+mod consent;
+mod dealers;
+mod event_time;
+mod explained;
+mod gaps;
+mod never_lost;
+mod one_engine;
+mod outage;
+mod safety;
 mod set_up;
+mod silence;
+mod whole_way;
 mod world;

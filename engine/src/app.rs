@@ -58,7 +58,8 @@ pub struct App {
     dispatch: Dispatch,
     services: Services,
     listener: TcpListener,
-    _lock: EngineLock,
+    lock: EngineLock,
+    incarnation: i32,
 }
 
 /// What a command may ask for beyond the configuration.
@@ -133,7 +134,8 @@ impl App {
             dispatch,
             services,
             listener,
-            _lock: lock,
+            lock,
+            incarnation,
         })
     }
 
@@ -152,6 +154,7 @@ impl App {
             Ok(())
         });
         self.services.spawn(&mut around, self.listener, &end);
+        around.spawn(self.lock.keep(self.incarnation, end.clone()));
         around.spawn(follow(self.source.status(), Arc::clone(&self.readiness), end.clone()));
         self.readiness.met(LANES);
 

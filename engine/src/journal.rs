@@ -80,6 +80,20 @@ pub fn seal(inputs: &[u8]) -> std::io::Result<Vec<u8>> {
     zstd::bulk::compress(inputs, ZSTD_LEVEL)
 }
 
+/// Reads a batch's inputs back; refuses what does not match its checksum.
+pub fn read_inputs(sealed: &[u8], checksum: i64) -> anyhow::Result<Vec<Input>> {
+    ensure!(i64::from(crc32fast::hash(sealed)) == checksum, "the checksum does not match");
+    let inputs = decompress(sealed)?;
+    let mut rest = inputs.as_slice();
+    let mut all = Vec::new();
+    while !rest.is_empty() {
+        let (input, after) = postcard::take_from_bytes(rest).context("reading an input")?;
+        all.push(input);
+        rest = after;
+    }
+    Ok(all)
+}
+
 /// What the effects of one input decided; `None` if nothing.
 pub fn decision_hash(effects: &[Effect]) -> Option<u64> {
     if effects.is_empty() {
@@ -245,16 +259,13 @@ async fn replay_row(
 ) -> anyhow::Result<()> {
     let place = || format!("journal row ({}, {}, {})", row.incarnation, row.lane, row.n);
     ensure!(row.layout == INPUT_LAYOUT, "{}: its layout is {}, this version reads {INPUT_LAYOUT}", place(), row.layout);
-    ensure!(i64::from(crc32fast::hash(&row.inputs)) == row.checksum, "{}: the checksum does not match", place());
     let set = sets.get(&row.rule_set_hash).await?;
     let decided: Vec<Decided> = postcard::from_bytes(&row.decisions).with_context(place)?;
     let decided: HashMap<u32, u64> = decided.into_iter().map(|one| (one.index, one.hash)).collect();
-    let inputs = decompress(&row.inputs)?;
-    let mut rest = inputs.as_slice();
+    let inputs = read_inputs(&row.inputs, row.checksum).with_context(place)?;
+    ensure!(inputs.len() == row.input_count as usize, "{}: it holds {} inputs, not {}", place(), inputs.len(), row.input_count);
     let mut effects = Effects::default();
-    for index in 0..row.input_count {
-        let (input, after): (Input, &[u8]) = postcard::take_from_bytes(rest).with_context(place)?;
-        rest = after;
+    for (index, input) in (0..).zip(inputs) {
         let position = Position { incarnation: row.incarnation, n: row.n, index };
         if !wanted(&input.vehicle) || vehicles.get(&input.vehicle).is_some_and(|known| known.position >= position) {
             continue;

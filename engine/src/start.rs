@@ -1,25 +1,30 @@
 //! From a database to running lanes: lock, run number, rule set, restored vehicles.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use rules::rule_set::RuleSet;
 use rules::state::settle::Bounds;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions as _, PgConnection, PgPool, query, query_scalar};
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool, query, query_scalar};
+use tokio_util::sync::CancellationToken;
 
 use crate::journal::{self, Replayed, Restored, RuleSets};
-use crate::store::commit::Written;
-use crate::store::session::{As, begin_as};
+use crate::store::commit::{CommitError, Written};
+use crate::store::session::{As, act_as, begin_as};
 use crate::store::{effect, journal as rows, snapshot};
 
 /// Key of the advisory lock: one engine per database.
 pub const LOCK: i64 = 0x0070_7265_6d65_6e64;
 const SNAPSHOTS_AT_ONCE: usize = 512;
+/// How soon an engine notices that its lock is gone.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The right to be this database's engine; held by a connection of its own, free when that ends.
 pub struct EngineLock {
-    _conn: PgConnection,
+    conn: PgConnection,
+    options: PgConnectOptions,
 }
 
 impl EngineLock {
@@ -28,7 +33,7 @@ impl EngineLock {
     pub async fn take(options: &PgConnectOptions, take_over: bool) -> anyhow::Result<Self> {
         let mut conn = options.connect().await.context("connecting for the engine's lock")?;
         if try_lock(&mut conn).await? {
-            return Ok(Self { _conn: conn });
+            return Ok(Self { conn, options: options.clone() });
         }
         if !take_over {
             bail!("another engine runs on this database; stop it, or start with --take-over to end it");
@@ -44,7 +49,39 @@ impl EngineLock {
         .await
         .context("ending the other engine's lock")?;
         query!("select pg_advisory_lock($1)", LOCK).execute(&mut conn).await?;
-        Ok(Self { _conn: conn })
+        Ok(Self { conn, options: options.clone() })
+    }
+
+    /// Looks after the lock until `stop`: takes it again when the database was away, and ends with
+    /// an error when another engine has taken over, so that no idle engine lingers.
+    pub async fn keep(mut self, incarnation: i32, stop: CancellationToken) -> anyhow::Result<()> {
+        while stop.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await.is_some() {
+            if self.conn.ping().await.is_err()
+                && let Err(error) = self.take_again(incarnation).await
+            {
+                if matches!(error, CommitError::Fenced) {
+                    return Err(error.into());
+                }
+                tracing::warn!(error = format!("{:#}", anyhow::Error::from(error)), "the engine's lock is not held, trying again");
+            }
+        }
+        Ok(())
+    }
+
+    async fn take_again(&mut self, incarnation: i32) -> Result<(), CommitError> {
+        let mut conn = self.options.connect().await.map_err(CommitError::Unavailable)?;
+        let locked = try_lock(&mut conn).await.map_err(CommitError::Unavailable)?;
+        let mut tx = conn.begin().await.map_err(CommitError::Unavailable)?;
+        act_as(&mut tx, As::Engine).await.map_err(CommitError::Unavailable)?;
+        if !rows::still_ours(&mut tx, incarnation).await.map_err(CommitError::Unavailable)? {
+            return Err(CommitError::Fenced);
+        }
+        tx.commit().await.map_err(CommitError::Unavailable)?;
+        if locked {
+            // Without the lock our own dead session still has it, or somebody is just starting.
+            self.conn = conn;
+        }
+        Ok(())
     }
 }
 

@@ -96,12 +96,18 @@ impl Premend {
 
     /// Starts it again with other settings.
     pub async fn restart_with(&mut self, setup: Setup) -> anyhow::Result<()> {
+        self.launch_with(setup)?;
+        self.learn_addresses().await?;
+        self.ready().await
+    }
+
+    /// Starts it again and waits for nothing; its addresses stay what they were.
+    pub fn launch_with(&mut self, setup: Setup) -> anyhow::Result<()> {
         anyhow::ensure!(self.process.try_ended()?.is_some(), "premend still runs");
         self.starts += 1;
         self.setup = setup;
         self.process = launch(&self.setup, self.directory.path(), self.starts)?;
-        self.learn_addresses().await?;
-        self.ready().await
+        Ok(())
     }
 
     /// Stops it with SIGTERM and waits until it has drained.

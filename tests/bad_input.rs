@@ -1,0 +1,139 @@
+//! Bad input is a value: ten thousand hostile payloads are refused with a reason, and nothing else
+//! happens; not to the engine, not to the store, not to the cars that behave.
+
+use std::collections::BTreeMap;
+
+use ingest::hostile::{Hostile, hostile_payloads};
+use ingest::topic;
+use rules::time::Span;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::world::road::trip;
+use crate::world::{NewCar, Scene, eventually, morning};
+
+const HOSTILE: usize = 10_000;
+
+/// What the store holds beside rejections and the journal.
+const QUIET: [&str; 6] = ["sample", "vehicle_case", "work_order", "notification", "outbox", "review"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_hostile_payloads_are_refused_and_nothing_else_happens() -> anyhow::Result<()> {
+    let now = morning();
+    let scene = Scene::open(&[NewCar::petrol("evil", now), NewCar::petrol("good", now)]).await?;
+    let hostile = hostile_payloads(20_261_122, HOSTILE, "evil");
+    let own = topic::telemetry("evil");
+    let (spoken, smuggled): (Vec<Hostile>, Vec<Hostile>) = hostile.into_iter().partition(|hostile| hostile.topic == own);
+
+    let evil = scene.car("evil").await?;
+    for hostile in &spoken {
+        evil.say(hostile.payload.clone()).await?;
+    }
+    evil.delivered().await?;
+    eventually("all of them", std::time::Duration::from_secs(60), || async {
+        let taken = scene.premend.metric("premend_ingest_messages_total").await?;
+        anyhow::ensure!(taken >= spoken.len() as f64, "{taken} of {}", spoken.len());
+        Ok(Some(()))
+    })
+    .await?;
+    assert_eq!(scene.premend.metric("premend_ingest_admitted_messages_total").await?, 0.0);
+    assert!(scene.premend.metric("premend_ingest_rejections_total").await? >= spoken.len() as f64);
+
+    // Topics that are not its own do not get past the broker: whoever tries is cut off.
+    let address = scene.premend.mqtt()?;
+    let mut refused = BTreeMap::new();
+    for hostile in &smuggled {
+        let mut socket = TcpStream::connect(address).await?;
+        socket.write_all(&connect("evil-2")).await?;
+        socket.write_all(&publish(&hostile.topic, &hostile.payload)).await?;
+        let answered = read_to_end(&mut socket).await?;
+        assert!(!answered.windows(2).any(|pair| pair == [0x40, 0x02]), "{} was acknowledged", hostile.trick);
+        *refused.entry(hostile.trick).or_insert(0) += 1;
+    }
+    assert!(refused.values().all(|count| *count > 100), "{refused:?}");
+
+    for table in QUIET {
+        assert_eq!(scene.ledger.count(&format!("select count(*) from {table}")).await?, 0, "{table}");
+    }
+    let rejections = scene.ledger.rejections().await?;
+    assert!(!rejections.is_empty() && rejections.iter().all(|row| !row.reason.is_empty()));
+    let journal = scene.ledger.journalled().await?;
+    assert!(journal.messages.is_empty(), "{:?}", journal.messages.keys());
+
+    // Those who behave have not noticed.
+    let mut good = scene.car("good").await?;
+    let last = good.drive(trip(now - Span::from_mins(3), now, Span::from_secs(10))).await?;
+    good.committed(last).await?;
+    assert!(scene.premend.is_ready().await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn rejections_show_no_readings_and_stay_bounded() -> anyhow::Result<()> {
+    let now = morning();
+    let scene = Scene::open(&[NewCar::petrol("a", now)]).await?;
+    let car = scene.car("a").await?;
+    for tick in 0..500 {
+        let text = format!(r#"{{"stream":1,"seq":{tick},"secret":"LSVAA41870C123456","ts":"no time"}}"#);
+        car.say(text.into_bytes()).await?;
+    }
+    car.delivered().await?;
+    eventually("the refusals", std::time::Duration::from_secs(30), || async {
+        Ok((scene.premend.metric("premend_ingest_rejections_total").await? >= 500.0).then_some(()))
+    })
+    .await?;
+    let rows = scene.ledger.count("select count(*) from rejection").await?;
+    assert!((1..=60).contains(&rows), "{rows} rows: some, not five hundred");
+    assert_eq!(scene.ledger.count("select count(*) from rejection where excerpt like '%LSVAA4%'").await?, 0);
+    Ok(())
+}
+
+/// MQTT 3.1.1 CONNECT with a clean session.
+fn connect(client: &str) -> Vec<u8> {
+    let mut body = vec![0, 4, b'M', b'Q', b'T', b'T', 4, 2, 0, 30];
+    text(&mut body, client.as_bytes());
+    packet(0x10, &body)
+}
+
+/// PUBLISH at QoS 1, whatever the topic.
+fn publish(topic: &str, payload: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    text(&mut body, topic.as_bytes());
+    body.extend_from_slice(&[0, 7]);
+    body.extend_from_slice(payload);
+    packet(0x32, &body)
+}
+
+fn text(body: &mut Vec<u8>, bytes: &[u8]) {
+    body.extend_from_slice(&(bytes.len() as u16).to_be_bytes());
+    body.extend_from_slice(bytes);
+}
+
+fn packet(kind: u8, body: &[u8]) -> Vec<u8> {
+    let mut packet = vec![kind];
+    let mut length = body.len();
+    loop {
+        let byte = (length % 128) as u8;
+        length /= 128;
+        packet.push(if length > 0 { byte | 0x80 } else { byte });
+        if length == 0 {
+            break;
+        }
+    }
+    packet.extend_from_slice(body);
+    packet
+}
+
+/// Everything until the other side hangs up.
+async fn read_to_end(socket: &mut TcpStream) -> anyhow::Result<Vec<u8>> {
+    let mut all = Vec::new();
+    let reading = async {
+        match socket.read_to_end(&mut all).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => Ok(()),
+            Err(error) => Err(error),
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), reading).await??;
+    Ok(all)
+}
