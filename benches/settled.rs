@@ -47,7 +47,8 @@ impl Settled {
             let topic = ingest::topic::telemetry(vehicle.id.as_str());
             let payload = delivery.encode();
             let envelope = Envelope { topic: &topic, client: None, payload: &payload, received_at: delivery.due };
-            let admitted = admission.admit(&envelope, Some(&vehicle.profile)).map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?;
+            let admitted =
+                admission.admit(&envelope, Some(&vehicle.profile)).map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?;
             effects = Effects::default();
             take(vehicle, What::Message(admitted.message), &settled.set, &bounds, &mut effects);
             settled.messages += 1;

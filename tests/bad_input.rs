@@ -23,7 +23,8 @@ async fn ten_thousand_hostile_payloads_are_refused_and_nothing_else_happens() ->
     let scene = Scene::open(&[NewCar::petrol("evil", now), NewCar::petrol("good", now)]).await?;
     let hostile = hostile_payloads(20_261_122, HOSTILE, "evil");
     let own = topic::telemetry("evil");
-    let (spoken, smuggled): (Vec<Hostile>, Vec<Hostile>) = hostile.into_iter().partition(|hostile| hostile.topic == own);
+    let (spoken, smuggled): (Vec<Hostile>, Vec<Hostile>) =
+        hostile.into_iter().partition(|hostile| hostile.topic == own);
 
     let evil = scene.car("evil").await?;
     for hostile in &spoken {

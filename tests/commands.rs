@@ -41,7 +41,12 @@ async fn what_people_decide_is_applied_exactly_once() -> anyhow::Result<()> {
     .await?;
 
     let advisor = Advisor::log_in(&scene.premend, "li").await?;
-    let deciding = tokio::spawn(decide(advisor, ledger.clone(), reviews.clone(), orders.iter().map(|order| order.order_id).collect()));
+    let deciding = tokio::spawn(decide(
+        advisor,
+        ledger.clone(),
+        reviews.clone(),
+        orders.iter().map(|order| order.order_id).collect(),
+    ));
     let mut dice = ChaCha8Rng::seed_from_u64(7);
     for _ in 0..KILLS {
         sleep(Duration::from_millis(dice.random_range(0..400))).await;
@@ -63,7 +68,10 @@ async fn what_people_decide_is_applied_exactly_once() -> anyhow::Result<()> {
             .fetch_one(ledger.pool())
             .await?;
         assert_eq!(state, "checked_in", "people's transitions stand");
-        let moves = format!("select count(*) from work_order_transition where order_id = '{}' and to_state = 'checked_in'", order.order_id);
+        let moves = format!(
+            "select count(*) from work_order_transition where order_id = '{}' and to_state = 'checked_in'",
+            order.order_id
+        );
         assert_eq!(ledger.count(&moves).await?, 1);
     }
     Ok(())
@@ -75,13 +83,18 @@ async fn after_check_in_a_new_finding_is_proposed_as_extra_work() -> anyhow::Res
     let scene = Scene::open(&[NewCar::petrol("a", now)]).await?;
     let mut car = scene.car("a").await?;
     let step = Span::from_secs(10);
-    car.drive(trip(now - Span::from_mins(9), now - Span::from_mins(8), step).map(|frame| with(frame, BRAKE_FLUID, 44.0))).await?;
+    car.drive(
+        trip(now - Span::from_mins(9), now - Span::from_mins(8), step).map(|frame| with(frame, BRAKE_FLUID, 44.0)),
+    )
+    .await?;
     let order = scene.ledger.order_on("a", "chassis.brake_fluid").await?;
     let advisor = Advisor::log_in(&scene.premend, "li").await?;
     check_in(&advisor, &scene.ledger, order.order_id).await?;
     scene.ledger.commands_applied().await?;
     // Another S2 on another component.
-    let low = (0..66).map(|tick| with(petrol(now - Span::from_secs(480 - 10 * tick), 0), TYRE_PRESSURE[0], 170.0 + (tick % 3) as f64));
+    let low = (0..66).map(|tick| {
+        with(petrol(now - Span::from_secs(480 - 10 * tick), 0), TYRE_PRESSURE[0], 170.0 + (tick % 3) as f64)
+    });
     car.drive(low).await?;
     let with_tyre = scene.ledger.order_on("a", "chassis.tyre.Row1.Wheel.Left").await?;
     assert_eq!(with_tyre.order_id, order.order_id, "it joins the visit that is going on");
@@ -123,10 +136,11 @@ async fn decide(advisor: Advisor, ledger: Ledger, reviews: Vec<Uuid>, orders: Ve
 async fn check_in(advisor: &Advisor, ledger: &Ledger, order: Uuid) -> anyhow::Result<()> {
     for (to, filled) in UNTIL_CHECKED_IN {
         eventually(format!("order {order} {to}"), SOON, || async {
-            let (state, version): (String, i32) = sqlx::query_as("select state, version from work_order where order_id = $1")
-                .bind(order)
-                .fetch_one(ledger.pool())
-                .await?;
+            let (state, version): (String, i32) =
+                sqlx::query_as("select state, version from work_order where order_id = $1")
+                    .bind(order)
+                    .fetch_one(ledger.pool())
+                    .await?;
             if state == to {
                 return Ok(Some(()));
             }
@@ -140,7 +154,8 @@ async fn check_in(advisor: &Advisor, ledger: &Ledger, order: Uuid) -> anyhow::Re
 
 /// Every command is in the journal exactly once.
 async fn applied_once(ledger: &Ledger) -> anyhow::Result<()> {
-    let given: Vec<i64> = sqlx::query_scalar("select command_id from command order by 1").fetch_all(ledger.pool()).await?;
+    let given: Vec<i64> =
+        sqlx::query_scalar("select command_id from command order by 1").fetch_all(ledger.pool()).await?;
     let journal = ledger.journalled().await?;
     let applied: Vec<(i64, usize)> = journal.commands.into_iter().collect();
     assert_eq!(applied, given.into_iter().map(|id| (id, 1)).collect::<Vec<_>>());

@@ -37,7 +37,8 @@ async fn rows_showing(scene: &Scene, text: &str) -> anyhow::Result<i64> {
     assert!(tables.len() > 20, "{tables:?}");
     let mut found = 0;
     for table in tables {
-        found += scene.ledger.count(&format!("select count(*) from {table} as t where t::text like '%{text}%'")).await?;
+        found +=
+            scene.ledger.count(&format!("select count(*) from {table} as t where t::text like '%{text}%'")).await?;
     }
     Ok(found)
 }
@@ -61,7 +62,8 @@ async fn a_position_without_consent_is_nowhere() -> anyhow::Result<()> {
     let frames = trip(now - Span::from_mins(5), now, Span::from_secs(10)).map(somewhere);
     let last = car.drive(frames).await?;
     // A message that is refused as a whole leaves an excerpt, without what was in it.
-    car.say(format!(r#"{{"stream":1,"seq":99,"ts":"never","signals":{{"{LATITUDE}":{}}}}}"#, WHERE.0).into_bytes()).await?;
+    car.say(format!(r#"{{"stream":1,"seq":99,"ts":"never","signals":{{"{LATITUDE}":{}}}}}"#, WHERE.0).into_bytes())
+        .await?;
     car.committed(last).await?;
     scene.ledger.becomes("select count(*) from rejection where reason = 'unreadable'", 1).await?;
 
@@ -80,7 +82,8 @@ async fn a_position_is_kept_coarsely_and_only_as_long_as_its_consent() -> anyhow
     new.consents.insert(Purpose::Location);
     let scene = Scene::open(&[new]).await?;
     let mut car = scene.car("a").await?;
-    let last = car.drive(trip(now - Span::from_mins(9), now - Span::from_mins(5), Span::from_secs(10)).map(somewhere)).await?;
+    let last =
+        car.drive(trip(now - Span::from_mins(9), now - Span::from_mins(5), Span::from_secs(10)).map(somewhere)).await?;
     car.committed(last).await?;
     let kept: BTreeSet<String> = journalled_positions(&scene).await?.iter().map(f64::to_string).collect();
     assert_eq!(kept, BTreeSet::from(["31.23".to_owned(), "121.46".to_owned()]), "to a kilometre");

@@ -11,7 +11,7 @@ use simulator::fleet::{FleetPlan, PlantedIn};
 use simulator::trouble::Troubles;
 use tokio::task::JoinSet;
 
-use crate::world::{CaseRow, Car, NewCar, Scene, Setup, eventually, morning};
+use crate::world::{Car, CaseRow, NewCar, Scene, Setup, eventually, morning};
 
 const SEED: u64 = 4;
 const CARS: u32 = 6;
@@ -72,9 +72,7 @@ fn payloads(plan: &FleetPlan, way: &Way) -> anyhow::Result<Vec<Vec<Vec<u8>>>> {
     let mut cars = vec![Vec::new(); CARS as usize];
     for delivery in plan.deliveries()? {
         let payload = match (&delivery.payload, way.numbered) {
-            (Payload::Message(message), false) => {
-                Upload { numbering: None, ..message.clone().into_upload() }.to_json()
-            }
+            (Payload::Message(message), false) => Upload { numbering: None, ..message.clone().into_upload() }.to_json(),
             _ => delivery.encode(),
         };
         cars[delivery.number as usize].push(payload);
@@ -124,7 +122,9 @@ async fn same_in_every_way(bound: &str, ways: &[Way]) -> anyhow::Result<()> {
     for plan in &plans {
         cars.extend(garage(plan)?);
     }
-    let configure = |setup: Setup| setup.set("lanes.lateness_bound", bound).set("lanes.unsequenced_bound", bound).set("clock.rate", "60");
+    let configure = |setup: Setup| {
+        setup.set("lanes.lateness_bound", bound).set("lanes.unsequenced_bound", bound).set("clock.rate", "60")
+    };
     let scene = Scene::open_with(&cars, configure).await?;
     for (way, plan) in ways.iter().zip(&plans) {
         deliver(&scene, plan, way).await?;
@@ -144,7 +144,8 @@ async fn same_in_every_way(bound: &str, ways: &[Way]) -> anyhow::Result<()> {
     assert!(faults >= 3, "too little to compare: {in_order:#?}");
     for way in others {
         let found = settled(&scene, way).await?;
-        let (missing, more): (Vec<_>, Vec<_>) = (in_order.difference(&found).collect(), found.difference(&in_order).collect());
+        let (missing, more): (Vec<_>, Vec<_>) =
+            (in_order.difference(&found).collect(), found.difference(&in_order).collect());
         assert!(missing.is_empty() && more.is_empty(), "{way:?}: missing {missing:#?}, too many {more:#?}");
     }
     Ok(())
@@ -181,13 +182,16 @@ async fn one_false_reading_in_a_hundred_gives_no_case() -> anyhow::Result<()> {
     let scene = Scene::open(&cars).await?;
     deliver(&scene, &plain, &sound).await?;
     deliver(&scene, &noisy, &spiked).await?;
-    let sent = payloads(&noisy, &spiked)?.iter().map(Vec::len).sum::<usize>() + payloads(&plain, &sound)?.iter().map(Vec::len).sum::<usize>();
+    let sent = payloads(&noisy, &spiked)?.iter().map(Vec::len).sum::<usize>()
+        + payloads(&plain, &sound)?.iter().map(Vec::len).sum::<usize>();
     eventually("all messages", std::time::Duration::from_secs(60), || async {
         let taken = scene.premend.metric("premend_ingest_messages_total").await?;
         Ok((taken >= sent as f64).then_some(()))
     })
     .await?;
-    let faults = |cases: BTreeSet<CaseRow>| cases.into_iter().filter(|case| !case.component.starts_with("service")).collect::<Vec<_>>();
+    let faults = |cases: BTreeSet<CaseRow>| {
+        cases.into_iter().filter(|case| !case.component.starts_with("service")).collect::<Vec<_>>()
+    };
     assert_eq!(faults(settled(&scene, &sound).await?), []);
     assert_eq!(faults(settled(&scene, &spiked).await?), []);
     Ok(())

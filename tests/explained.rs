@@ -14,12 +14,14 @@ async fn every_case_order_and_notice_says_why() -> anyhow::Result<()> {
     let now = morning();
     let scene = Scene::open(&[NewCar::petrol("a", now)]).await?;
     let mut car = scene.car("a").await?;
-    let frames = trip(now - Span::from_mins(9), now + Span::from_mins(4), Span::from_secs(10)).enumerate().map(|(tick, frame)| {
-        let frame = with(frame, TYRE_PRESSURE[1], 170.0 + (tick % 3) as f64);
-        let frame = with_code(frame, "P0420", if tick > 5 { 0x2f } else { 0x50 });
-        let frame = if tick > 20 { with(frame, BRAKE_FLUID, 44.0) } else { frame };
-        if tick > 60 { with(frame, COOLANT, 122.0 + 0.1 * (tick % 5) as f64) } else { frame }
-    });
+    let frames = trip(now - Span::from_mins(9), now + Span::from_mins(4), Span::from_secs(10)).enumerate().map(
+        |(tick, frame)| {
+            let frame = with(frame, TYRE_PRESSURE[1], 170.0 + (tick % 3) as f64);
+            let frame = with_code(frame, "P0420", if tick > 5 { 0x2f } else { 0x50 });
+            let frame = if tick > 20 { with(frame, BRAKE_FLUID, 44.0) } else { frame };
+            if tick > 60 { with(frame, COOLANT, 122.0 + 0.1 * (tick % 5) as f64) } else { frame }
+        },
+    );
     let last = car.drive(frames).await?;
     car.committed(last).await?;
     scene.ledger.order_on("a", "engine.cooling").await?;

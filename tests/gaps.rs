@@ -12,7 +12,7 @@ use simulator::publisher::{Pace, VirtualClock};
 use simulator::signal;
 
 use crate::world::road::{petrol, trip, with};
-use crate::world::{Car, Fleet, NewCar, Scene, Script, SOON, eventually, morning};
+use crate::world::{Car, Fleet, NewCar, SOON, Scene, Script, eventually, morning};
 
 const STEP: Span = Span::from_secs(10);
 
@@ -29,7 +29,8 @@ fn committed(heard: &[Down]) -> Vec<u64> {
 async fn leave_a_hole(car: &mut Car, now: Time) -> anyhow::Result<simulator::delivery::Message> {
     car.drive(trip(now - Span::from_secs(50), now, STEP)).await?;
     let missing = car.message(vec![petrol(now, 0)]);
-    let hot = (1..5).map(|tick| with(petrol(now + Span::from_secs(10 * tick), 0), signal::COOLANT, 117.0 + 0.1 * tick as f64));
+    let hot = (1..5)
+        .map(|tick| with(petrol(now + Span::from_secs(10 * tick), 0), signal::COOLANT, 117.0 + 0.1 * tick as f64));
     car.drive(hot).await?;
     Ok(missing)
 }
@@ -203,7 +204,10 @@ async fn two_restarts_with_a_backlog_lose_nothing() -> anyhow::Result<()> {
         scene.premend.kill()?;
         // The cars go on driving, and keep what they measure.
         let until = clock.now() + Span::from_mins(1);
-        eventually("a minute of the road", Duration::from_secs(20), || async { Ok((clock.now() > until).then_some(())) }).await?;
+        eventually("a minute of the road", Duration::from_secs(20), || async {
+            Ok((clock.now() > until).then_some(()))
+        })
+        .await?;
         let setup = scene.premend.setup().clone().set("clock.origin", &clock.now().to_string());
         scene.premend.restart_with(setup).await?;
         progress(30).await?;

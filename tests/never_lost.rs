@@ -115,7 +115,8 @@ async fn nothing_is_lost(script: &Script, fleet: &Fleet, ledger: &Ledger) -> any
         assert!(told > 100, "{vehicle} was told only {told}");
         let messages = &journal.messages[&(vehicle.clone(), 1)];
         for seq in 1..=told {
-            let times = messages.get(&seq).with_context(|| format!("{vehicle} was told {told}, but {seq} is not there"))?;
+            let times =
+                messages.get(&seq).with_context(|| format!("{vehicle} was told {told}, but {seq} is not there"))?;
             assert_eq!(times, &[Some(script.measured_at(seq))], "{vehicle}, message {seq}");
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rules::time::Span;
 
 use crate::world::road::trip;
-use crate::world::{NewCar, Premend, PrivateCluster, Scene, SOON, Setup, free_port, morning, run};
+use crate::world::{NewCar, Premend, PrivateCluster, SOON, Scene, Setup, free_port, morning, run};
 
 fn another(scene: &Scene) -> anyhow::Result<Setup> {
     let setup = scene.premend.setup().clone();
@@ -39,7 +39,11 @@ async fn an_engine_that_takes_over_ends_the_first() -> anyhow::Result<()> {
     // It ends by itself, although no message wakes it, and says that it did not end in order.
     let status = scene.premend.process().ended(SOON).await?;
     assert!(!status.success(), "{status}");
-    assert!(scene.premend.process().output().contains("taken this database over"), "{}", scene.premend.process().output());
+    assert!(
+        scene.premend.process().output().contains("taken this database over"),
+        "{}",
+        scene.premend.process().output()
+    );
 
     let mut again = crate::world::Car::connect("a", second.mqtt()?).await?;
     again.next_seq = last + 1;
@@ -56,7 +60,8 @@ async fn an_engine_keeps_its_right_when_the_database_comes_back() -> anyhow::Res
     let mut first = Premend::start(setup.clone()).await?;
     cluster.crash()?;
     cluster.start()?;
-    crate::world::eventually("readiness after the crash", SOON, || async { Ok(first.is_ready().await?.then_some(())) }).await?;
+    crate::world::eventually("readiness after the crash", SOON, || async { Ok(first.is_ready().await?.then_some(())) })
+        .await?;
     let second = setup.set("mqtt.listen", &format!("127.0.0.1:{}", free_port()?));
     crate::world::eventually("the refusal of a second engine", SOON, || async {
         let (status, output) = run(&second, Duration::from_secs(20)).await?;

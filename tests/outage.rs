@@ -8,7 +8,9 @@ use rules::time::Span;
 use simulator::publisher::{Pace, VirtualClock};
 use tokio::task::spawn_blocking;
 
-use crate::world::{Fleet, Garage, Ledger, Premend, PrivateCluster, SOON, Script, Setup, eventually, free_port, morning};
+use crate::world::{
+    Fleet, Garage, Ledger, Premend, PrivateCluster, SOON, Script, Setup, eventually, free_port, morning,
+};
 
 const CARS: u32 = 100;
 /// Twenty messages a second of each car: two thousand in all.

@@ -22,10 +22,13 @@ async fn stop_now_is_said_at_night_and_the_rest_waits_for_morning() -> anyhow::R
     let cars = [NewCar::petrol("urgent", night), NewCar::petrol("patient", night)];
     let scene = Scene::open_with(&cars, |setup| setup.set("clock.origin", &night.to_string())).await?;
     let mut patient = scene.car("patient").await?;
-    let last = patient.drive(trip(night - Span::from_mins(3), night, STEP).map(|frame| with(frame, BRAKE_FLUID, 44.0))).await?;
+    let last = patient
+        .drive(trip(night - Span::from_mins(3), night, STEP).map(|frame| with(frame, BRAKE_FLUID, 44.0)))
+        .await?;
     patient.committed(last).await?;
     let mut urgent = scene.car("urgent").await?;
-    let last = urgent.drive(trip(night - Span::from_mins(3), night, STEP).map(|frame| with(frame, COOLANT, 124.0))).await?;
+    let last =
+        urgent.drive(trip(night - Span::from_mins(3), night, STEP).map(|frame| with(frame, COOLANT, 124.0))).await?;
     urgent.committed(last).await?;
     assert_eq!(urgent.hears("a notice", severity).await?, Severity::S1);
 
@@ -44,7 +47,10 @@ async fn stop_now_does_not_wait_for_a_missing_message() -> anyhow::Result<()> {
     let mut car = scene.car("a").await?;
     car.drive(trip(now - Span::from_mins(2), now - Span::from_mins(1), STEP)).await?;
     let missing = car.message(vec![petrol(now - Span::from_mins(1), 0)]);
-    car.drive((1..5).map(|tick| with(petrol(now - Span::from_secs(60 - 10 * tick), 0), COOLANT, 124.0 + 0.1 * tick as f64))).await?;
+    car.drive(
+        (1..5).map(|tick| with(petrol(now - Span::from_secs(60 - 10 * tick), 0), COOLANT, 124.0 + 0.1 * tick as f64)),
+    )
+    .await?;
     // Two minutes before anything behind the hole can settle.
     assert_eq!(car.hears("the early warning", severity).await?, Severity::S1);
     assert_eq!(scene.ledger.cases_of("a").await?, [], "it opens nothing");

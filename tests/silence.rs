@@ -22,7 +22,8 @@ fn drive(from: Time) -> impl Iterator<Item = Frame> {
 async fn three_days_of_backlog_open_and_close_as_of_measured_time() -> anyhow::Result<()> {
     let start = morning();
     let back = start + Span::from_days(3) + Span::from_hours(5);
-    let mut scene = Scene::open_with(&[NewCar::petrol("a", start)], |setup| setup.set("lanes.lateness_bound", "2m")).await?;
+    let mut scene =
+        Scene::open_with(&[NewCar::petrol("a", start)], |setup| setup.set("lanes.lateness_bound", "2m")).await?;
     let mut car = scene.car("a").await?;
     let last = car.drive(trip(start - Span::from_mins(8), start, STEP)).await?;
     car.committed(last).await?;

@@ -12,7 +12,9 @@ use crate::world::{NewCar, Scene, morning};
 /// The notice a car hears, as (title, text).
 fn stop_now(down: &Down) -> Option<(uuid::Uuid, String, String)> {
     match down {
-        Down::Notice(notice) if notice.severity == Severity::S1 => Some((notice.id, notice.title.clone(), notice.text.clone())),
+        Down::Notice(notice) if notice.severity == Severity::S1 => {
+            Some((notice.id, notice.title.clone(), notice.text.clone()))
+        }
         _ => None,
     }
 }
@@ -23,7 +25,8 @@ async fn an_overheating_engine_reaches_the_advisor_and_the_driver() -> anyhow::R
     let scene = Scene::open(&[NewCar::petrol("hot", now)]).await?;
     let mut car = scene.car("hot").await?;
     car.drive(trip(now - Span::from_mins(4), now - Span::from_secs(60), Span::from_secs(10))).await?;
-    let hot = (0..6).map(|tick| with(petrol(now + Span::from_secs(10 * tick - 60), 0), signal::COOLANT, 124.0 + tick as f64 * 0.2));
+    let hot = (0..6)
+        .map(|tick| with(petrol(now + Span::from_secs(10 * tick - 60), 0), signal::COOLANT, 124.0 + tick as f64 * 0.2));
     let last = car.drive(hot).await?;
     car.committed(last).await?;
 

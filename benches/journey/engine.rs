@@ -66,18 +66,24 @@ impl Engine {
 
     /// All samples of `/metrics` by name and labels.
     pub async fn metrics(&self) -> anyhow::Result<BTreeMap<String, f64>> {
-        let text = self.client.get(format!("http://{}/metrics", self.http)).send().await?.error_for_status()?.text().await?;
+        let text =
+            self.client.get(format!("http://{}/metrics", self.http)).send().await?.error_for_status()?.text().await?;
         let samples = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.rsplit_once(' '));
         Ok(samples.filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?))).collect())
     }
 
     /// What moved of the counters that must not: losses, jumps and rejections.
     pub async fn losses(&self) -> anyhow::Result<Vec<String>> {
-        const MUST_NOT_MOVE: [&str; 3] =
-            ["premend_ingest_broker_lost_messages_total", "premend_ingest_rejections_total", "premend_db_unavailable_commits_total"];
-        let moved = self.metrics().await?.into_iter().filter(|(name, value)| {
-            *value != 0.0 && MUST_NOT_MOVE.iter().any(|counter| name.starts_with(counter))
-        });
+        const MUST_NOT_MOVE: [&str; 3] = [
+            "premend_ingest_broker_lost_messages_total",
+            "premend_ingest_rejections_total",
+            "premend_db_unavailable_commits_total",
+        ];
+        let moved = self
+            .metrics()
+            .await?
+            .into_iter()
+            .filter(|(name, value)| *value != 0.0 && MUST_NOT_MOVE.iter().any(|counter| name.starts_with(counter)));
         Ok(moved.map(|(name, value)| format!("{name} = {value}")).collect())
     }
 

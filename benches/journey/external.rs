@@ -29,7 +29,10 @@ pub fn measure(bench: &Bench<'_>, figures: &mut Figures) -> anyhow::Result<()> {
     let plan = LoadPlan { port: mosquitto.port, ..plan(bench, "ext-") };
     let report = run.put_on(bench, &plan)?;
     run.finish(bench)?;
-    let how = format!("{}; mosquitto from Debian, persistent session, manual acknowledgements after commit", load_of(&plan, &report));
+    let how = format!(
+        "{}; mosquitto from Debian, persistent session, manual acknowledgements after commit",
+        load_of(&plan, &report)
+    );
     figures.add("rumqttc_committed_msgs_per_s", report.messages_per_sec(), "msg/s", how);
     Ok(())
 }

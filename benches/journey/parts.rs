@@ -24,7 +24,8 @@ pub fn commit(bench: &Bench<'_>, figures: &mut Figures) -> anyhow::Result<()> {
     let run = Run::start(bench, "commit", &[])?;
     let committed = run.put(bench, &plan)?;
     let rate = committed.messages_per_sec();
-    let slowly = LoadPlan { rate: Some(rate / 2.0), stream: plan.stream + 1, prefix: "half-".to_owned(), ..plan.clone() };
+    let slowly =
+        LoadPlan { rate: Some(rate / 2.0), stream: plan.stream + 1, prefix: "half-".to_owned(), ..plan.clone() };
     let at_half = run.put(bench, &slowly)?;
     run.finish(bench)?;
     let after = bare::measure(&half)?;
@@ -35,7 +36,12 @@ pub fn commit(bench: &Bench<'_>, figures: &mut Figures) -> anyhow::Result<()> {
     figures.add("bare_broker_msgs_per_s", bare, "msg/s", format!("{load}; embedded broker with a reader that only counts; mean of {first:.0} before and {second:.0} after the engine's run"));
     figures.add("committed_msgs_per_s", rate, "msg/s", format!("{load}; from the first PUBLISH to the last committed acknowledgement, all {} in the journal, no loss, jump or rejection", committed.committed));
     figures.add("committed_over_bare", rate / bare, "", "committed_msgs_per_s by bare_broker_msgs_per_s of this run");
-    let how = format!("{:.0} msg/s, half of committed_msgs_per_s, for {:?}; from when a message was due to when its vehicle heard that it is committed, {} messages", rate / 2.0, slowly.duration, at_half.committed);
+    let how = format!(
+        "{:.0} msg/s, half of committed_msgs_per_s, for {:?}; from when a message was due to when its vehicle heard that it is committed, {} messages",
+        rate / 2.0,
+        slowly.duration,
+        at_half.committed
+    );
     for (name, quantile) in [("p50", 0.5), ("p99", 0.99), ("p999", 0.999)] {
         let millis = at_half.to_committed.value_at_quantile(quantile) as f64 / 1_000.0;
         figures.add(&format!("publish_to_commit_ms_{name}"), millis, "ms", how.clone());
@@ -45,12 +51,21 @@ pub fn commit(bench: &Bench<'_>, figures: &mut Figures) -> anyhow::Result<()> {
 
 /// Many samples in one publish.
 pub fn batched(bench: &Bench<'_>, figures: &mut Figures) -> anyhow::Result<()> {
-    let plan = LoadPlan { samples_per_publish: SAMPLES, readings_per_sample: READINGS, window: Some(64), ..plan(bench, "bulk-") };
+    let plan = LoadPlan {
+        samples_per_publish: SAMPLES,
+        readings_per_sample: READINGS,
+        window: Some(64),
+        ..plan(bench, "bulk-")
+    };
     let run = Run::start(bench, "bulk", &[])?;
     let report = run.put(bench, &plan)?;
     run.finish(bench)?;
     let readings = report.messages_per_sec() * (SAMPLES * READINGS) as f64;
-    let how = format!("{}; {SAMPLES} samples of {READINGS} readings per publish, {:.0} msg/s", load_of(&plan, &report), report.messages_per_sec());
+    let how = format!(
+        "{}; {SAMPLES} samples of {READINGS} readings per publish, {:.0} msg/s",
+        load_of(&plan, &report),
+        report.messages_per_sec()
+    );
     figures.add("committed_readings_per_s_batched", readings, "readings/s", how);
     Ok(())
 }
@@ -91,7 +106,12 @@ impl Run {
     pub fn put_on(&self, bench: &Bench<'_>, plan: &LoadPlan) -> anyhow::Result<LoadReport> {
         let before = bench.runtime.block_on(self.database.journalled())?;
         let report = simulator::load::run(plan).context("putting load on the engine")?;
-        ensure!(report.sent == report.committed, "of {} messages only {} were committed", report.sent, report.committed);
+        ensure!(
+            report.sent == report.committed,
+            "of {} messages only {} were committed",
+            report.sent,
+            report.committed
+        );
         let journalled = bench.runtime.block_on(self.database.journalled())? - before;
         ensure!(journalled >= report.sent, "of {} messages {journalled} are in the journal", report.sent);
         let losses = bench.runtime.block_on(self.engine.losses())?;

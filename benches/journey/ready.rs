@@ -33,7 +33,9 @@ pub fn measure(bench: &Bench<'_>, figures: &mut Figures) -> anyhow::Result<()> {
         database.remove().await?;
         anyhow::Ok((seconds, resident))
     })?;
-    let how = format!("from starting the process to /readyz answering 200, {count} vehicles with snapshots of {DAYS} simulated days, empty journal; resident memory then {resident:.0} bytes per vehicle, all of the process included");
+    let how = format!(
+        "from starting the process to /readyz answering 200, {count} vehicles with snapshots of {DAYS} simulated days, empty journal; resident memory then {resident:.0} bytes per vehicle, all of the process included"
+    );
     figures.add("ready_s_100k_vehicles", seconds, "s", how);
     Ok(())
 }

@@ -263,7 +263,13 @@ async fn replay_row(
     let decided: Vec<Decided> = postcard::from_bytes(&row.decisions).with_context(place)?;
     let decided: HashMap<u32, u64> = decided.into_iter().map(|one| (one.index, one.hash)).collect();
     let inputs = read_inputs(&row.inputs, row.checksum).with_context(place)?;
-    ensure!(inputs.len() == row.input_count as usize, "{}: it holds {} inputs, not {}", place(), inputs.len(), row.input_count);
+    ensure!(
+        inputs.len() == row.input_count as usize,
+        "{}: it holds {} inputs, not {}",
+        place(),
+        inputs.len(),
+        row.input_count
+    );
     let mut effects = Effects::default();
     for (index, input) in (0..).zip(inputs) {
         let position = Position { incarnation: row.incarnation, n: row.n, index };

@@ -62,7 +62,10 @@ impl EngineLock {
                 if matches!(error, CommitError::Fenced) {
                     return Err(error.into());
                 }
-                tracing::warn!(error = format!("{:#}", anyhow::Error::from(error)), "the engine's lock is not held, trying again");
+                tracing::warn!(
+                    error = format!("{:#}", anyhow::Error::from(error)),
+                    "the engine's lock is not held, trying again"
+                );
             }
         }
         Ok(())

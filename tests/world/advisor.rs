@@ -26,11 +26,8 @@ pub struct Filled<'a> {
 impl Advisor {
     /// Logs in with one of the demo's accounts, such as `li` of the first dealer or `anna` of the second.
     pub async fn log_in(premend: &Premend, login: &str) -> anyhow::Result<Self> {
-        let client = Client::builder()
-            .cookie_store(true)
-            .redirect(Policy::none())
-            .timeout(Duration::from_secs(10))
-            .build()?;
+        let client =
+            Client::builder().cookie_store(true).redirect(Policy::none()).timeout(Duration::from_secs(10)).build()?;
         let advisor = Self { client, base: premend.url("") };
         let password = engine::crm::seed::DEMO_PASSWORD;
         let answer = advisor.post("/login", &[("login", login), ("password", password)]).await?;
@@ -54,7 +51,13 @@ impl Advisor {
         self.post(&format!("/review/{case}"), &[("answer", "accept")]).await
     }
 
-    pub async fn move_order(&self, order: Uuid, version: i32, to: &str, filled: Filled<'_>) -> anyhow::Result<StatusCode> {
+    pub async fn move_order(
+        &self,
+        order: Uuid,
+        version: i32,
+        to: &str,
+        filled: Filled<'_>,
+    ) -> anyhow::Result<StatusCode> {
         let version = version.to_string();
         let form = [
             ("version", version.as_str()),

@@ -20,8 +20,8 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::road::{electric, petrol, with, with_code};
 use super::NewCar;
+use super::road::{electric, petrol, with, with_code};
 
 /// A fault comes back this often, stays that long.
 const PERIOD: Span = Span::from_mins(24);

@@ -7,10 +7,10 @@ use chrono::{DateTime, Utc};
 use engine::clock::Clock;
 use engine::crm::crypto::{PersonKeys, index_key};
 use engine::crm::seed::{demo_dealer, seed_demo};
+use engine::store::console;
 use engine::store::enrol::{self, NewConsent, NewVehicle};
 use engine::store::person::{self, NewPerson};
 use engine::store::session::{As, Scope, act_as, begin_as};
-use engine::store::console;
 use rules::catalogue::Catalogue;
 use rules::command::Command;
 use rules::time::{Span, Time};
@@ -93,7 +93,8 @@ impl Garage {
         };
         let id = VehicleId::try_new(&car.id)?;
         let mut tx = begin_as(&self.pool, As::Engine).await?;
-        enrol::vehicle(&mut tx, &NewVehicle { vehicle_id: &car.id, profile: &profile, registered_by: "person" }).await?;
+        enrol::vehicle(&mut tx, &NewVehicle { vehicle_id: &car.id, profile: &profile, registered_by: "person" })
+            .await?;
         enrol::owner(&mut tx, &car.id, dealer, owner, car.delivered_at.to_utc()).await?;
         for purpose in &car.consents {
             enrol::consent(&mut tx, &consent(&car.id, dealer, owner, *purpose, car.delivered_at.to_utc())).await?;
@@ -132,5 +133,13 @@ fn keys() -> anyhow::Result<PersonKeys> {
 }
 
 fn consent(id: &str, dealer_id: Uuid, person_id: Uuid, purpose: Purpose, granted_at: DateTime<Utc>) -> NewConsent<'_> {
-    NewConsent { vehicle_id: id, dealer_id, person_id, purpose, text_version: "test-1", given_through: "test", granted_at }
+    NewConsent {
+        vehicle_id: id,
+        dealer_id,
+        person_id,
+        purpose,
+        text_version: "test-1",
+        given_through: "test",
+        granted_at,
+    }
 }

@@ -121,8 +121,9 @@ impl Ledger {
     }
 
     pub async fn changes(&self) -> anyhow::Result<BTreeSet<ChangeRow>> {
-        let rows: Vec<ChangeRow> =
-            sqlx::query_as("select case_id, change_no, kind, measured_at from case_change").fetch_all(&self.pool).await?;
+        let rows: Vec<ChangeRow> = sqlx::query_as("select case_id, change_no, kind, measured_at from case_change")
+            .fetch_all(&self.pool)
+            .await?;
         Ok(rows.into_iter().collect())
     }
 
@@ -191,7 +192,8 @@ impl Ledger {
         for (incarnation, lane, n, count, inputs, checksum) in rows {
             let before = last.insert((incarnation, lane), n).unwrap_or(0);
             anyhow::ensure!(n == before + 1, "batch {n} of run {incarnation}, lane {lane} follows {before}");
-            let inputs = journal::read_inputs(&inputs, checksum).with_context(|| format!("batch {incarnation}, {lane}, {n}"))?;
+            let inputs =
+                journal::read_inputs(&inputs, checksum).with_context(|| format!("batch {incarnation}, {lane}, {n}"))?;
             anyhow::ensure!(inputs.len() == count as usize, "batch {n} holds {} inputs, not {count}", inputs.len());
             for input in inputs {
                 found.take(input);
@@ -207,7 +209,8 @@ impl Journalled {
         match &input.what {
             What::Message(message) => {
                 if let Some(sequence) = message.sequence {
-                    let times = self.messages.entry((vehicle, sequence.stream)).or_default().entry(sequence.seq).or_default();
+                    let times =
+                        self.messages.entry((vehicle, sequence.stream)).or_default().entry(sequence.seq).or_default();
                     times.push(message.samples.first().map(|sample| sample.measured_at));
                 }
             }

@@ -39,7 +39,9 @@ async fn port(name: &'static str, key: &str, listen: SocketAddr, engine_runs: bo
             let remedy = format!("stop what listens there (`ss -ltnp`), or set {key} to another port");
             Check::wrong(name, format!("{listen} is in use by another program"), remedy)
         }
-        Err(error) => Check::wrong(name, format!("{listen}: {error}"), format!("set {key} to an address of this machine")),
+        Err(error) => {
+            Check::wrong(name, format!("{listen}: {error}"), format!("set {key} to an address of this machine"))
+        }
     }
 }
 
@@ -50,9 +52,15 @@ async fn reach(external: &External) -> Check {
         Ok(Ok(0)) => Check::good(NAME, format!("{place} lets us in")),
         Ok(Ok(code)) => {
             let why = refusal(code);
-            Check::wrong(NAME, format!("{place} refuses us: {why}"), "check mqtt.external.username and its password, and the broker's access list")
+            Check::wrong(
+                NAME,
+                format!("{place} refuses us: {why}"),
+                "check mqtt.external.username and its password, and the broker's access list",
+            )
         }
-        Ok(Err(error)) => Check::wrong(NAME, format!("{place}: {error}"), "start the broker, or set mqtt.external.host and port"),
+        Ok(Err(error)) => {
+            Check::wrong(NAME, format!("{place}: {error}"), "start the broker, or set mqtt.external.host and port")
+        }
         Err(_) => Check::wrong(NAME, format!("{place} does not answer"), "check the address, and firewalls in between"),
     }
 }
@@ -64,10 +72,8 @@ fn ceiling(window: u16, commit_time: Option<Duration>) -> Check {
         return Check::unknown(NAME, "no commit could be measured", "needs the database");
     };
     let rate = f64::from(window) / commit.as_secs_f64().max(1e-4);
-    let found = format!(
-        "at most about {rate:.0} messages/s: window {window} / commit {:.1} ms",
-        commit.as_secs_f64() * 1e3
-    );
+    let found =
+        format!("at most about {rate:.0} messages/s: window {window} / commit {:.1} ms", commit.as_secs_f64() * 1e3);
     let remedy = "the broker's own window counts if smaller: mosquitto max_inflight_messages is 20 unless set, `premend broker` has 100";
     if rate < 5_000.0 {
         Check::doubtful(NAME, found, format!("raise mqtt.external.window; {remedy}"))

@@ -78,11 +78,18 @@ mod tests {
     fn says_what_to_do_below_what_is_wrong() {
         let checks = [Check::good("a.b", "fine"), Check::wrong("database.role", "superuser", "alter role")];
         let text = render(&checks);
-        assert_eq!(text, "ok     a.b            fine\nWRONG  database.role  superuser\n                      -> alter role\n");
+        assert_eq!(
+            text,
+            "ok     a.b            fine\nWRONG  database.role  superuser\n                      -> alter role\n"
+        );
     }
 
     #[test]
     fn wrong_is_the_worst() {
-        assert!(Verdict::Wrong > Verdict::Doubtful && Verdict::Doubtful > Verdict::Unknown && Verdict::Unknown > Verdict::Good);
+        assert!(
+            Verdict::Wrong > Verdict::Doubtful
+                && Verdict::Doubtful > Verdict::Unknown
+                && Verdict::Unknown > Verdict::Good
+        );
     }
 }

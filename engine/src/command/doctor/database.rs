@@ -53,7 +53,10 @@ pub async fn commit_time(pool: &PgPool) -> Option<Duration> {
     for _ in 0..COMMITS_MEASURED {
         let since = Instant::now();
         // A message in the write-ahead log: flushed like any commit, and kept nowhere.
-        sqlx::query!(r#"select pg_logical_emit_message(true, 'premend doctor', 'x')::text as "place""#).fetch_one(pool).await.ok()?;
+        sqlx::query!(r#"select pg_logical_emit_message(true, 'premend doctor', 'x')::text as "place""#)
+            .fetch_one(pool)
+            .await
+            .ok()?;
         took.push(since.elapsed());
     }
     took.sort_unstable();
@@ -231,7 +234,9 @@ async fn tier_of(pool: &PgPool) -> Result<(Option<Tier>, Tier), tier::TierError>
 fn tier_check(recorded: Tier, offered: Tier, config: &Config) -> Check {
     match tier::check(recorded, offered, config.store.tier) {
         Ok(()) => Check::good("database.tier", format!("{recorded}")),
-        Err(error) => Check::wrong("database.tier", error.to_string(), "the engine refuses to start until this is settled"),
+        Err(error) => {
+            Check::wrong("database.tier", error.to_string(), "the engine refuses to start until this is settled")
+        }
     }
 }
 

@@ -38,7 +38,8 @@ fn memory(config: &Config, available: Option<u64>) -> Check {
     match available {
         None => Check::unknown(NAME, "available memory cannot be read", "look at /proc/meminfo"),
         Some(available) if available < wanted => {
-            let found = format!("{} MiB are available, queues and buffers may fill {} MiB", mib(available), mib(wanted));
+            let found =
+                format!("{} MiB are available, queues and buffers may fill {} MiB", mib(available), mib(wanted));
             Check::doubtful(NAME, found, "lower mqtt.buffer_bytes or lanes.queue_bytes, or give the machine more")
         }
         Some(available) => {

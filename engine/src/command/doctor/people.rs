@@ -12,7 +12,8 @@ pub fn look_at_keys(config: &Config, checks: &mut Vec<Check>) {
             Check::good("person.keys", found)
         }
         Err(error) => {
-            let remedy = "`openssl rand -hex 32` makes a key; name its file in person.key_file, readable by premend only";
+            let remedy =
+                "`openssl rand -hex 32` makes a key; name its file in person.key_file, readable by premend only";
             Check::wrong("person.keys", error.to_string(), remedy)
         }
     });
@@ -28,7 +29,8 @@ pub async fn look_at_rows(pool: &PgPool, config: &Config, checks: &mut Vec<Check
             return;
         }
     };
-    let known = |key: &i16| *key == config.person.key_id || config.person.retired.iter().any(|retired| retired.key_id == *key);
+    let known =
+        |key: &i16| *key == config.person.key_id || config.person.retired.iter().any(|retired| retired.key_id == *key);
     let unknown: Vec<String> = used.iter().filter(|key| !known(key)).map(ToString::to_string).collect();
     checks.push(if unknown.is_empty() {
         Check::good(NAME, "every row's key is configured")

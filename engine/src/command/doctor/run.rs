@@ -38,7 +38,8 @@ pub async fn look(config: &Config) -> anyhow::Result<Vec<Check>> {
     machine::look(config, &mut checks);
     people::look_at_keys(config, &mut checks);
     let options = pool::options(&config.database)?;
-    let opened = PgPoolOptions::new().max_connections(2).acquire_timeout(CONNECT_WITHIN).connect_with(options.clone()).await;
+    let opened =
+        PgPoolOptions::new().max_connections(2).acquire_timeout(CONNECT_WITHIN).connect_with(options.clone()).await;
     let pool = match opened {
         Ok(pool) => pool,
         Err(error) => {

@@ -72,7 +72,9 @@ fn commands(oldest: f64, engine_runs: bool) -> Check {
     const NAME: &str = "engine.commands";
     match (oldest > PATIENCE, engine_runs) {
         (false, _) => Check::good(NAME, "none waits long"),
-        (true, false) => Check::doubtful(NAME, format!("the oldest waits {oldest:.0} s"), "start an engine: `premend serve`"),
+        (true, false) => {
+            Check::doubtful(NAME, format!("the oldest waits {oldest:.0} s"), "start an engine: `premend serve`")
+        }
         (true, true) => Check::wrong(
             NAME,
             format!("the oldest waits {oldest:.0} s although an engine runs"),
@@ -88,7 +90,11 @@ fn journal(oldest: f64, kept: Span) -> Check {
     let hours = oldest / 3_600.0;
     if oldest > latest {
         let remedy = "the sweep drops a day once snapshots hold all of it: see sweeps in /metrics and the engine's log";
-        return Check::doubtful(NAME, format!("the oldest row is {hours:.0} h old, retention.journal is {kept}"), remedy);
+        return Check::doubtful(
+            NAME,
+            format!("the oldest row is {hours:.0} h old, retention.journal is {kept}"),
+            remedy,
+        );
     }
     Check::good(NAME, format!("the oldest row is {hours:.0} h old"))
 }
@@ -99,16 +105,22 @@ fn strays((samples, journal): (i64, i64)) -> Check {
         return Check::good(NAME, "no row outside its day's partition");
     }
     let found = format!("{samples} readings and {journal} batches lie in the default partitions");
-    Check::doubtful(NAME, found, "they are read like all others and move when their day is made; expect none in normal running")
+    Check::doubtful(
+        NAME,
+        found,
+        "they are read like all others and move when their day is made; expect none in normal running",
+    )
 }
 
 async fn parked(pool: &PgPool) -> Check {
     const NAME: &str = "relay.parked";
-    let parked = sqlx::query_scalar!(r#"select count(*) as "n!" from outbox where state = 'parked'"#).fetch_one(pool).await;
+    let parked =
+        sqlx::query_scalar!(r#"select count(*) as "n!" from outbox where state = 'parked'"#).fetch_one(pool).await;
     match parked {
         Ok(0) => Check::good(NAME, "no delivery was given up"),
         Ok(parked) => {
-            let remedy = "`select channel, because, count(*) from outbox where state = 'parked' group by 1, 2` says why";
+            let remedy =
+                "`select channel, because, count(*) from outbox where state = 'parked' group by 1, 2` says why";
             Check::doubtful(NAME, format!("{parked} deliveries were given up"), remedy)
         }
         Err(error) => Check::failed(NAME, &error),
