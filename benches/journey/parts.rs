@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use engine::clock::Clock;
 use simulator::load::{LoadPlan, LoadReport};
 
 use super::database::Database;
@@ -77,7 +78,7 @@ pub fn plan(bench: &Bench<'_>, prefix: &str) -> LoadPlan {
         duration: bench.effort.duration,
         window: Some(WINDOW),
         drain: Duration::from_secs(60),
-        ..LoadPlan::new("127.0.0.1", 0)
+        ..LoadPlan::new("127.0.0.1", 0, Clock::wall())
     }
 }
 
