@@ -69,7 +69,11 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 
 /// 64 for bad configuration, 1 for everything else.
 pub fn exit_code(error: &anyhow::Error) -> ExitCode {
-    if error.chain().any(|cause| cause.downcast_ref::<ConfigError>().is_some()) { ExitCode::from(64) } else { ExitCode::FAILURE }
+    if error.chain().any(|cause| cause.downcast_ref::<ConfigError>().is_some()) {
+        ExitCode::from(64)
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn block_on(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
