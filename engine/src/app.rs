@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 use ingest::admit::Admission;
@@ -25,7 +25,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::config::{Config, SourceKind};
+use crate::config::{Config, Secret, SourceKind};
 use crate::dispatch::Dispatch;
 use crate::http::readiness::Readiness;
 use crate::inbox::Inbox;
@@ -39,6 +39,8 @@ use crate::wake::Wake;
 
 /// Commands that may wait for a lane.
 const COMMANDS: usize = 1_024;
+/// Time for the last deliveries to reach their lanes at the end.
+const LAST_DELIVERIES: Duration = Duration::from_secs(10);
 const STORE: &str = "store";
 const SOURCE: &str = "source";
 const LANES: &str = "lanes";
@@ -164,16 +166,20 @@ impl App {
             Some(ended) = around.join_next() => Err(why(ended, "a task")),
         };
         self.readiness.unmet(LANES, "shutting down");
+        // The source ends the queues itself once what it has taken is in them.
         self.source.stop_reading();
-        for queue in self.queues.iter() {
-            queue.close();
-        }
+        let queues = self.queues.clone();
+        let late = tokio::spawn(async move {
+            tokio::time::sleep(LAST_DELIVERIES).await;
+            queues.close();
+        });
         let mut drained = Ok(());
         while let Some(ended) = lanes.join_next().await {
             if !matches!(ended, Ok(Ok(()))) {
                 drained = Err(why(ended, "a lane"));
             }
         }
+        late.abort();
         end.cancel();
         while around.join_next().await.is_some() {}
         self.source.close();
@@ -255,6 +261,8 @@ pub fn broker_config(config: &Config) -> BrokerConfig {
         max_connections: config.mqtt.max_connections,
         log_bytes: config.mqtt.buffer_bytes,
         high_water_bytes: (config.mqtt.buffer_bytes / 8) as u64,
+        credentials: config.mqtt.credentials.clone(),
+        engine_password: config.mqtt.engine_password.as_ref().map(exposed),
         ..BrokerConfig::default()
     }
 }
@@ -266,10 +274,14 @@ fn subscriber_config(config: &Config) -> SubscriberConfig {
         port: external.port,
         client_id: external.client_id.clone(),
         username: external.username.clone(),
-        password: external.password.as_ref().map(|password| ingest::secret::Secret::new(password.expose())),
+        password: external.password.as_ref().map(exposed),
         window: external.window,
         ..SubscriberConfig::default()
     }
+}
+
+fn exposed(secret: &Secret) -> ingest::secret::Secret {
+    ingest::secret::Secret::new(secret.expose())
 }
 
 /// Keeps readiness true to the source.

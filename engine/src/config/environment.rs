@@ -12,7 +12,8 @@ const PREFIX: &str = "PREMEND_";
 /// Not configuration: where the file is, and what the tests and scripts tell each other.
 const NOT_KEYS: [&str; 4] = ["CONFIG", "TEST_", "BENCH_", "TORTURE"];
 /// Last parts of keys whose values are never anything but text.
-const TEXT: [&str; 8] = ["url", "password", "username", "key", "secret", "client_id", "filter", "host"];
+const TEXT: [&str; 9] =
+    ["url", "password", "engine_password", "username", "key", "secret", "client_id", "filter", "host"];
 
 /// The variables that are configuration.
 pub struct Environment(Vec<(String, String)>);

@@ -137,6 +137,20 @@ mod tests {
     }
 
     #[test]
+    fn vehicles_prove_who_they_are_as_configured() {
+        let variables =
+            [("PREMEND_MQTT__CREDENTIALS__SECRET", "0123456789abcdef"), ("PREMEND_MQTT__ENGINE_PASSWORD", "0042")];
+        let config = load("[mqtt.credentials]\nkind = \"token\"\n", &variables).unwrap();
+        assert!(
+            matches!(&config.mqtt.credentials, ::ingest::broker::Credentials::Token { secret } if secret.expose().len() == 16)
+        );
+        assert_eq!(config.mqtt.engine_password.as_ref().unwrap().expose(), "0042");
+        assert!(!config.to_toml().unwrap().contains("0123456789"));
+        assert!(load("[mqtt.credentials]\nkind = \"token\"\nsecret = \"short\"\n", &[]).is_err());
+        assert!(load("[mqtt.credentials]\nkind = \"guess\"\n", &[]).is_err());
+    }
+
+    #[test]
     fn a_password_of_digits_stays_text() {
         let variables = [
             ("PREMEND_MQTT__EXTERNAL__USERNAME", "premend"),

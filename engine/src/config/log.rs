@@ -23,7 +23,7 @@ pub enum LogFormat {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { format: LogFormat::Text, filter: "info,sqlx=warn,rumqttd=warn,rumqttc=warn".to_owned() }
+        Self { format: LogFormat::Text, filter: "info,sqlx=warn,rumqttd=off,rumqttc=warn".to_owned() }
     }
 }
 

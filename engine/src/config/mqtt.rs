@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use ingest::broker::Credentials;
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, Secret};
@@ -15,8 +16,13 @@ pub struct Mqtt {
     pub listen: SocketAddr,
     /// Most connections the embedded broker accepts.
     pub max_connections: usize,
-    /// Bytes of unread messages the embedded broker keeps; what overflows is counted as lost.
+    /// Bytes of the embedded broker's log, in memory about twice that. Vehicles wait when an eighth of it is unread;
+    /// what overflows all the same is counted as lost.
     pub buffer_bytes: usize,
+    /// How a vehicle proves who it is to the embedded broker and `premend broker`: `open`, `token` or `file`.
+    pub credentials: Credentials,
+    /// What an engine must know to subscribe to `premend broker`.
+    pub engine_password: Option<Secret>,
     /// The external broker.
     pub external: External,
 }
@@ -48,7 +54,9 @@ impl Default for Mqtt {
             source: SourceKind::Embedded,
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1883),
             max_connections: 6_000,
-            buffer_bytes: 256 * 1024 * 1024,
+            buffer_bytes: 64 * 1024 * 1024,
+            credentials: Credentials::Open,
+            engine_password: None,
             external: External::default(),
         }
     }
@@ -74,6 +82,9 @@ impl Mqtt {
         }
         if self.buffer_bytes < 16 * 1024 * 1024 {
             return Err(ConfigError::invalid("mqtt.buffer_bytes", "write at least 16777216 (16 MiB)"));
+        }
+        if matches!(&self.credentials, Credentials::Token { secret } if secret.expose().len() < 16) {
+            return Err(ConfigError::invalid("mqtt.credentials.secret", "write at least 16 characters"));
         }
         let external = &self.external;
         if external.host.is_empty() || external.port == 0 {
