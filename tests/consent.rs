@@ -59,15 +59,14 @@ async fn a_position_without_consent_is_nowhere() -> anyhow::Result<()> {
     let now = morning();
     let scene = Scene::open(&[NewCar::petrol("a", now)]).await?;
     let mut car = scene.car("a").await?;
-    let frames = trip(now - Span::from_mins(5), now, Span::from_secs(10)).map(somewhere);
-    let last = car.drive(frames).await?;
     // A message that is refused as a whole leaves an excerpt, without what was in it.
     car.say(format!(r#"{{"stream":1,"seq":99,"ts":"never","signals":{{"{LATITUDE}":{}}}}}"#, WHERE.0).into_bytes())
         .await?;
+    let last = car.drive(trip(now - Span::from_mins(5), now, Span::from_secs(10)).map(somewhere)).await?;
     car.committed(last).await?;
     scene.ledger.becomes("select count(*) from rejection where reason = 'unreadable'", 1).await?;
 
-    assert_eq!(journalled_positions(&scene).await?, [], "not in the journal");
+    assert_eq!(journalled_positions(&scene).await?, Vec::<f64>::new(), "not in the journal");
     for text in ["31.23", "121.45", "121.46"] {
         assert_eq!(rows_showing(&scene, text).await?, 0, "{text}");
     }

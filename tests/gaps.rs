@@ -25,13 +25,11 @@ fn committed(heard: &[Down]) -> Vec<u64> {
     heard.iter().filter_map(|down| if let Down::Committed { seq, .. } = down { Some(*seq) } else { None }).collect()
 }
 
-/// Says all but one of ten messages; the engine runs hot in those behind the hole.
+/// Says all but one of ten messages; the brake fluid is low in those behind the hole.
 async fn leave_a_hole(car: &mut Car, now: Time) -> anyhow::Result<simulator::delivery::Message> {
     car.drive(trip(now - Span::from_secs(50), now, STEP)).await?;
     let missing = car.message(vec![petrol(now, 0)]);
-    let hot = (1..5)
-        .map(|tick| with(petrol(now + Span::from_secs(10 * tick), 0), signal::COOLANT, 117.0 + 0.1 * tick as f64));
-    car.drive(hot).await?;
+    car.drive((1..5).map(|tick| with(petrol(now + Span::from_secs(10 * tick), 0), signal::BRAKE_FLUID, 44.0))).await?;
     Ok(missing)
 }
 
@@ -42,8 +40,8 @@ async fn a_hole_is_waited_for_and_what_fills_it_late_changes_nothing() -> anyhow
     let mut car = scene.car("a").await?;
     let missing = leave_a_hole(&mut car, now).await?;
     // The wait ends by time: what is behind the hole settles, the position stays before it.
-    let case = scene.ledger.case_on("a", "engine.cooling").await?;
-    assert_eq!(case.rule_key, "engine.overheat");
+    let case = scene.ledger.case_on("a", "chassis.brake_fluid").await?;
+    assert_eq!(case.rule_key, "brake_fluid.low");
     assert!(committed(&car.heard_so_far()).iter().all(|position| *position <= 5));
 
     car.say(missing.encode()).await?;
@@ -62,8 +60,8 @@ async fn a_hole_that_is_never_filled_ends_when_the_vehicle_says_so() -> anyhow::
     let scene = brisk(&[NewCar::petrol("a", now)]).await?;
     let mut car = scene.car("a").await?;
     leave_a_hole(&mut car, now).await?;
-    scene.ledger.case_on("a", "engine.cooling").await?;
-    let mut next = car.message(vec![with(petrol(now + Span::from_secs(60), 0), signal::COOLANT, 117.0)]);
+    scene.ledger.case_on("a", "chassis.brake_fluid").await?;
+    let mut next = car.message(vec![petrol(now + Span::from_secs(60), 0)]);
     next.oldest = 7;
     car.say(next.encode()).await?;
     assert_eq!(car.committed(11).await?, 11);
@@ -161,13 +159,13 @@ async fn a_row_the_store_refuses_costs_its_message_only() -> anyhow::Result<()> 
     let scene = Scene::open(&[NewCar::petrol("bad", now), NewCar::petrol("good", now)]).await?;
     sqlx::raw_sql(
         "create function refuse() returns trigger language plpgsql as $$ begin raise exception 'not this one'; end $$;
-         create trigger refuse before insert on sample for each row when (new.value = 123.4) execute function refuse()",
+         create trigger refuse before insert on sample for each row when (new.value = 77.7) execute function refuse()",
     )
     .execute(scene.ledger.pool())
     .await?;
     let (mut bad, mut good) = (scene.car("bad").await?, scene.car("good").await?);
     let frames = trip(now - Span::from_mins(5), now, STEP).enumerate().map(|(tick, frame)| match tick {
-        7 => with(frame, signal::ENGINE_SPEED, 123.4),
+        7 => with(frame, signal::BRAKE_FLUID, 77.7),
         _ => frame,
     });
     let (last, other) = (bad.drive(frames).await?, good.drive(trip(now - Span::from_mins(5), now, STEP)).await?);

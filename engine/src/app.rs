@@ -117,6 +117,7 @@ impl App {
             lanes,
             source: Arc::clone(&source),
             listening: services.listening(),
+            rejections_per_hour: config.ingest.rejections_per_hour,
             metrics,
             ingest: ingest_metrics,
             store_away: store_away(&readiness),

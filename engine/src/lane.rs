@@ -61,6 +61,8 @@ pub struct Common {
     pub source: Arc<dyn Source>,
     /// A vehicle listens again: its unseen notices are repeated.
     pub listening: Arc<dyn Fn(&VehicleId) + Send + Sync>,
+    /// Refusals of one vehicle written down per hour.
+    pub rejections_per_hour: u32,
     pub metrics: LaneMetrics,
     pub ingest: ingest::metrics::Metrics,
     /// Set while the store is away: sources stop, `/readyz` says why.
@@ -93,6 +95,7 @@ pub struct Lane {
 
 impl Lane {
     pub fn new(no: i16, common: Arc<Common>, set: Arc<RuleSet>, vehicles: impl Iterator<Item = Restored>) -> Self {
+        let restraint = Restraint::new(common.rejections_per_hour);
         let mut lane = Self {
             no,
             common,
@@ -101,7 +104,7 @@ impl Lane {
             timers: BinaryHeap::new(),
             dirty: Dirty::default(),
             answers: Answers::default(),
-            restraint: Restraint::default(),
+            restraint,
             n: 0,
             effects: Effects::default(),
         };

@@ -1,6 +1,6 @@
 //! Restraint: a vehicle that sends rubbish all day gets some rejection rows, not a full disk.
 //!
-//! Counters count everything; rows are limited per vehicle and minute, and for claimed vehicles
+//! Counters count everything; rows are limited per vehicle and hour, and for claimed vehicles
 //! that do not exist all together.
 
 use std::collections::HashMap;
@@ -8,28 +8,33 @@ use std::collections::HashMap;
 use rules::time::{Span, Time};
 use rules::vehicle::VehicleId;
 
-const PER_MINUTE: u32 = 20;
+const HOUR: Span = Span::from_hours(1);
 /// Vehicles remembered at once; a flood of invented ids must not cost memory.
 const MOST: usize = 10_000;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Restraint {
+    per_hour: u32,
     seen: HashMap<Option<VehicleId>, (Time, u32)>,
 }
 
 impl Restraint {
+    pub fn new(per_hour: u32) -> Self {
+        Self { per_hour, seen: HashMap::new() }
+    }
+
     /// Whether one more row of this vehicle may be written.
     pub fn allows(&mut self, vehicle: Option<&VehicleId>, at: Time) -> bool {
         if self.seen.len() >= MOST {
-            self.seen.retain(|_, (since, _)| at.since(*since) < Span::from_mins(1));
+            self.seen.retain(|_, (since, _)| at.since(*since) < HOUR);
         }
         let key = if self.seen.len() >= MOST { None } else { vehicle.cloned() };
         let (since, count) = self.seen.entry(key).or_insert((at, 0));
-        if at.since(*since) >= Span::from_mins(1) {
+        if at.since(*since) >= HOUR {
             (*since, *count) = (at, 0);
         }
         *count += 1;
-        *count <= PER_MINUTE
+        *count <= self.per_hour
     }
 }
 
@@ -38,15 +43,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn writes_some_rows_a_minute_per_vehicle() {
+    fn writes_some_rows_an_hour_per_vehicle() {
         let vehicle = VehicleId::try_new("v").unwrap();
-        let mut restraint = Restraint::default();
+        let mut restraint = Restraint::new(20);
         let allowed = |restraint: &mut Restraint, secs| {
             (0..100).filter(|_| restraint.allows(Some(&vehicle), Time::from_secs(secs))).count()
         };
-        assert_eq!(allowed(&mut restraint, 0), PER_MINUTE as usize);
-        assert_eq!(allowed(&mut restraint, 59), 0);
-        assert_eq!(allowed(&mut restraint, 60), PER_MINUTE as usize);
-        assert!(restraint.allows(None, Time::from_secs(60)));
+        assert_eq!(allowed(&mut restraint, 0), 20);
+        assert_eq!(allowed(&mut restraint, 3_599), 0);
+        assert_eq!(allowed(&mut restraint, 3_600), 20);
+        assert!(restraint.allows(None, Time::from_secs(3_600)));
     }
 }

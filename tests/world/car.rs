@@ -33,6 +33,8 @@ pub struct Car {
     said: AtomicU64,
     acked: Arc<AtomicU64>,
     heard: mpsc::UnboundedReceiver<Heard>,
+    /// Heard, and not what a test waited for then.
+    unused: Vec<Down>,
     polling: JoinHandle<()>,
 }
 
@@ -53,7 +55,8 @@ impl Car {
         let acked = Arc::new(AtomicU64::new(0));
         let polling = tokio::spawn(poll(eventloop, client.clone(), topic::down(id), tell, Arc::clone(&acked)));
         let said = AtomicU64::new(0);
-        let mut car = Self { id: id.to_owned(), stream: 1, next_seq: 1, client, said, acked, heard, polling };
+        let mut car =
+            Self { id: id.to_owned(), stream: 1, next_seq: 1, client, said, acked, heard, unused: Vec::new(), polling };
         car.online().await?;
         Ok(car)
     }
@@ -94,14 +97,19 @@ impl Car {
         Message { stream: self.stream, seq, oldest: 1, frames, seen: Vec::new() }
     }
 
-    /// Waits for something it hears.
+    /// Waits for something it hears, or heard while it waited for something else.
     pub async fn hears<T>(&mut self, what: &str, mut wanted: impl FnMut(&Down) -> Option<T>) -> anyhow::Result<T> {
+        let known = self.unused.iter().enumerate().find_map(|(place, down)| wanted(down).map(|found| (place, found)));
+        if let Some((place, found)) = known {
+            self.unused.remove(place);
+            return Ok(found);
+        }
         let listening = async {
             while let Some(heard) = self.heard.recv().await {
-                if let Heard::Down(down) = heard
-                    && let Some(found) = wanted(&down)
-                {
-                    return Ok(found);
+                let Heard::Down(down) = heard else { continue };
+                match wanted(&down) {
+                    Some(found) => return Ok(found),
+                    None => self.unused.push(down),
                 }
             }
             anyhow::bail!("its connection ended")
@@ -131,7 +139,7 @@ impl Car {
 
     /// Everything it has heard and nobody has looked at.
     pub fn heard_so_far(&mut self) -> Vec<Down> {
-        let mut all = Vec::new();
+        let mut all = std::mem::take(&mut self.unused);
         while let Ok(heard) = self.heard.try_recv() {
             if let Heard::Down(down) = heard {
                 all.push(down);
