@@ -4,5 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod architecture;
+mod docs;
 mod set_up;
 mod world;
