@@ -4,10 +4,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod architecture;
 mod bad_input;
 mod commands;
 mod consent;
 mod dealers;
+mod docs;
 mod event_time;
 mod explained;
 mod gaps;
