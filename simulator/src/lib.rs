@@ -8,7 +8,6 @@
 pub mod body;
 pub mod climate;
 pub mod delivery;
-pub mod demo;
 pub mod driver;
 pub mod fault;
 pub mod fleet;

@@ -106,7 +106,7 @@ pub struct Specification {
     pub climate: Climate,
     pub odometer_km: f64,
     pub delivered_at: Time,
-    /// Local software of the TCU never changes; what rules may compare with does.
+    /// What rules may compare with, over what the model says.
     pub attributes: BTreeMap<String, f64>,
 }
 
@@ -145,8 +145,8 @@ impl Specification {
 
 fn attributes(model: &Model) -> BTreeMap<String, f64> {
     BTreeMap::from([
-        ("Attribute.TyrePlacardPressure".to_owned(), model.placard_kpa),
-        ("Attribute.NominalVoltage12V".to_owned(), 12.0),
+        ("TyrePlacardPressure".to_owned(), model.placard_kpa),
+        ("NominalVoltage12V".to_owned(), 12.0),
     ])
 }
 

@@ -125,13 +125,15 @@ fn is_spike(vehicle: &mut Vehicle, slot: Slot, signal: &Signal, last: Last, valu
     }
     let plausible = |from: f64, since: Time| {
         let gap = at.since(since);
-        let by_rate = signal.max_rate.map(|rate| rate * gap.min(RATE_OVER).secs_f64().max(1.0));
+        // After a gap a rate says nothing any more; how far a value jumps without a witness still does, or a
+        // spike in the first reading of a trip would be what the true ones are measured against.
+        let rate = signal.max_rate.filter(|_| gap <= signal.max_gap);
+        let by_rate = rate.map(|rate| rate * gap.min(RATE_OVER).secs_f64().max(1.0));
         let allowed = by_rate.into_iter().chain(signal.max_jump).fold(f64::INFINITY, f64::min);
         (value - from).abs() <= allowed
     };
     let held = vehicle.suspects.iter().position(|suspect| suspect.slot == slot);
-    let stale = at.since(last.at) > signal.max_gap;
-    if stale || plausible(last.value, last.at) {
+    if last.at == Time::NEVER || plausible(last.value, last.at) {
         held.map(|index| vehicle.suspects.swap_remove(index));
         return false;
     }
