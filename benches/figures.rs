@@ -29,10 +29,6 @@ impl Figures {
         self.0.push(Figure { name: name.to_owned(), value, unit: unit.to_owned(), how: how.into() });
     }
 
-    pub fn value(&self, name: &str) -> Option<f64> {
-        self.0.iter().find(|figure| figure.name == name).map(|figure| figure.value)
-    }
-
     /// Writes them into the file named by `PREMEND_BENCH_OUT`, beside those of other benchmarks.
     pub fn keep(self) -> anyhow::Result<()> {
         let path = env::var_os("PREMEND_BENCH_OUT").map_or_else(|| PathBuf::from("target/bench.json"), PathBuf::from);

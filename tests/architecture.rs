@@ -8,8 +8,7 @@ use serde_json::Value;
 /// From left to right: each may import what stands before it.
 const CRATES: [&str; 4] = ["rules", "ingest", "simulator", "engine"];
 /// What would let the world into the core.
-const WORLDLY: [&str; 9] =
-    ["tokio", "sqlx", "rumqttc", "rumqttd", "prometheus", "tracing", "rand", "reqwest", "axum"];
+const WORLDLY: [&str; 9] = ["tokio", "sqlx", "rumqttc", "rumqttd", "prometheus", "tracing", "rand", "reqwest", "axum"];
 
 /// Direct dependencies of a crate, without those of its tests.
 fn dependencies(name: &str) -> BTreeSet<String> {

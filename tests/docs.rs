@@ -99,7 +99,8 @@ fn every_link_leads_somewhere() {
         let folder = document.parent().unwrap_or(Path::new(""));
         !root().join(folder).join(&link.text).exists()
     };
-    let wrong: Vec<_> = links().into_iter().filter(missing).map(|link| format!("{}: {}", link.place, link.text)).collect();
+    let wrong: Vec<_> =
+        links().into_iter().filter(missing).map(|link| format!("{}: {}", link.place, link.text)).collect();
     fail_on(&wrong);
 }
 
@@ -197,7 +198,7 @@ fn settings() -> BTreeSet<String> {
     for line in example.lines() {
         let line = line.trim_start_matches("# ");
         if let Some(name) = line.strip_prefix('[') {
-            section = name.trim_matches(['[', ']']).to_owned();
+            name.trim_matches(['[', ']']).clone_into(&mut section);
         } else if let Some((key, _)) = line.split_once(" = ") {
             settings.insert(format!("{section}.{key}"));
         }
@@ -212,10 +213,13 @@ fn every_setting_exists() {
     let mut wrong = Vec::new();
     for one in code() {
         let is_key = one.text.split_once('.').is_some_and(|(section, key)| {
-            sections.contains(section) && key.chars().all(|c| c.is_ascii_lowercase() || "._".contains(c)) && !key.contains("..")
+            sections.contains(section)
+                && key.chars().all(|c| c.is_ascii_lowercase() || "._".contains(c))
+                && !key.contains("..")
         });
-        // Files such as `rules.rs` are not settings, and there is no section of that name with that key.
-        if is_key && !one.text.ends_with(".rs") && !one.text.ends_with(".md") && !settings.contains(&one.text) {
+        // Files such as `rules.rs` are no settings.
+        let is_file = Path::new(&one.text).extension().is_some_and(|kind| kind == "rs" || kind == "md");
+        if is_key && !is_file && !settings.contains(&one.text) {
             wrong.push(format!("{}: {}", one.place, one.text));
         }
     }
@@ -226,7 +230,8 @@ fn every_setting_exists() {
 fn every_variable_is_read_by_something() {
     let settings = settings();
     let mut readers = String::new();
-    let scripts = files("deploy/setup", ".sh").into_iter().chain(files("engine/src", ".rs")).chain(files("tests", ".rs"));
+    let scripts =
+        files("deploy/setup", ".sh").into_iter().chain(files("engine/src", ".rs")).chain(files("tests", ".rs"));
     for file in scripts.chain([root().join(".ci/run")]) {
         readers.push_str(&fs::read_to_string(file).unwrap());
     }

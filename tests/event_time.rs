@@ -43,7 +43,7 @@ impl Way {
 fn plan(way: &Way, faulty: bool) -> anyhow::Result<FleetPlan> {
     let start = morning() - Span::from_days(DAYS);
     let mut plan = FleetPlan::new(SEED, CARS, start);
-    plan.prefix = way.prefix.to_owned();
+    way.prefix.clone_into(&mut plan.prefix);
     plan.end = Some(morning() - Span::from_mins(1));
     plan.troubles = Troubles::parse(way.troubles)?;
     if faulty {

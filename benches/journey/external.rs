@@ -67,6 +67,7 @@ impl Mosquitto {
             if since.elapsed() > START {
                 bail!("mosquitto does not listen after {START:?}");
             }
+            #[expect(clippy::disallowed_methods, reason = "a pause between two looks, with a deadline")]
             std::thread::sleep(Duration::from_millis(20));
         }
         Ok(mosquitto)

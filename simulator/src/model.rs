@@ -144,10 +144,7 @@ impl Specification {
 }
 
 fn attributes(model: &Model) -> BTreeMap<String, f64> {
-    BTreeMap::from([
-        ("TyrePlacardPressure".to_owned(), model.placard_kpa),
-        ("NominalVoltage12V".to_owned(), 12.0),
-    ])
+    BTreeMap::from([("TyrePlacardPressure".to_owned(), model.placard_kpa), ("NominalVoltage12V".to_owned(), 12.0)])
 }
 
 fn pick(models: &[(Model, u32)], mut ticket: u32) -> Model {

@@ -58,11 +58,14 @@ pub struct RejectionRow {
     pub sha256: Option<Vec<u8>>,
 }
 
+/// Number -> measured time of its first sample, once per time it is journalled.
+pub type Numbered = BTreeMap<u64, Vec<Option<Time>>>;
+
 /// Everything that the journal holds, by what it is.
 #[derive(Clone, Debug, Default)]
 pub struct Journalled {
-    /// (vehicle, stream) -> number -> measured time of its first sample, once per time it is journalled.
-    pub messages: BTreeMap<(String, u64), BTreeMap<u64, Vec<Option<Time>>>>,
+    /// By (vehicle, stream).
+    pub messages: BTreeMap<(String, u64), Numbered>,
     /// (vehicle, stream) -> numbers refused.
     pub refused: BTreeMap<(String, u64), BTreeSet<u64>>,
     /// Command -> how often it was applied.

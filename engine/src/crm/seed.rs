@@ -267,6 +267,7 @@ mod tests {
     use sqlx::PgPool;
 
     use super::*;
+    use crate::clock::Clock;
     use crate::http::fixture;
     use crate::store::session::begin_as;
 
@@ -289,7 +290,7 @@ mod tests {
         };
         let before = count().await;
         let mut tx = begin_as(&pool, As::Engine).await.unwrap();
-        let logins = seed_demo(&mut tx, &demo.keys, &[vehicle], Utc::now()).await.unwrap();
+        let logins = seed_demo(&mut tx, &demo.keys, &[vehicle], Clock::wall().to_utc()).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(count().await, before);
         assert_eq!(logins.len(), 8);

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::Utc;
 use reqwest::header::{ORIGIN, SET_COOKIE};
 use reqwest::{Client, RequestBuilder, Response, redirect};
 use rules::catalogue::Catalogue;
@@ -36,7 +35,7 @@ pub async fn demo(pool: &PgPool) -> Demo {
     tier::settle(pool, WantedTier::Auto).await.unwrap();
     let keys = Arc::new(PersonKeys::from_bytes(1, &[7; 32], &[9; 32]).unwrap());
     let mut tx = begin_as(pool, As::Engine).await.unwrap();
-    seed_demo(&mut tx, &keys, &vehicles(), Utc::now()).await.unwrap();
+    seed_demo(&mut tx, &keys, &vehicles(), Clock::wall().to_utc()).await.unwrap();
     tx.commit().await.unwrap();
     pool.execute(include_str!("fixture.sql")).await.unwrap();
     Demo { keys, dealer_a: demo_dealer(0), dealer_b: demo_dealer(1) }

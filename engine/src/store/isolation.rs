@@ -226,6 +226,7 @@ async fn foreign_sign(conn: &mut PgConnection, keys: &PersonKeys, foreign: &Fore
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
     use crate::http::fixture;
 
     /// Not tried above, and why that is right.
@@ -253,7 +254,7 @@ mod tests {
         for own in [demo.dealer_a, demo.dealer_b] {
             let foreign = foreign(&pool, own).await.unwrap().unwrap();
             assert_ne!(foreign.dealer_id, own);
-            let leaked = leaks(&pool, &demo.keys, own, &foreign, Utc::now()).await.unwrap();
+            let leaked = leaks(&pool, &demo.keys, own, &foreign, Clock::wall().to_utc()).await.unwrap();
             assert!(leaked.is_empty(), "{leaked:?}");
         }
     }
@@ -262,7 +263,7 @@ mod tests {
     async fn the_check_itself_finds_what_is_ones_own(pool: PgPool) {
         let demo = fixture::demo(&pool).await;
         let own = foreign(&pool, demo.dealer_b).await.unwrap().unwrap();
-        let reached = leaks(&pool, &demo.keys, own.dealer_id, &own, Utc::now()).await.unwrap();
+        let reached = leaks(&pool, &demo.keys, own.dealer_id, &own, Clock::wall().to_utc()).await.unwrap();
         for name in ["orders", "lines", "order", "vehicle", "series", "cases", "reveal", "find_vehicle", "command"] {
             assert!(reached.contains(&name), "{name} found nothing even of its own dealer: {reached:?}");
         }
