@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use anyhow::Context;
 use ingest::wire::Upload;
 use rules::time::Span;
 use simulator::delivery::Payload;
@@ -47,10 +48,14 @@ fn plan(way: &Way, faulty: bool) -> anyhow::Result<FleetPlan> {
     plan.end = Some(morning() - Span::from_mins(1));
     plan.troubles = Troubles::parse(way.troubles)?;
     if faulty {
-        for (number, key) in [(0, "coolant-loss"), (1, "brake-fluid-loss"), (2, "fast-leak"), (3, "low-charging")] {
-            let mut planted = Planted::new(fault(key).expect("it is a fault"), start + Span::from_hours(7));
+        let mut sound = plan.build()?;
+        for key in ["coolant-loss", "brake-fluid-loss", "fast-leak", "low-charging"] {
+            let fault = fault(key).context("it is a fault")?;
+            let able = sound.iter().position(|car| fault.powertrains.contains(&car.spec.model.powertrain));
+            let car = sound.remove(able.with_context(|| format!("no car is left for {key}"))?);
+            let mut planted = Planted::new(fault, start + Span::from_hours(7));
             planted.onset = Some(Span::from_hours(1));
-            plan.faults.push(PlantedIn { planted, vehicle: Some(number) });
+            plan.faults.push(PlantedIn { planted, vehicle: Some(car.spec.number) });
         }
     }
     Ok(plan)

@@ -98,12 +98,14 @@ pub enum Reason {
     // found in settled order
     SteppedBack,
     Late,
+    /// First of its signal, or first after a gap and far from what was before: waits for a second that agrees.
+    Unwitnessed,
     Suspect,
     SameTimeOtherContent,
 }
 
 impl Reason {
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::TooLarge,
         Self::Unreadable,
         Self::TooDeep,
@@ -127,6 +129,7 @@ impl Reason {
         Self::BadFaultCode,
         Self::SteppedBack,
         Self::Late,
+        Self::Unwitnessed,
         Self::Suspect,
         Self::SameTimeOtherContent,
     ];
@@ -157,6 +160,7 @@ impl Reason {
             Self::BadFaultCode => "bad_fault_code",
             Self::SteppedBack => "stepped_back",
             Self::Late => "late",
+            Self::Unwitnessed => "unwitnessed",
             Self::Suspect => "suspect",
             Self::SameTimeOtherContent => "same_time_other_content",
         }

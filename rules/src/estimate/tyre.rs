@@ -48,7 +48,8 @@ pub fn update(vehicle: &mut Vehicle, step: &mut Step, known: &Known) {
             take_cold(vehicle, step, index, at_20, known);
         }
         if driving {
-            take_driving(vehicle, step, index, at_20.unwrap_or(gauge), known);
+            // Not compensated: a tyre warms by 1 to 2 kPa a minute, and what it is compensated with may be missing.
+            take_driving(vehicle, step, index, gauge, known);
         } else {
             vehicle.estimates.tyres[index].anchor = None;
         }

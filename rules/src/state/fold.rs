@@ -112,37 +112,41 @@ fn judge(
         let judged = vehicle.odometer.take(value / 1_000.0, at);
         return (judged != Odometry::Taken).then_some(Reason::Suspect);
     }
-    if is_spike(vehicle, slot, signal, last, value, at) || is_stuck(vehicle, slot, signal, last, value, set) {
-        return Some(Reason::Suspect);
-    }
-    None
+    spike(vehicle, slot, signal, last, value, at)
+        .or_else(|| is_stuck(vehicle, slot, signal, last, value, set).then_some(Reason::Suspect))
 }
 
-/// A change faster than the signal can move is not believed before the next reading agrees with it.
-fn is_spike(vehicle: &mut Vehicle, slot: Slot, signal: &Signal, last: Last, value: f64, at: Time) -> bool {
+/// A change faster than the signal can move is not believed before the two next readings agree with it, as
+/// in the median of five (DOMAIN 5.0); where nothing fresh speaks against it, before the next one does. A first
+/// reading is not believed alone either, or the true ones after it would be measured against a false one.
+fn spike(vehicle: &mut Vehicle, slot: Slot, signal: &Signal, last: Last, value: f64, at: Time) -> Option<Reason> {
     if signal.max_rate.is_none() && signal.max_jump.is_none() {
-        return false;
+        return None;
     }
     let plausible = |from: f64, since: Time| {
         let gap = at.since(since);
-        // After a gap a rate says nothing any more; how far a value jumps without a witness still does, or a
-        // spike in the first reading of a trip would be what the true ones are measured against.
+        // After a gap a rate says nothing any more; how far a value jumps still does.
         let rate = signal.max_rate.filter(|_| gap <= signal.max_gap);
         let by_rate = rate.map(|rate| rate * gap.min(RATE_OVER).secs_f64().max(1.0));
         let allowed = by_rate.into_iter().chain(signal.max_jump).fold(f64::INFINITY, f64::min);
         (value - from).abs() <= allowed
     };
     let held = vehicle.suspects.iter().position(|suspect| suspect.slot == slot);
-    if last.at == Time::NEVER || plausible(last.value, last.at) {
-        held.map(|index| vehicle.suspects.swap_remove(index));
-        return false;
+    let held = held.map(|index| vehicle.suspects.swap_remove(index));
+    if last.at != Time::NEVER && plausible(last.value, last.at) {
+        return None;
     }
-    let witness = held.map(|index| vehicle.suspects.swap_remove(index));
-    if witness.is_some_and(|witness| plausible(witness.value, witness.at)) {
-        return false;
+    let alone = last.at == Time::NEVER || at.since(last.at) > signal.max_gap;
+    let agreeing = held.map_or(0, |held| {
+        // What moves on the same way agrees too: a cell that heats by 20 K from reading to reading.
+        let moves_on = !alone && (held.value > last.value) == (value > held.value);
+        if plausible(held.value, held.at) || moves_on { held.agreeing + 1 } else { 0 }
+    });
+    if agreeing >= if alone { 1 } else { 2 } {
+        return None;
     }
-    vehicle.suspects.push(Suspect { slot, value, at });
-    true
+    vehicle.suspects.push(Suspect { slot, agreeing, value, at });
+    Some(if alone { Reason::Unwitnessed } else { Reason::Suspect })
 }
 
 /// The same raw value through half an hour of driving is no measurement.

@@ -63,10 +63,12 @@ pub struct Vehicle {
     pub snoozed: Vec<(Uuid, Time)>,
 }
 
-/// A reading that differs too much from its predecessor, until the next one agrees with it.
+/// A reading that differs too much from its predecessor, until the next ones agree with it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Suspect {
     pub slot: Slot,
+    /// Readings before it that said the same.
+    pub agreeing: u8,
     pub value: f64,
     pub at: Time,
 }
