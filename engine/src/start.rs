@@ -20,6 +20,8 @@ pub const LOCK: i64 = 0x0070_7265_6d65_6e64;
 const SNAPSHOTS_AT_ONCE: usize = 512;
 /// How soon an engine notices that its lock is gone.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// For so long after the database has started, an engine that outlived it has the first right to the lock.
+const SURVIVORS_FIRST: Duration = Duration::from_secs(3);
 
 /// The right to be this database's engine; held by a connection of its own, free when that ends.
 pub struct EngineLock {
@@ -32,6 +34,7 @@ impl EngineLock {
     /// fail because its run is.
     pub async fn take(options: &PgConnectOptions, take_over: bool) -> anyhow::Result<Self> {
         let mut conn = options.connect().await.context("connecting for the engine's lock")?;
+        tokio::time::sleep(SURVIVORS_FIRST.saturating_sub(up_for(&mut conn).await?)).await;
         if try_lock(&mut conn).await? {
             return Ok(Self { conn, options: options.clone() });
         }
@@ -86,6 +89,13 @@ impl EngineLock {
         }
         Ok(())
     }
+}
+
+async fn up_for(conn: &mut PgConnection) -> sqlx::Result<Duration> {
+    let seconds = query_scalar!(
+        r#"select extract(epoch from clock_timestamp() - pg_postmaster_start_time())::float8 as "seconds!""#
+    );
+    Ok(Duration::try_from_secs_f64(seconds.fetch_one(conn).await?).unwrap_or_default())
 }
 
 async fn try_lock(conn: &mut PgConnection) -> sqlx::Result<bool> {

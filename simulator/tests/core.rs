@@ -130,10 +130,8 @@ fn healthy_fleets_open_no_case_in_winter_or_summer() {
         // The supply dips at every start, and is not believed at once, nor is what a night has changed;
         // hardly anything else should be.
         let volts = SET.catalogue.signals.by_path(signal::VOLTAGE_12).map(|signal| signal.no);
-        let odd = verdict
-            .unused
-            .iter()
-            .filter(|((reason, signal), _)| *reason != Reason::Unwitnessed && *signal != volts);
+        let odd =
+            verdict.unused.iter().filter(|((reason, signal), _)| *reason != Reason::Unwitnessed && *signal != volts);
         assert!(odd.clone().map(|(_, count)| count).sum::<u64>() < 400, "{season} {:?}", odd.collect::<Vec<_>>());
     }
 }
