@@ -13,6 +13,7 @@ use rules::signal::Slot;
 use rules::state::fold::Step;
 use rules::state::{SlotSet, Vehicle};
 use rules::time::{Span, Time};
+use uuid::Uuid;
 
 mod figures;
 mod settled;
@@ -26,7 +27,7 @@ const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_secs(2);
 
 fn main() -> anyhow::Result<()> {
-    let Settled { set, mut vehicles, .. } = Settled::simulate(VEHICLES, DAYS)?;
+    let Settled { set, mut vehicles, .. } = Settled::simulate(VEHICLES, DAYS, Uuid::nil())?;
     let mut rates: Vec<f64> = (0..ROUNDS).map(|_| round(&mut vehicles, &set)).collect();
     rates.sort_by(f64::total_cmp);
     let mut figures = Figures::default();

@@ -32,13 +32,13 @@ pub struct Settled {
 
 impl Settled {
     /// Lets a mixed fleet of healthy vehicles live for some days and settles everything it says.
-    pub fn simulate(count: u32, days: i64) -> anyhow::Result<Self> {
+    pub fn simulate(count: u32, days: i64, dealer: Uuid) -> anyhow::Result<Self> {
         let set = journal::rule_set(Arc::new(Catalogue::builtin()?)).context("compiling the rules")?;
         let mut plan = FleetPlan::new(SEED, count, START);
         plan.end = Some(START + Span::from_days(days));
         let admission = Admission::new(&set.catalogue.signals);
         let bounds = Bounds::default();
-        let vehicles = plan.build()?.iter().map(|vehicle| newborn(&vehicle.spec, &set)).collect();
+        let vehicles = plan.build()?.iter().map(|vehicle| newborn(&vehicle.spec, dealer, &set)).collect();
         let mut settled = Self { set, vehicles, messages: 0 };
         let mut effects = Effects::default();
         for delivery in plan.deliveries()? {
@@ -68,13 +68,13 @@ fn pass_time(vehicle: &mut Vehicle, to: Time, set: &RuleSet, bounds: &Bounds, ef
     }
 }
 
-fn newborn(spec: &Specification, set: &RuleSet) -> Vehicle {
+fn newborn(spec: &Specification, dealer: Uuid, set: &RuleSet) -> Vehicle {
     let profile = Profile {
         model: spec.model.key.to_owned(),
         model_year: 2024,
         powertrain: spec.model.powertrain,
         region: String::new(),
-        dealer: Uuid::from_u128(1),
+        dealer,
         owner: None,
         consents: BTreeSet::from([Purpose::Maintenance, Purpose::Diagnostics]),
         allowed: None,

@@ -6,6 +6,7 @@ use std::env;
 use peak_alloc::PeakAlloc;
 use rules::state::Vehicle;
 use rules::vehicle::VehicleId;
+use uuid::Uuid;
 
 mod figures;
 mod settled;
@@ -21,7 +22,7 @@ const DAYS: i64 = 30;
 
 fn main() -> anyhow::Result<()> {
     let count = env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(200);
-    let settled = Settled::simulate(count, DAYS)?;
+    let settled = Settled::simulate(count, DAYS, Uuid::nil())?;
     let messages = settled.messages;
     let vehicles: HashMap<VehicleId, Vehicle> =
         settled.vehicles.into_iter().map(|vehicle| (vehicle.id.clone(), vehicle)).collect();

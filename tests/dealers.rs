@@ -25,6 +25,7 @@ async fn two_dealers() -> anyhow::Result<Scene> {
         let last = car.drive(rest).await?;
         car.committed(last).await?;
         car.say(b"no message".to_vec()).await?;
+        car.delivered().await?;
         scene.ledger.order_on(id, "engine.cooling").await?;
         scene.ledger.order_on(id, "chassis.brake_fluid").await?;
     }

@@ -146,7 +146,10 @@ async fn same_outcome(killed: &Ledger, calm: &Ledger) -> anyhow::Result<()> {
     let orders = calm.orders().await?.into_iter().collect::<BTreeSet<_>>();
     assert!(!orders.is_empty());
     same("orders", &killed.orders().await?.into_iter().collect(), &orders);
-    same("notices", &killed.notices().await?, &calm.notices().await?);
+    let (told, wanted) = (killed.notices().await?, calm.notices().await?);
+    // Nobody is told to stop when the fault is long known: what was down for long tells less, never more.
+    let late = killed.notices_too_late_for(calm).await?;
+    same("notices", &told.union(&late).cloned().collect(), &wanted);
     Ok(())
 }
 

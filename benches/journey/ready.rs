@@ -9,7 +9,7 @@ use engine::store::snapshot;
 use rules::vehicle::VehicleId;
 
 use super::Bench;
-use super::database::Database;
+use super::database::{DEALER, Database};
 use super::engine::Engine;
 use crate::figures::Figures;
 use crate::settled::Settled;
@@ -21,7 +21,7 @@ const AT_ONCE: usize = 1_000;
 
 pub fn measure(bench: &Bench<'_>, figures: &mut Figures) -> anyhow::Result<()> {
     let count = bench.effort.snapshots;
-    let settled = Settled::simulate(SIMULATED, DAYS)?;
+    let settled = Settled::simulate(SIMULATED, DAYS, DEALER)?;
     let (seconds, resident) = bench.runtime.block_on(async {
         let database = Database::fresh(bench.server, "ready").await?;
         write(&database, &settled, count).await?;

@@ -1,7 +1,7 @@
 //! When a vehicle is told how far it is committed.
 //!
 //! Duplicates and the first message after a connect are answered at once: that vehicle wonders.
-//! Everything else is coalesced, to a share of the window or a fifth of a second, because one
+//! Everything else is coalesced, to a share of the window or a twentieth of a second, because one
 //! answer per message would cost as much as the message.
 
 use std::collections::VecDeque;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rules::vehicle::VehicleId;
 
 /// Longest time that progress stays untold.
-const COALESCE: Duration = Duration::from_millis(200);
+const COALESCE: Duration = Duration::from_millis(50);
 /// Progress that is told without waiting.
 const PROGRESS: u64 = 16;
 

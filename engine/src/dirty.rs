@@ -13,11 +13,13 @@ const REPLAY_INPUTS: u64 = 400_000;
 /// Snapshots per batch, so that no commit grows long.
 const PER_BATCH: usize = 256;
 
+/// Batch and count of inputs at the first change since the snapshot.
+pub type Mark = (i64, u64);
+
 #[derive(Debug, Default)]
 pub struct Dirty {
-    /// Batch and count of inputs at the first change since the snapshot.
-    since: HashMap<VehicleId, (i64, u64)>,
-    queue: VecDeque<(VehicleId, (i64, u64))>,
+    since: HashMap<VehicleId, Mark>,
+    queue: VecDeque<(VehicleId, Mark)>,
     inputs: u64,
 }
 
@@ -36,19 +38,27 @@ impl Dirty {
     }
 
     /// Vehicles to write with the next batch, oldest change first; they count as clean.
-    pub fn take_due(&mut self) -> Vec<VehicleId> {
+    pub fn take_due(&mut self) -> Vec<(VehicleId, Mark)> {
         let mut due = Vec::new();
         while due.len() < PER_BATCH {
             let Some((_, (_, at))) = self.queue.front() else { break };
             if self.inputs - at < REPLAY_INPUTS {
                 break;
             }
-            due.extend(self.queue.pop_front().map(|(vehicle, _)| vehicle));
+            due.extend(self.queue.pop_front());
         }
-        for vehicle in &due {
+        for (vehicle, _) in &due {
             self.since.remove(vehicle);
         }
         due
+    }
+
+    /// They were not written after all.
+    pub fn put_back(&mut self, due: Vec<(VehicleId, Mark)>) {
+        for (vehicle, mark) in due.into_iter().rev() {
+            self.since.insert(vehicle.clone(), mark);
+            self.queue.push_front((vehicle, mark));
+        }
     }
 
     /// Up to `most` vehicles whatever their age, for the end of a run.
@@ -87,7 +97,11 @@ mod tests {
         assert_eq!(dirty.horizon(9), 7);
         assert!(dirty.take_due().is_empty());
         dirty.count(REPLAY_INPUTS / 2);
-        assert_eq!(dirty.take_due(), std::slice::from_ref(&a));
+        let due = dirty.take_due();
+        assert_eq!((due.len(), &due[0].0, dirty.horizon(10)), (1, &a, 8));
+        dirty.put_back(due);
+        assert_eq!(dirty.horizon(10), 7, "what the store refused is still to be written");
+        assert_eq!(dirty.take_due().len(), 1);
         assert_eq!(dirty.horizon(10), 8);
         assert_eq!(dirty.take_any(9), [b]);
         assert_eq!((dirty.horizon(10), dirty.waiting()), (10, 0));

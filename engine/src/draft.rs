@@ -29,6 +29,8 @@ pub struct Draft {
     pub received: Option<(Time, Time)>,
     /// Vehicles whose state changed.
     pub changed: Vec<VehicleId>,
+    /// The vehicle whose timer is being taken.
+    pub timing: Option<VehicleId>,
     /// Vehicles that wonder how far they are: duplicates, new connections.
     pub asked: Vec<VehicleId>,
     /// Unreadable payloads to answer after the commit.

@@ -4,7 +4,7 @@
 //! ran under with effects off, and checks what was decided then against what is decided now.
 //! Committed decisions win: a difference is counted, and nothing is inserted or told again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
@@ -187,14 +187,14 @@ impl RuleSets {
     }
 }
 
-/// Loads and replays everything that `wanted` says is ours, up to the present, under the current set.
+/// Loads and replays all vehicles, or `only` some, up to the present, under the current set.
 pub async fn restore(
     pool: &PgPool,
     sets: &mut RuleSets,
     bounds: &Bounds,
-    wanted: impl Fn(&VehicleId) -> bool,
+    only: Option<&BTreeSet<VehicleId>>,
 ) -> anyhow::Result<(BTreeMap<VehicleId, Restored>, Replayed)> {
-    let mut vehicles = load_snapshots(pool, sets, &wanted).await?;
+    let mut vehicles = load_snapshots(pool, sets, only).await?;
     let mut replayed = Replayed::default();
     let starts = rows::unreplayed(&mut *begin_as(pool, As::Engine).await?).await?;
     for mut after in starts {
@@ -203,7 +203,7 @@ pub async fn restore(
             let Some(last) = batches.last() else { break };
             after.n = last.n;
             for row in &batches {
-                replay_row(row, sets, bounds, &wanted, &mut vehicles, &mut replayed).await?;
+                replay_row(row, sets, bounds, only, &mut vehicles, &mut replayed).await?;
             }
         }
     }
@@ -217,23 +217,36 @@ pub async fn restore(
 async fn load_snapshots(
     pool: &PgPool,
     sets: &mut RuleSets,
-    wanted: &impl Fn(&VehicleId) -> bool,
+    only: Option<&BTreeSet<VehicleId>>,
 ) -> anyhow::Result<BTreeMap<VehicleId, Restored>> {
     let mut vehicles = BTreeMap::new();
+    if let Some(only) = only {
+        let ids: Vec<String> = only.iter().map(|id| id.as_str().to_owned()).collect();
+        for row in snapshot::of(&mut *begin_as(pool, As::Engine).await?, &ids).await? {
+            take_snapshot(&row, sets, &mut vehicles).await?;
+        }
+        return Ok(vehicles);
+    }
     let mut after = String::new();
     loop {
         let page = snapshot::page(&mut *begin_as(pool, As::Engine).await?, &after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(vehicles) };
         after.clone_from(&last.vehicle_id);
-        for row in page {
-            let id = VehicleId::try_new(&row.vehicle_id).context("a snapshot has no vehicle id")?;
-            if wanted(&id) {
-                let restored =
-                    read_snapshot(&row, sets).await.with_context(|| format!("reading the snapshot of vehicle {id}"))?;
-                vehicles.insert(id, restored);
-            }
+        for row in &page {
+            take_snapshot(row, sets, &mut vehicles).await?;
         }
     }
+}
+
+async fn take_snapshot(
+    row: &SnapshotRow,
+    sets: &mut RuleSets,
+    vehicles: &mut BTreeMap<VehicleId, Restored>,
+) -> anyhow::Result<()> {
+    let id = VehicleId::try_new(&row.vehicle_id).context("a snapshot has no vehicle id")?;
+    let restored = read_snapshot(row, sets).await.with_context(|| format!("reading the snapshot of vehicle {id}"))?;
+    vehicles.insert(id, restored);
+    Ok(())
 }
 
 async fn read_snapshot(row: &SnapshotRow, sets: &mut RuleSets) -> anyhow::Result<Restored> {
@@ -253,7 +266,7 @@ async fn replay_row(
     row: &JournalRow,
     sets: &mut RuleSets,
     bounds: &Bounds,
-    wanted: &impl Fn(&VehicleId) -> bool,
+    only: Option<&BTreeSet<VehicleId>>,
     vehicles: &mut BTreeMap<VehicleId, Restored>,
     replayed: &mut Replayed,
 ) -> anyhow::Result<()> {
@@ -273,7 +286,8 @@ async fn replay_row(
     let mut effects = Effects::default();
     for (index, input) in (0..).zip(inputs) {
         let position = Position { incarnation: row.incarnation, n: row.n, index };
-        if !wanted(&input.vehicle) || vehicles.get(&input.vehicle).is_some_and(|known| known.position >= position) {
+        let wanted = only.is_none_or(|only| only.contains(&input.vehicle));
+        if !wanted || vehicles.get(&input.vehicle).is_some_and(|known| known.position >= position) {
             continue;
         }
         effects.clear();

@@ -121,7 +121,7 @@ pub async fn restore_all(
 ) -> anyhow::Result<(Vec<Restored>, Replayed)> {
     journal::keep_rule_set(pool, set).await?;
     let mut sets = RuleSets::new(pool.clone(), Arc::clone(set));
-    let (vehicles, replayed) = journal::restore(pool, &mut sets, bounds, |_| true).await?;
+    let (vehicles, replayed) = journal::restore(pool, &mut sets, bounds, None).await?;
     let mut vehicles: Vec<Restored> = vehicles.into_values().collect();
     for changed in vehicles
         .iter_mut()

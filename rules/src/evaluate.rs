@@ -13,6 +13,7 @@ use crate::finding::{Evidence, EvidenceFault, EvidenceReading, EvidenceSignal, F
 use crate::rule::{Per, RuleKind};
 use crate::rule_set::{MASK_WORDS, Rule, RuleMask, RuleNo, RuleSet};
 use crate::severity::Severity;
+use crate::sparse::Sparse;
 use crate::state::Vehicle;
 use crate::state::fold::Step;
 use crate::text::Text;
@@ -22,7 +23,7 @@ use crate::vehicle::{Locale, Profile};
 /// What the rules remember of a vehicle: cells of `held`, evidence, open findings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Watches {
-    cells: Box<[Cell]>,
+    cells: Sparse<Cell>,
     /// Sparse: only rules with something to remember; sorted by key.
     list: Vec<Watch>,
     #[serde(skip)]
@@ -46,7 +47,7 @@ struct Watch {
 
 impl Watches {
     pub fn new(set: &RuleSet) -> Self {
-        Self { cells: vec![Cell::default(); set.cell_count()].into(), list: Vec::new(), scope: [0; MASK_WORDS] }
+        Self { cells: Sparse::new(set.cell_count()), list: Vec::new(), scope: [0; MASK_WORDS] }
     }
 
     pub fn rescope(&mut self, profile: &Profile, set: &RuleSet) {
@@ -61,7 +62,7 @@ impl Watches {
     pub fn reset(&mut self, component: &Component, set: &RuleSet) {
         for rule in &set.rules {
             if rule.component.as_ref().is_some_and(|own| own.same_branch(component)) {
-                self.cells[rule.when_cell..rule.when_cell + rule.cells()].fill(Cell::default());
+                self.cells.clear(rule.when_cell, rule.cells());
                 self.list.retain(|watch| watch.key.rule != rule.no);
             }
         }
@@ -70,17 +71,19 @@ impl Watches {
     /// Takes over from another set: cells of rules whose version is the same, memory of all that
     /// have a counterpart. A changed version keeps its open findings and gathers evidence anew.
     pub fn carry(&mut self, from: &RuleSet, to: &RuleSet, counterpart: impl Fn(RuleNo) -> Option<(RuleNo, bool)>) {
-        let mut cells = vec![Cell::default(); to.cell_count()];
+        let mut cells = Sparse::new(to.cell_count());
         for old in &from.rules {
             let Some((rule, true)) = counterpart(old.no).and_then(|(no, same)| to.rule(no).map(|rule| (rule, same)))
             else {
                 continue;
             };
-            let count = old.cells().min(rule.cells());
-            cells[rule.when_cell..rule.when_cell + count]
-                .copy_from_slice(&self.cells[old.when_cell..old.when_cell + count]);
+            for index in 0..old.cells().min(rule.cells()) {
+                if let Some(cell) = self.cells.get(old.when_cell + index) {
+                    cells.set(rule.when_cell + index, *cell);
+                }
+            }
         }
-        self.cells = cells.into();
+        self.cells = cells;
         let mut list: Vec<Watch> = self
             .list
             .iter()
@@ -241,7 +244,8 @@ fn run(vehicle: &mut Vehicle, rule: &Rule, cycle: Option<&FaultCycle>, now: Time
         code: cycle,
         service: &vehicle.estimates.usage.items,
     };
-    expr::run(program, &view, &mut vehicle.watches.cells[first..first + program.cells()])
+    let cells = vehicle.watches.cells.fill(first, program.cells(), Cell::EMPTY).unwrap_or_default();
+    expr::run(program, &view, cells)
 }
 
 fn count(effects: &mut Effects, rule: &Rule, held: Tri) {

@@ -28,6 +28,7 @@ pub mod rule;
 pub mod rule_set;
 pub mod severity;
 pub mod signal;
+pub mod sparse;
 pub mod state;
 pub mod template;
 pub mod text;

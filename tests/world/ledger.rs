@@ -140,6 +140,21 @@ impl Ledger {
         Ok(set)
     }
 
+    /// Notices of the other store about cases that this one came to know more than ten minutes late.
+    pub async fn notices_too_late_for(&self, other: &Self) -> anyhow::Result<BTreeSet<(Uuid, String)>> {
+        let late: Vec<Uuid> = sqlx::query_scalar(
+            "select case_id from vehicle_case where opened_received_at > opened_at + interval '10 minutes'",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let about_them = sqlx::query_as(
+            "select notification_id, channel from outbox join notification using (notification_id)
+             where case_id = any($1)",
+        );
+        let rows: Vec<(Uuid, String)> = about_them.bind(late).fetch_all(&other.pool).await?;
+        Ok(rows.into_iter().collect())
+    }
+
     pub async fn rejections(&self) -> anyhow::Result<Vec<RejectionRow>> {
         let rows = sqlx::query_as("select vehicle_id, reason, size, sha256 from rejection order by rejection_id");
         Ok(rows.fetch_all(&self.pool).await?)

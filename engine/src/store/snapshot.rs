@@ -53,3 +53,15 @@ pub async fn page(conn: &mut PgConnection, after: &str, limit: i64) -> sqlx::Res
     .fetch_all(conn)
     .await
 }
+
+/// The snapshots of these vehicles.
+pub async fn of(conn: &mut PgConnection, vehicles: &[String]) -> sqlx::Result<Vec<SnapshotRow>> {
+    sqlx::query_as!(
+        SnapshotRow,
+        "select vehicle_id, incarnation, lane, n, input_index, layout, rule_set_hash, state
+         from vehicle_snapshot where vehicle_id = any($1)",
+        vehicles
+    )
+    .fetch_all(conn)
+    .await
+}

@@ -65,10 +65,8 @@ pub fn update(vehicle: &mut Vehicle, step: &mut Step, trip_began: bool, set: &Ru
 /// Writes a feature as if it had been measured at the step.
 fn emit(vehicle: &mut Vehicle, step: &mut Step, slot: Option<Slot>, value: f64) {
     let Some(slot) = slot else { return };
-    if let Some(place) = vehicle.last.get_mut(slot.index()) {
-        *place = Last { value, at: step.at };
-        step.touched.insert(slot);
-    }
+    vehicle.last.set(slot.index(), Last { value, at: step.at });
+    step.touched.insert(slot);
 }
 
 /// The value of a slot if it was measured in this very step.

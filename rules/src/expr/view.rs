@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::component::Component;
 use crate::fault_code::FaultCode;
 use crate::severity::Severity;
+use crate::sparse::Sparse;
 use crate::time::Time;
 
 /// The last folded value of a slot.
@@ -70,7 +71,7 @@ pub struct View<'a> {
     /// Newest measured time folded; `Time::NEVER` before the first.
     pub newest: Time,
     /// By slot of the catalogue the program was compiled against.
-    pub last: &'a [Last],
+    pub last: &'a Sparse<Last>,
     pub faults: &'a [FaultCycle],
     /// The cycle that a rule `by fault code` is asked about.
     pub code: Option<&'a FaultCycle>,

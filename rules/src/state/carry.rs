@@ -4,9 +4,9 @@
 
 use crate::decide::decide;
 use crate::effect::Effects;
-use crate::expr::Last;
 use crate::finding::{FindingChange, FindingKey};
 use crate::rule_set::{RuleNo, RuleSet};
+use crate::sparse::Sparse;
 use crate::state::{Suspect, Vehicle};
 use crate::time::Time;
 
@@ -30,13 +30,14 @@ impl Vehicle {
         decide(self, withdrawn, self.received, from, effects);
 
         let slot_to = |slot: crate::signal::Slot| to.catalogue.signals.slot_of(from.catalogue.signals.get(slot).no);
-        let mut last = vec![Last::NEVER; to.slot_count()];
+        let mut last = Sparse::new(to.slot_count());
         for (slot, signal) in to.catalogue.signals.iter() {
-            if let Some(old) = from.catalogue.signals.slot_of(signal.no) {
-                last[slot.index()] = self.last(Some(old));
+            let old = from.catalogue.signals.slot_of(signal.no);
+            if let Some(known) = old.and_then(|old| self.last.get(old.index())) {
+                last.set(slot.index(), *known);
             }
         }
-        self.last = last.into();
+        self.last = last;
         self.suspects = self
             .suspects
             .iter()

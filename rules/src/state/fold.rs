@@ -89,9 +89,7 @@ fn fold_reading(
     if worth_keeping(signal, last.at, step.at) {
         effects.kept.push(kept(reading, step.at, received_at, 0));
     }
-    if let Some(place) = vehicle.last.get_mut(slot.index()) {
-        *place = Last { value: reading.value, at: step.at };
-    }
+    vehicle.last.set(slot.index(), Last { value: reading.value, at: step.at });
     step.touched.insert(slot);
 }
 

@@ -23,6 +23,7 @@ use crate::expr::{FaultCycle, Last, View};
 use crate::rule_set::RuleSet;
 use crate::severity::Severity;
 use crate::signal::Slot;
+use crate::sparse::Sparse;
 use crate::time::Time;
 use crate::vehicle::{Profile, VehicleId};
 
@@ -42,7 +43,7 @@ pub struct Vehicle {
     /// reception at the latest.
     pub backfill_until: Option<Time>,
     /// By slot.
-    pub last: Box<[Last]>,
+    pub last: Sparse<Last>,
     pub suspects: Vec<Suspect>,
     /// Seconds in motion at the last change, by index of the signals that can be stuck.
     pub unchanged: Box<[f32]>,
@@ -102,7 +103,7 @@ impl Vehicle {
             received: Time::NEVER,
             judged: Time::NEVER,
             backfill_until: None,
-            last: vec![Last::NEVER; set.slot_count()].into(),
+            last: Sparse::new(set.slot_count()),
             suspects: Vec::new(),
             unchanged: vec![0.0; set.stuck_count()].into(),
             segment: segment::Segment::default(),
@@ -127,7 +128,7 @@ impl Vehicle {
     /// Makes the profile's attributes readable by rules, and the rules' scope current.
     pub fn take_profile(&mut self, set: &RuleSet) {
         for (slot, value) in set.attributes_of(&self.profile) {
-            self.last[slot.index()] = Last { value, at: Time::from_micros(0) };
+            self.last.set(slot.index(), Last { value, at: Time::from_micros(0) });
         }
         self.estimates.take_profile(&self.profile, set);
         self.watches.rescope(&self.profile, set);

@@ -1,7 +1,7 @@
 //! An engine that only commits: an embedded broker, and the acknowledgement contract in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -43,7 +43,7 @@ pub struct Engine {
 impl Engine {
     /// Starts on a free port, or on the port it had before.
     pub fn start(store: &Arc<Mutex<Store>>, address: Option<SocketAddr>) -> Self {
-        let listen = address.unwrap_or_else(|| ([127, 0, 0, 1], 0).into());
+        let listen = address.unwrap_or_else(|| ([127, 0, 0, 1], free_port()).into());
         let config = BrokerConfig { listen, ..BrokerConfig::default() };
         let metrics = Metrics::new(&Registry::new()).unwrap();
         let lanes = LaneQueues::new(1, Limits::default(), &metrics);
@@ -59,6 +59,15 @@ impl Engine {
         self.broker.close();
         self.lanes.close();
     }
+}
+
+/// Below the range from which the kernel takes ports for others while the broker is down.
+fn free_port() -> u16 {
+    let first = std::process::id() as u16 % 4_000;
+    let free = (0..4_000)
+        .map(|step| 14_000 + (first + step) % 4_000)
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    free.unwrap()
 }
 
 async fn commit(broker: Arc<Broker>, lanes: LaneQueues, store: Arc<Mutex<Store>>) {

@@ -6,6 +6,7 @@ mod properties;
 
 use super::*;
 use crate::signal::{Kind, Signal, SignalNo, Signals};
+use crate::sparse::Sparse;
 use crate::text::Text;
 use crate::time::{Span, Time};
 use crate::unit::Unit;
@@ -70,7 +71,7 @@ pub(super) struct Car {
     pub signals: Signals,
     pub now: Time,
     pub newest: Time,
-    pub last: Vec<Last>,
+    pub last: Sparse<Last>,
     pub service: Vec<ItemState>,
     pub faults: Vec<FaultCycle>,
     pub code: Option<FaultCycle>,
@@ -80,7 +81,7 @@ pub(super) struct Car {
 impl Car {
     pub fn new() -> Self {
         let signals = signals();
-        let last = vec![Last::NEVER; signals.len()];
+        let last = Sparse::new(signals.len());
         let (now, newest) = (Time::from_secs(0), Time::NEVER);
         Self {
             signals,
@@ -102,7 +103,7 @@ impl Car {
         }
         for (path, value) in readings {
             let slot = self.signals.slot_of_path(path).unwrap();
-            self.last[slot.index()] = Last { value: *value, at: self.now };
+            self.last.set(slot.index(), Last { value: *value, at: self.now });
         }
         self
     }

@@ -5,19 +5,19 @@
 //! here decides. A batch is whatever arrived while the last commit ran.
 //!
 //! If the store is away the batch waits. If the store refuses it, or a message makes the core
-//! panic, the lane rewinds to what is committed and takes the batch in halves, until the one
-//! message is found and refused.
+//! panic, it is taken apart until the one message is found and refused.
+
+mod apart;
+mod commit;
+mod tell;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anyhow::Context as _;
-use bytes::Bytes;
 use ingest::admit::{Admission, Admitted, Envelope, Refusal, UnknownVehicle};
-use ingest::down::Down;
 use ingest::source::{Arrival as Published, Delivery, Source};
 use rules::command::Command;
 use rules::effect::Effects;
@@ -29,23 +29,17 @@ use rules::state::settle::{Arrival, Bounds};
 use rules::time::Time;
 use rules::vehicle::{Profile, VehicleId};
 
+use self::commit::Outcome;
 use crate::answer::{Answers, Told};
 use crate::clock::Clock;
 use crate::dirty::Dirty;
 use crate::draft::{Draft, refused_input};
 use crate::inbox::{Arrived, Inbox, Item, Ordered, Until};
-use crate::journal::{self, INPUT_LAYOUT, Position, Restored, RuleSets};
-use crate::metrics::{CommitOutcome, LaneMetrics, Stage};
+use crate::journal::{Position, Restored};
+use crate::metrics::{LaneMetrics, Stage};
 use crate::restraint::Restraint;
 use crate::store::case::NewVehicle;
-use crate::store::commit::{Batch, CommitError, commit, is_committed};
-use crate::store::journal::BatchKey;
 use crate::store::open::Store;
-use crate::store::snapshot::SnapshotRow;
-
-/// First pause after the store could not be reached; it doubles up to the longest.
-const PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// What all lanes of an engine have in common.
 pub struct Common {
@@ -91,6 +85,8 @@ pub struct Lane {
     /// Number of the last committed batch.
     n: i64,
     effects: Effects,
+    /// While a batch is taken apart, with nothing in it but what arrived.
+    apart: bool,
 }
 
 impl Lane {
@@ -107,6 +103,7 @@ impl Lane {
             restraint,
             n: 0,
             effects: Effects::default(),
+            apart: false,
         };
         lane.hold(vehicles);
         lane
@@ -122,25 +119,30 @@ impl Lane {
         self.leave_snapshots().await
     }
 
-    /// Admit and settle, commit, acknowledge.
+    /// Admit and settle, commit, acknowledge; what cannot be taken is found and refused.
     async fn take_batch(&mut self, arrived: &[Arrived]) -> anyhow::Result<()> {
-        let started = Instant::now();
         let mut draft = Draft::default();
-        let decided = catch_unwind(AssertUnwindSafe(|| self.admit_and_settle(arrived, &mut draft)));
-        if decided.is_err() {
-            return self.isolate(arrived, Reason::Poison).await;
+        match self.try_batch(arrived, &mut draft).await? {
+            None => Ok(()),
+            Some(reason) => self.isolate(arrived, &draft, reason).await,
+        }
+    }
+
+    /// Why the batch cannot be taken as a whole, if so; then its vehicles are not what is committed.
+    async fn try_batch(&mut self, arrived: &[Arrived], draft: &mut Draft) -> anyhow::Result<Option<Reason>> {
+        let started = Instant::now();
+        if catch_unwind(AssertUnwindSafe(|| self.admit_and_settle(arrived, draft))).is_err() {
+            return Ok(Some(Reason::Poison));
         }
         self.common.metrics.decided(arrived.len(), draft.admitting, started.elapsed());
-        match self.commit(&mut draft).await? {
-            Outcome::Committed => {
-                let telling = Instant::now();
-                self.acknowledge(&draft);
-                self.common.metrics.stage(Stage::Acknowledge, telling.elapsed());
-            }
-            Outcome::Refused => return self.isolate(arrived, Reason::StoreRefused).await,
+        if self.commit(draft).await? == Outcome::Refused {
+            return Ok(Some(Reason::StoreRefused));
         }
-        self.common.metrics.committed(arrived, &draft, &self.set, &mut self.effects);
-        Ok(())
+        let telling = Instant::now();
+        self.acknowledge(draft);
+        self.common.metrics.stage(Stage::Acknowledge, telling.elapsed());
+        self.common.metrics.committed(arrived, draft, &self.set, &mut self.effects);
+        Ok(None)
     }
 
     /// Everything that arrived, then the timers that are due.
@@ -158,7 +160,9 @@ impl Lane {
                 }
             }
         }
-        self.take_timers(draft);
+        if !self.apart {
+            self.take_timers(draft);
+        }
     }
 
     fn take_message(&mut self, envelope: &Envelope<'_>, draft: &mut Draft) {
@@ -329,6 +333,7 @@ impl Lane {
             match wake(&held.vehicle, &self.set, &self.common.bounds) {
                 Some(due) if due <= now => {
                     let at = now.max(held.vehicle.received);
+                    draft.timing = Some(id.clone());
                     self.take_input(Input { vehicle: id, what: What::Timer { at } }, draft, None);
                 }
                 Some(due) => {
@@ -338,205 +343,7 @@ impl Lane {
                 None => {}
             }
         }
-    }
-
-    /// Writes the batch; waits as long as the store is away.
-    async fn commit(&mut self, draft: &mut Draft) -> anyhow::Result<Outcome> {
-        let n = self.n + 1;
-        let mut changed = std::mem::take(&mut draft.changed);
-        changed.sort_unstable();
-        changed.dedup();
-        for id in &changed {
-            self.dirty.mark(id, n);
-        }
-        draft.changed = changed;
-        self.dirty.count(draft.input_count as u64);
-        let due = self.dirty.take_due();
-        let snapshots = self.snapshots(&due)?;
-        if draft.is_empty() && snapshots.is_empty() {
-            return Ok(Outcome::Committed);
-        }
-        let batch = self.batch(draft, snapshots)?;
-        let outcome = self.commit_batch(&batch).await?;
-        if outcome == Outcome::Committed && draft.input_count > 0 {
-            self.n = n;
-        }
-        Ok(outcome)
-    }
-
-    fn batch(&self, draft: &mut Draft, snapshots: Vec<SnapshotRow>) -> anyhow::Result<Batch> {
-        let now = self.common.clock.now();
-        let (received_from, received_to) = draft.received.unwrap_or((now, now));
-        let n = self.n + 1;
-        Ok(Batch {
-            key: BatchKey { incarnation: self.common.incarnation, lane: self.no, n },
-            received_from,
-            received_to,
-            rule_set_hash: self.set.hash,
-            layout: INPUT_LAYOUT,
-            horizon: self.dirty.horizon(n),
-            input_count: draft.input_count,
-            inputs: journal::seal(draft.inputs()).context("compressing a batch")?,
-            decisions: journal::encode_decisions(&draft.decisions),
-            samples: std::mem::take(&mut draft.samples),
-            effects: std::mem::take(&mut draft.effects),
-            rejections: std::mem::take(&mut draft.rejections),
-            registered: std::mem::take(&mut draft.registered),
-            commands: draft.commands.clone(),
-            snapshots,
-        })
-    }
-
-    async fn commit_batch(&self, batch: &Batch) -> anyhow::Result<Outcome> {
-        let mut pause = PAUSE;
-        loop {
-            let started = Instant::now();
-            match self.try_commit(batch).await {
-                Ok(()) => {
-                    self.common.metrics.stage(Stage::Commit, started.elapsed());
-                    self.common.metrics.commit(CommitOutcome::Committed);
-                    let snapshot_bytes = batch.snapshots.iter().map(|row| row.state.len()).sum();
-                    self.common.metrics.wrote(
-                        batch.inputs.len(),
-                        batch.samples.len(),
-                        batch.snapshots.len(),
-                        snapshot_bytes,
-                    );
-                    (self.common.store_away)(false);
-                    return Ok(Outcome::Committed);
-                }
-                Err(CommitError::Fenced) => return Err(CommitError::Fenced.into()),
-                Err(CommitError::Refused(error)) => {
-                    self.common.metrics.commit(CommitOutcome::Refused);
-                    tracing::error!(
-                        lane = self.no,
-                        batch.n = batch.key.n,
-                        error = format!("{error:#}"),
-                        "store refuses a batch"
-                    );
-                    return Ok(Outcome::Refused);
-                }
-                Err(CommitError::Unavailable(error)) => {
-                    (self.common.store_away)(true);
-                    self.common.metrics.commit(CommitOutcome::Retried);
-                    tracing::warn!(
-                        lane = self.no,
-                        batch.n = batch.key.n,
-                        error = format!("{error:#}"),
-                        "store is away, batch waits"
-                    );
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                    // The failed attempt may have been the one that succeeded.
-                    if batch.input_count > 0 && is_committed(&self.common.store.pool, batch.key).await.unwrap_or(false)
-                    {
-                        (self.common.store_away)(false);
-                        self.common.metrics.commit(CommitOutcome::FoundCommitted);
-                        return Ok(Outcome::Committed);
-                    }
-                }
-            }
-        }
-    }
-
-    async fn try_commit(&self, batch: &Batch) -> Result<(), CommitError> {
-        let days = batch.samples.days().iter().copied().chain([batch.received_to.day()]).collect();
-        self.common.store.partitions.ensure_days(&days).await?;
-        commit(&self.common.store.pool, batch).await
-    }
-
-    fn snapshots(&self, ids: &[VehicleId]) -> anyhow::Result<Vec<SnapshotRow>> {
-        let held = ids.iter().filter_map(|id| self.vehicles.get(id));
-        held.map(|held| {
-            journal::snapshot_row(&held.vehicle, held.position, self.no, &self.set).context("encoding a snapshot")
-        })
-        .collect()
-    }
-
-    /// Tells vehicles what is committed now.
-    fn acknowledge(&mut self, draft: &Draft) {
-        let mut said = Vec::new();
-        for id in draft.changed.iter().chain(&draft.asked) {
-            let Some(held) = self.vehicles.get_mut(id) else { continue };
-            let position = held.vehicle.order.position();
-            if let Some((stream, seq)) = self.answers.committed(id, &mut held.told, position) {
-                said.push((id.clone(), Bytes::from(Down::Committed { stream, seq }.encode())));
-            }
-        }
-        for (id, sha256) in &draft.unreadable {
-            said.push((id.clone(), Bytes::from(Down::Unreadable { sha256: *sha256 }.encode())));
-        }
-        self.say(&said);
-    }
-
-    fn say(&self, said: &[(VehicleId, Bytes)]) {
-        if !said.is_empty() {
-            self.common.source.publish_down(said);
-        }
-    }
-
-    /// Tells those whose progress has waited for company long enough.
-    fn tell_late(&mut self) {
-        let over: Vec<VehicleId> = self.answers.over(Instant::now()).collect();
-        let mut said = Vec::new();
-        for id in over {
-            let Some(held) = self.vehicles.get_mut(&id) else { continue };
-            let Some((stream, seq)) = held.vehicle.order.position() else { continue };
-            if held.told.say((stream, seq)) {
-                said.push((id, Bytes::from(Down::Committed { stream, seq }.encode())));
-            }
-        }
-        self.say(&said);
-    }
-
-    /// Rewinds and takes the batch in halves, until what cannot be taken stands alone.
-    async fn isolate(&mut self, arrived: &[Arrived], reason: Reason) -> anyhow::Result<()> {
-        self.rewind().await?;
-        if let [one] = arrived {
-            tracing::error!(lane = self.no, reason = reason.label(), "an input is refused for good");
-            return self.refuse_for_good(one, reason).await;
-        }
-        let (first, second) = arrived.split_at(arrived.len() / 2);
-        Box::pin(self.take_batch(first)).await?;
-        Box::pin(self.take_batch(second)).await
-    }
-
-    async fn refuse_for_good(&mut self, one: &Arrived, reason: Reason) -> anyhow::Result<()> {
-        let mut draft = Draft::default();
-        match &one.item {
-            Item::Delivery(Delivery::Message(published)) => {
-                let envelope = envelope(published, one.received_at);
-                let vehicle = VehicleId::try_new(published.vehicle()).ok();
-                let profile = vehicle.as_ref().and_then(|id| self.vehicles.get(id)).map(|held| &held.vehicle.profile);
-                let admitted = self.common.admission.admit(&envelope, profile);
-                let sequence = admitted.ok().and_then(|admitted| admitted.message.sequence);
-                let refusal = Refusal::new(reason, "it cannot be processed", vehicle, sequence, &published.payload);
-                self.refuse(&refusal, one.received_at, &mut draft);
-            }
-            Item::Delivery(Delivery::Connected(_) | Delivery::Listening(_)) => {}
-            Item::Command(ordered) => draft.commands.push(ordered.command_id),
-        }
-        if self.commit(&mut draft).await? == Outcome::Refused {
-            anyhow::bail!("the store refuses even the refusal of an input");
-        }
-        self.acknowledge(&draft);
-        Ok(())
-    }
-
-    /// Forgets everything that is not committed: the same way a start takes.
-    async fn rewind(&mut self) -> anyhow::Result<()> {
-        let mut sets = RuleSets::new(self.common.store.pool.clone(), Arc::clone(&self.set));
-        let (lanes, no) = (self.common.lanes, self.no);
-        let ours = |id: &VehicleId| ingest::queue::lane_of(id.as_str(), lanes) == no as usize;
-        let (vehicles, _) = journal::restore(&self.common.store.pool, &mut sets, &self.common.bounds, ours).await?;
-        for held in self.vehicles.drain().map(|(_, held)| held) {
-            self.common.metrics.vehicles.dec();
-            self.common.metrics.waiting_messages.sub(held.vehicle.order.waiting_count() as i64);
-        }
-        self.timers.clear();
-        self.dirty = Dirty::default();
-        self.hold(vehicles.into_values());
-        Ok(())
+        draft.timing = None;
     }
 
     fn hold(&mut self, vehicles: impl Iterator<Item = Restored>) {
@@ -561,19 +368,6 @@ impl Lane {
         }
     }
 
-    /// The end of a run: nothing must be replayed by the next one.
-    async fn leave_snapshots(&mut self) -> anyhow::Result<()> {
-        while self.dirty.waiting() > 0 {
-            let ids = self.dirty.take_any(1_024);
-            let mut draft = Draft::default();
-            let batch = self.batch(&mut draft, self.snapshots(&ids)?)?;
-            if self.commit_batch(&batch).await? == Outcome::Refused {
-                anyhow::bail!("the store refuses snapshots");
-            }
-        }
-        Ok(())
-    }
-
     /// How long the lane may sleep: to the next timer, or the next answer put off.
     fn until_due(&self) -> Until {
         Until {
@@ -586,10 +380,4 @@ impl Lane {
 
 fn envelope(published: &Published, received_at: Time) -> Envelope<'_> {
     Envelope { topic: published.topic(), client: None, payload: &published.payload, received_at }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
-    Committed,
-    Refused,
 }

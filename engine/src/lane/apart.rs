@@ -1,0 +1,131 @@
+//! Apart: a batch that cannot be taken as a whole is taken in halves, until what is at fault stands
+//! alone and is refused.
+//!
+//! The vehicles it touched are rewound to what is committed, from the store and only once; each
+//! half then keeps an image of its vehicles for the case that it fails too.
+
+use std::collections::BTreeSet;
+
+use ingest::admit::Refusal;
+use ingest::source::Delivery;
+use rules::reading::Reason;
+use rules::recipe::wake;
+use rules::state::Vehicle;
+use rules::vehicle::VehicleId;
+
+use super::commit::Outcome;
+use super::{Lane, envelope};
+use crate::draft::Draft;
+use crate::inbox::{Arrived, Item};
+use crate::journal::{self, Position, RuleSets};
+
+/// Vehicles as they are committed; `None` if they are not known yet.
+type Images = Vec<(VehicleId, Option<(Vehicle, Position)>)>;
+
+impl Lane {
+    /// Rewinds what a failed batch touched and takes it again, in parts.
+    pub(super) async fn isolate(&mut self, arrived: &[Arrived], draft: &Draft, reason: Reason) -> anyhow::Result<()> {
+        let touched = named(arrived).chain(draft.changed.iter().cloned()).chain(draft.timing.clone()).collect();
+        self.rewind(touched).await?;
+        if reason == Reason::Poison
+            && let Some(held) = draft.timing.as_ref().and_then(|id| self.vehicles.get_mut(id))
+        {
+            tracing::error!(lane = self.no, vehicle = %held.vehicle.id, "its timer cannot be processed, none until its next message");
+            held.timer = None;
+        }
+        self.apart = true;
+        let taken = self.take_apart(arrived, reason).await;
+        self.apart = false;
+        taken
+    }
+
+    async fn take_apart(&mut self, arrived: &[Arrived], reason: Reason) -> anyhow::Result<()> {
+        if let [one] = arrived {
+            tracing::error!(lane = self.no, reason = reason.label(), "an input is refused for good");
+            return self.refuse_for_good(one, reason).await;
+        }
+        let (first, second) = arrived.split_at(arrived.len() / 2);
+        for half in [first, second].into_iter().filter(|half| !half.is_empty()) {
+            let before = self.images(half);
+            if let Some(reason) = self.try_batch(half, &mut Draft::default()).await? {
+                self.put_back(before);
+                Box::pin(self.take_apart(half, reason)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn refuse_for_good(&mut self, one: &Arrived, reason: Reason) -> anyhow::Result<()> {
+        let mut draft = Draft::default();
+        match &one.item {
+            Item::Delivery(Delivery::Message(published)) => {
+                let envelope = envelope(published, one.received_at);
+                let vehicle = VehicleId::try_new(published.vehicle()).ok();
+                let profile = vehicle.as_ref().and_then(|id| self.vehicles.get(id)).map(|held| &held.vehicle.profile);
+                let admitted = self.common.admission.admit(&envelope, profile);
+                let sequence = admitted.ok().and_then(|admitted| admitted.message.sequence);
+                let refusal = Refusal::new(reason, "it cannot be processed", vehicle, sequence, &published.payload);
+                self.refuse(&refusal, one.received_at, &mut draft);
+            }
+            Item::Delivery(Delivery::Connected(_) | Delivery::Listening(_)) => {}
+            Item::Command(ordered) => draft.commands.push(ordered.command_id),
+        }
+        if self.commit(&mut draft).await? == Outcome::Refused {
+            anyhow::bail!("the store refuses even the refusal of an input");
+        }
+        self.acknowledge(&draft);
+        Ok(())
+    }
+
+    /// Forgets what of these vehicles is not committed: the same way a start takes.
+    async fn rewind(&mut self, touched: BTreeSet<VehicleId>) -> anyhow::Result<()> {
+        let pool = &self.common.store.pool;
+        let mut sets = RuleSets::new(pool.clone(), std::sync::Arc::clone(&self.set));
+        let (vehicles, _) = journal::restore(pool, &mut sets, &self.common.bounds, Some(&touched)).await?;
+        for id in &touched {
+            self.let_go(id);
+        }
+        self.hold(vehicles.into_values());
+        Ok(())
+    }
+
+    fn images(&self, arrived: &[Arrived]) -> Images {
+        let ids: BTreeSet<VehicleId> = named(arrived).collect();
+        let image = |id: VehicleId| {
+            let held = self.vehicles.get(&id).map(|held| (held.vehicle.clone(), held.position));
+            (id, held)
+        };
+        ids.into_iter().map(image).collect()
+    }
+
+    fn put_back(&mut self, images: Images) {
+        for (id, image) in images {
+            let Some((vehicle, position)) = image else {
+                self.let_go(&id);
+                continue;
+            };
+            let Some(held) = self.vehicles.get_mut(&id) else { continue };
+            (held.vehicle, held.position) = (vehicle, position);
+            held.timer = wake(&held.vehicle, &self.set, &self.common.bounds);
+            if let Some(at) = held.timer {
+                self.timers.push(std::cmp::Reverse((at, id)));
+            }
+        }
+    }
+
+    fn let_go(&mut self, id: &VehicleId) {
+        if let Some(held) = self.vehicles.remove(id) {
+            self.common.metrics.vehicles.dec();
+            self.common.metrics.waiting_messages.sub(held.vehicle.order.waiting_count() as i64);
+        }
+    }
+}
+
+/// Vehicles that what arrived is about.
+fn named(arrived: &[Arrived]) -> impl Iterator<Item = VehicleId> {
+    arrived.iter().filter_map(|one| match &one.item {
+        Item::Delivery(Delivery::Message(published)) => VehicleId::try_new(published.vehicle()).ok(),
+        Item::Command(ordered) => Some(ordered.vehicle.clone()),
+        Item::Delivery(Delivery::Connected(_) | Delivery::Listening(_)) => None,
+    })
+}

@@ -1,0 +1,154 @@
+//! Commit: one transaction per batch, waited for as long as the store is away.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use rules::vehicle::VehicleId;
+
+use super::Lane;
+use crate::draft::Draft;
+use crate::journal::{self, INPUT_LAYOUT};
+use crate::metrics::{CommitOutcome, Stage};
+use crate::store::commit::{Batch, CommitError, commit, is_committed};
+use crate::store::journal::BatchKey;
+use crate::store::snapshot::SnapshotRow;
+
+/// First pause after the store could not be reached; it doubles up to the longest.
+const PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Committed,
+    Refused,
+}
+
+impl Lane {
+    /// Writes the batch; waits as long as the store is away.
+    pub(super) async fn commit(&mut self, draft: &mut Draft) -> anyhow::Result<Outcome> {
+        let n = self.n + 1;
+        let mut changed = std::mem::take(&mut draft.changed);
+        changed.sort_unstable();
+        changed.dedup();
+        for id in &changed {
+            self.dirty.mark(id, n);
+        }
+        draft.changed = changed;
+        self.dirty.count(draft.input_count as u64);
+        let due = if self.apart { Vec::new() } else { self.dirty.take_due() };
+        let snapshots = self.snapshots(due.iter().map(|(id, _)| id))?;
+        if draft.is_empty() && snapshots.is_empty() {
+            return Ok(Outcome::Committed);
+        }
+        let batch = self.batch(draft, snapshots)?;
+        let outcome = self.commit_batch(&batch).await?;
+        match outcome {
+            Outcome::Committed if draft.input_count > 0 => self.n = n,
+            Outcome::Committed => {}
+            Outcome::Refused => self.dirty.put_back(due),
+        }
+        Ok(outcome)
+    }
+
+    fn batch(&self, draft: &mut Draft, snapshots: Vec<SnapshotRow>) -> anyhow::Result<Batch> {
+        let now = self.common.clock.now();
+        let (received_from, received_to) = draft.received.unwrap_or((now, now));
+        let n = self.n + 1;
+        Ok(Batch {
+            key: BatchKey { incarnation: self.common.incarnation, lane: self.no, n },
+            received_from,
+            received_to,
+            rule_set_hash: self.set.hash,
+            layout: INPUT_LAYOUT,
+            horizon: self.dirty.horizon(n),
+            input_count: draft.input_count,
+            inputs: journal::seal(draft.inputs()).context("compressing a batch")?,
+            decisions: journal::encode_decisions(&draft.decisions),
+            samples: std::mem::take(&mut draft.samples),
+            effects: std::mem::take(&mut draft.effects),
+            rejections: std::mem::take(&mut draft.rejections),
+            registered: std::mem::take(&mut draft.registered),
+            commands: draft.commands.clone(),
+            snapshots,
+        })
+    }
+
+    async fn commit_batch(&self, batch: &Batch) -> anyhow::Result<Outcome> {
+        let mut pause = PAUSE;
+        loop {
+            let started = Instant::now();
+            match self.try_commit(batch).await {
+                Ok(()) => {
+                    self.common.metrics.stage(Stage::Commit, started.elapsed());
+                    self.common.metrics.commit(CommitOutcome::Committed);
+                    let snapshot_bytes = batch.snapshots.iter().map(|row| row.state.len()).sum();
+                    self.common.metrics.wrote(
+                        batch.inputs.len(),
+                        batch.samples.len(),
+                        batch.snapshots.len(),
+                        snapshot_bytes,
+                    );
+                    (self.common.store_away)(false);
+                    return Ok(Outcome::Committed);
+                }
+                Err(CommitError::Fenced) => return Err(CommitError::Fenced.into()),
+                Err(CommitError::Refused(error)) => {
+                    self.common.metrics.commit(CommitOutcome::Refused);
+                    tracing::error!(
+                        lane = self.no,
+                        batch.n = batch.key.n,
+                        error = format!("{error:#}"),
+                        "store refuses a batch"
+                    );
+                    return Ok(Outcome::Refused);
+                }
+                Err(CommitError::Unavailable(error)) => {
+                    (self.common.store_away)(true);
+                    self.common.metrics.commit(CommitOutcome::Retried);
+                    tracing::warn!(
+                        lane = self.no,
+                        batch.n = batch.key.n,
+                        error = format!("{error:#}"),
+                        "store is away, batch waits"
+                    );
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    // The failed attempt may have been the one that succeeded.
+                    if batch.input_count > 0 && is_committed(&self.common.store.pool, batch.key).await.unwrap_or(false)
+                    {
+                        (self.common.store_away)(false);
+                        self.common.metrics.commit(CommitOutcome::FoundCommitted);
+                        return Ok(Outcome::Committed);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn try_commit(&self, batch: &Batch) -> Result<(), CommitError> {
+        let days = batch.samples.days().iter().copied().chain([batch.received_to.day()]).collect();
+        self.common.store.partitions.ensure_days(&days).await?;
+        commit(&self.common.store.pool, batch).await
+    }
+
+    fn snapshots<'a>(&self, ids: impl Iterator<Item = &'a VehicleId>) -> anyhow::Result<Vec<SnapshotRow>> {
+        let held = ids.filter_map(|id| self.vehicles.get(id));
+        held.map(|held| {
+            journal::snapshot_row(&held.vehicle, held.position, self.no, &self.set).context("encoding a snapshot")
+        })
+        .collect()
+    }
+
+    /// The end of a run: nothing must be replayed by the next one.
+    pub(super) async fn leave_snapshots(&mut self) -> anyhow::Result<()> {
+        while self.dirty.waiting() > 0 {
+            let ids = self.dirty.take_any(1_024);
+            let mut draft = Draft::default();
+            let batch = self.batch(&mut draft, self.snapshots(ids.iter())?)?;
+            if self.commit_batch(&batch).await? == Outcome::Refused {
+                anyhow::bail!("the store refuses snapshots");
+            }
+        }
+        Ok(())
+    }
+}
