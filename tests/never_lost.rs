@@ -14,9 +14,13 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rules::time::{Span, Time};
 use simulator::publisher::{Pace, VirtualClock};
+use simulator::signal::COOLANT;
 use tokio::time::{Instant, sleep};
 
-use crate::world::{Database, Fleet, Garage, Ledger, Premend, Script, Setup, eventually, free_port};
+use crate::world::road::{trip, with};
+use crate::world::{
+    Database, Fleet, Garage, Ledger, NewCar, Premend, Scene, Script, Setup, eventually, free_port, morning,
+};
 
 /// Virtual seconds per second: fast enough for faults to come and go, slow enough that no outage looks
 /// like a backlog (10 minutes) even on a busy machine.
@@ -156,4 +160,32 @@ async fn same_outcome(killed: &Ledger, calm: &Ledger) -> anyhow::Result<()> {
 fn same<T: Ord + Debug>(what: &str, killed: &BTreeSet<T>, calm: &BTreeSet<T>) {
     let (missing, more): (Vec<_>, Vec<_>) = (calm.difference(killed).collect(), killed.difference(calm).collect());
     assert!(missing.is_empty() && more.is_empty(), "{what}: missing {missing:#?}, too many {more:#?}");
+}
+
+#[tokio::test]
+async fn what_was_committed_wins_over_what_a_replay_decides() -> anyhow::Result<()> {
+    let now = morning();
+    let mut scene = Scene::open(&[NewCar::petrol("hot", now)]).await?;
+    let mut car = scene.car("hot").await?;
+    let hot = trip(now - Span::from_mins(2), now, Span::from_secs(5)).map(|frame| with(frame, COOLANT, 124.0));
+    let last = car.drive(hot).await?;
+    car.committed(last).await?;
+    let order = scene.ledger.order_on("hot", "engine.cooling").await?;
+
+    // As if an older version had decided otherwise: no input of the journal is said to have decided anything.
+    scene.premend.kill()?;
+    sqlx::query("update journal set decisions = '\\x00'").execute(scene.ledger.pool()).await?;
+    scene.restart_at(now + Span::from_mins(1)).await?;
+    assert!(scene.premend.metric("premend_engine_replay_differences_total").await? >= 1.0);
+
+    let mut again = scene.car("hot").await?;
+    again.next_seq = last + 1;
+    let cool = trip(now, now + Span::from_mins(40), Span::from_secs(5));
+    let last = again.drive(cool).await?;
+    again.committed(last).await?;
+    let cases = scene.ledger.cases_of("hot").await?;
+    assert!(cases.iter().any(|case| case.component == "engine.cooling" && case.status == "closed"), "{cases:#?}");
+    assert_eq!(scene.ledger.orders_of("hot").await?.len(), 1);
+    assert_eq!(scene.ledger.orders_of("hot").await?[0].order_id, order.order_id);
+    Ok(())
 }

@@ -2,7 +2,8 @@
 //!
 //! A start loads every snapshot, replays each vehicle's later inputs under the rule set they first
 //! ran under with effects off, and checks what was decided then against what is decided now.
-//! Committed decisions win: a difference is counted, and nothing is inserted or told again.
+//! Committed decisions win: where there is a difference it is counted and the vehicle's cases are taken from
+//! the store; nothing is inserted or told again.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use sqlx::PgPool;
 
+use crate::store::committed;
 use crate::store::journal::{self as rows, JournalRow};
 use crate::store::session::{As, begin_as};
 use crate::store::snapshot::{self, SnapshotRow};
@@ -68,6 +70,8 @@ pub struct Replayed {
     pub inputs: u64,
     /// Inputs that decide something else today than they did.
     pub differences: u64,
+    /// Vehicles whose cases were taken from the store because of that.
+    pub differing: BTreeSet<VehicleId>,
 }
 
 /// Appends an input in canonical form.
@@ -211,6 +215,12 @@ pub async fn restore(
     for restored in vehicles.values_mut() {
         switch(restored, &current);
     }
+    for id in &replayed.differing {
+        let Some(restored) = vehicles.get_mut(id) else { continue };
+        let mut tx = begin_as(pool, As::Engine).await?;
+        restored.vehicle.adopt(committed::of_vehicle(&mut tx, id, &current).await?);
+        restored.since.get_or_insert(restored.position);
+    }
     Ok((vehicles, replayed))
 }
 
@@ -291,10 +301,12 @@ async fn replay_row(
             continue;
         }
         effects.clear();
+        let vehicle = input.vehicle.clone();
         replay_input(input, position, &set, bounds, vehicles, &mut effects);
         replayed.inputs += 1;
         if decision_hash(&effects.written) != decided.get(&(index as u32)).copied() {
             replayed.differences += 1;
+            replayed.differing.insert(vehicle);
         }
     }
     Ok(())

@@ -3,6 +3,8 @@
 //! Three-valued throughout: only a true `when` opens and only a true end closes; what is unknown
 //! for want of a reading does neither.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::component::Component;
@@ -98,6 +100,15 @@ impl Watches {
     /// Marks a finding as over that something else than its rule ended.
     pub fn end(&mut self, key: FindingKey) {
         self.list.retain(|watch| watch.key != key);
+    }
+
+    /// Makes these findings the open ones; everything else that was open is forgotten.
+    pub fn adopt(&mut self, open: &BTreeMap<FindingKey, (Time, Severity)>) {
+        self.list.retain(|watch| watch.open_at.is_none() || open.contains_key(&watch.key));
+        for (key, (at, severity)) in open {
+            let watch = self.entry(*key);
+            (watch.open_at, watch.severity) = (Some(*at), *severity);
+        }
     }
 
     /// Open findings by key, for carrying state to another rule set and for tests.
@@ -364,6 +375,7 @@ fn evidence_of(vehicle: &Vehicle, rule: &Rule, cycle: Option<&FaultCycle>, at: T
             .map(|signal| EvidenceSignal { no: signal.no, path: signal.path.clone() })
             .collect(),
         limit: rule.source.limit,
+        above_limit: shown.first().and_then(|slot| rule.when.asks_above(*slot)),
         value: shown.first().map(|slot| vehicle.last(Some(*slot)).value).filter(|value| !value.is_nan()),
         readings,
         faults,

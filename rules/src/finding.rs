@@ -14,6 +14,8 @@ pub struct Evidence {
     pub signals: Vec<EvidenceSignal>,
     /// The limit line of the first signal.
     pub limit: Option<f64>,
+    /// Whether the rule asks for values above the limit, or below it.
+    pub above_limit: Option<bool>,
     /// The readings as they stood when it opened.
     pub readings: Vec<EvidenceReading>,
     pub faults: Vec<EvidenceFault>,

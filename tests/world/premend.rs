@@ -208,8 +208,13 @@ fn log_file(directory: &Path, starts: usize) -> PathBuf {
     directory.join(format!("premend.{starts}.log"))
 }
 
+/// After `http ` and `mqtt ` for programs, or as the demo tells people.
 fn address(output: &str, label: &str) -> Option<SocketAddr> {
-    output.lines().find_map(|line| line.strip_prefix(label)?.trim().parse().ok())
+    let for_people = if label == "http " { "console   http://" } else { "MQTT      " };
+    output.lines().map(str::trim).find_map(|line| {
+        let rest = line.strip_prefix(label).or_else(|| line.strip_prefix(for_people))?;
+        rest.split_whitespace().next()?.parse().ok()
+    })
 }
 
 /// The binary beside this test, as `cargo build --workspace --bins` left it.

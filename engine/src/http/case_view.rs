@@ -104,6 +104,7 @@ pub struct ChangeView {
 struct Evidence {
     signals: Vec<EvidenceSignal>,
     limit: Option<f64>,
+    above_limit: Option<bool>,
     readings: Vec<EvidenceReading>,
     faults: Vec<EvidenceFault>,
     since: Option<Time>,
@@ -262,11 +263,17 @@ async fn charts(
     let points = vehicle::series(conn, vehicle_id, &signals, window, series_step(window)).await?;
     let mut drawn = Vec::new();
     for (index, no) in signals.iter().enumerate() {
-        let own: Vec<Point> = points.iter().filter(|point| point.signal == *no).copied().collect();
+        let mut own: Vec<Point> = points.iter().filter(|point| point.signal == *no).copied().collect();
         let deciding = index == 0;
-        let limit = evidence.limit.filter(|_| deciding);
-        let value = evidence.value.filter(|_| deciding);
-        drawn.extend(draw(p, titles, *no, &own, window, (limit, value), finding));
+        // What the rule saw may lie between the readings that are kept.
+        for seen in evidence.readings.iter().filter(|seen| seen.signal == *no) {
+            let (at, value) = (seen.at.to_utc(), seen.value);
+            let place = own.partition_point(|point| point.at < at);
+            if (window.from..=window.to).contains(&at) && own.get(place).is_none_or(|point| point.at != at) {
+                own.insert(place, Point { signal: *no, at, low: value, mean: value, high: value });
+            }
+        }
+        drawn.extend(draw(p, titles, *no, &own, window, if deciding { Some(&evidence) } else { None }, finding));
     }
     Ok(drawn)
 }
@@ -277,7 +284,7 @@ fn draw(
     no: i16,
     points: &[Point],
     window: Window,
-    (limit, value): (Option<f64>, Option<f64>),
+    deciding: Option<&Evidence>,
     finding: &FindingRow,
 ) -> Option<ChartView> {
     let sign = titles.signal(no)?;
@@ -289,8 +296,12 @@ fn draw(
         points: &points,
         window,
         max_gap: sign.max_gap,
-        limit: limit.map(|limit| limit * sign.factor),
-        opened: Some((finding.opened_at, value.map(|value| value * sign.factor))),
+        limit: deciding.and_then(|evidence| evidence.limit).map(|limit| limit * sign.factor),
+        above_limit: deciding.and_then(|evidence| evidence.above_limit),
+        opened: Some((
+            finding.opened_at,
+            deciding.and_then(|evidence| evidence.value).map(|value| value * sign.factor),
+        )),
         closed_at: finding.closed_at.filter(|at| *at <= window.to),
         limit_word: &p.w.order.chart_limit,
         opened_word: &p.w.order.chart_opened,

@@ -23,6 +23,8 @@ pub struct Chart<'a> {
     pub window: Window,
     pub max_gap: TimeDelta,
     pub limit: Option<f64>,
+    /// On which side of the limit the finding holds, if the rule says so.
+    pub above_limit: Option<bool>,
     /// The value that opened the finding, and when.
     pub opened: Option<(DateTime<Utc>, Option<f64>)>,
     pub closed_at: Option<DateTime<Utc>>,
@@ -176,9 +178,10 @@ fn time_axis(svg: &mut String, chart: &Chart<'_>, times: &Times<'_>, scale: &Sca
 fn limit(svg: &mut String, chart: &Chart<'_>, scale: &Scale) {
     let Some(limit) = chart.limit else { return };
     let y = scale.y(limit);
-    let value = chart.opened.and_then(|(_, value)| value);
-    if let Some(value) = value {
-        let (top, bottom) = if value >= limit { (scale.top, y) } else { (y, scale.bottom) };
+    let opened_at = chart.opened.and_then(|(_, value)| value);
+    let above = chart.above_limit.or_else(|| opened_at.map(|value| value >= limit));
+    if let Some(above) = above {
+        let (top, bottom) = if above { (scale.top, y) } else { (y, scale.bottom) };
         let _ = write!(
             svg,
             "<rect class=\"beyond\" x=\"{:.1}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{:.1}\"/>",
@@ -187,7 +190,7 @@ fn limit(svg: &mut String, chart: &Chart<'_>, scale: &Scale) {
             (bottom - top).max(0.0)
         );
     }
-    let text_y = if value.is_some_and(|value| value < limit) { y - 5.0 } else { y + 14.0 };
+    let text_y = if above == Some(false) { y - 5.0 } else { y + 14.0 };
     let _ = write!(
         svg,
         "<line class=\"limit\" x1=\"{:.1}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
@@ -302,6 +305,7 @@ mod tests {
             window: Window { from: at(0), to: at(60) },
             max_gap: TimeDelta::minutes(5),
             limit: Some(115.0),
+            above_limit: Some(true),
             opened: Some((at(30), Some(118.0))),
             closed_at: None,
             limit_word: "limit",

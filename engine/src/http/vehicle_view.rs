@@ -67,6 +67,7 @@ pub fn trends(p: &Page, titles: &Titles, signals: &[i16], points: &[Point], wind
             window,
             max_gap: sign.max_gap,
             limit: None,
+            above_limit: None,
             opened: None,
             closed_at: None,
             limit_word: &p.w.order.chart_limit,

@@ -1,4 +1,4 @@
-//! Cases, findings and vehicles as the lanes write them, and open cases as a lane reads them back.
+//! Vehicles that become known by their first message, as the lanes write them.
 
 use rules::vehicle::{Powertrain, Profile, VehicleId};
 use sqlx::{PgConnection, query};
@@ -31,23 +31,4 @@ pub async fn register(conn: &mut PgConnection, vehicle: &NewVehicle) -> sqlx::Re
     .execute(conn)
     .await?;
     Ok(())
-}
-
-/// A case as the store has it, to compare what replay made of it.
-#[derive(Debug)]
-pub struct StoredCase {
-    pub case_id: uuid::Uuid,
-    pub component: String,
-    pub episode: i32,
-    pub status: String,
-}
-
-pub async fn of_vehicle(conn: &mut PgConnection, vehicle: &str) -> sqlx::Result<Vec<StoredCase>> {
-    sqlx::query_as!(
-        StoredCase,
-        "select case_id, component, episode, status from vehicle_case where vehicle_id = $1 and mode = 'live' order by opened_at",
-        vehicle
-    )
-    .fetch_all(conn)
-    .await
 }

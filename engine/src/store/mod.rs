@@ -8,6 +8,7 @@ pub mod account;
 pub mod board;
 pub mod case;
 pub mod commit;
+pub mod committed;
 pub mod console;
 pub mod effect;
 pub mod enrol;

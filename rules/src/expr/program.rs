@@ -76,6 +76,31 @@ impl Program {
         &self.cold.evidence
     }
 
+    /// Whether it asks for values of a slot above something, or below: by the first comparison with it.
+    pub fn asks_above(&self, slot: Slot) -> Option<bool> {
+        let reads = |node: &Node| match node.kind {
+            Kind::Probe(Probe::Value { read }) => {
+                self.cold.tables.reads.get(usize::from(read)).is_some_and(|read| read.slot == slot)
+            }
+            _ => false,
+        };
+        let mut found = None;
+        self.cold.tree.walk(&mut |node| {
+            let Kind::Binary(op, both) = &node.kind else { return };
+            let op = match (reads(&both[0]), reads(&both[1])) {
+                (true, false) => *op,
+                (false, true) => op.mirrored(),
+                _ => return,
+            };
+            found = found.or(match op {
+                Binary::Greater | Binary::GreaterEqual => Some(true),
+                Binary::Less | Binary::LessEqual => Some(false),
+                _ => None,
+            });
+        });
+        found
+    }
+
     /// Whether it looks at all fault codes of the vehicle.
     pub fn reads_faults(&self) -> bool {
         self.cold.reads.faults

@@ -3,6 +3,7 @@
 //! Nothing outside changes it but the four kinds of input of its lane. It is kept small because it
 //! lives in memory for every vehicle: dense slots for last values, sparse lists for what few have.
 
+mod adopt;
 mod carry;
 pub mod faults;
 pub mod fold;
@@ -14,6 +15,7 @@ mod slots;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use self::adopt::Committed;
 pub use self::slots::SlotSet;
 use crate::case::{Case, PastCase};
 use crate::component::Component;
