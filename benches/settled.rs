@@ -79,7 +79,7 @@ fn newborn(spec: &Specification, dealer: Uuid, set: &RuleSet) -> Vehicle {
         consents: BTreeSet::from([Purpose::Maintenance, Purpose::Diagnostics]),
         allowed: None,
         delivered_at: spec.delivered_at,
-        attributes: spec.attributes.clone(),
+        attributes: spec.attributes.clone().into(),
     };
     Vehicle::new(spec.id.clone(), profile, set)
 }

@@ -24,8 +24,8 @@ fn main() -> anyhow::Result<()> {
     let count = env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(200);
     let settled = Settled::simulate(count, DAYS, Uuid::nil())?;
     let messages = settled.messages;
-    let vehicles: HashMap<VehicleId, Vehicle> =
-        settled.vehicles.into_iter().map(|vehicle| (vehicle.id.clone(), vehicle)).collect();
+    let vehicles: HashMap<VehicleId, Box<Vehicle>> =
+        settled.vehicles.into_iter().map(|vehicle| (vehicle.id.clone(), Box::new(vehicle))).collect();
     let with = COUNTED.current_usage();
     drop(vehicles);
     let bytes = with - COUNTED.current_usage();

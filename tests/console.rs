@@ -1,8 +1,7 @@
 //! The console in a real browser: the board changes by itself, the demo fills it, and every page can
 //! be read on a desk and on a phone, in both languages.
 //!
-//! Pictures of every page go to `target/screenshots`, or to the folder in `PREMEND_SCREENSHOTS`:
-//! `make screenshots` renews those of the README that way.
+//! Pictures of every page go to `target/screenshots`; `make screenshots` takes those of the README from there.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -103,8 +102,9 @@ async fn the_demo_fills_the_board_and_every_page_can_be_read() -> anyhow::Result
     let told = demo.premend.metric("premend_engine_committed_inputs_total").await?;
     assert!(told > 0.0 && demo.premend.stop().await?.success());
     demo.premend.restart().await?;
-    eventually("messages after the second start", SOON, || async {
-        Ok((demo.premend.metric("premend_engine_committed_inputs_total").await? > 0.0).then_some(()))
+    eventually("all vehicles on the air after the second start", SOON, || async {
+        let back = demo.premend.metric("premend_ingest_broker_connections").await? >= 40.0;
+        Ok((back && demo.premend.metric("premend_engine_vehicles").await? >= 40.0).then_some(()))
     })
     .await?;
     let again = demo.ledger.orders().await?;
@@ -170,8 +170,7 @@ async fn look(browser: &Browser, name: &str, screen: Screen, language: &str) -> 
 }
 
 fn pictures() -> anyhow::Result<PathBuf> {
-    let folder = std::env::var_os("PREMEND_SCREENSHOTS").map(PathBuf::from);
-    let folder = folder.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/screenshots"));
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/screenshots");
     std::fs::create_dir_all(&folder)?;
     Ok(folder)
 }

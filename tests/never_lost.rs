@@ -175,7 +175,7 @@ async fn what_was_committed_wins_over_what_a_replay_decides() -> anyhow::Result<
     // As if an older version had decided otherwise: no input of the journal is said to have decided anything.
     scene.premend.kill()?;
     sqlx::query("update journal set decisions = '\\x00'").execute(scene.ledger.pool()).await?;
-    scene.restart_at(now + Span::from_mins(1)).await?;
+    scene.restart_at(now + Span::from_mins(41)).await?;
     assert!(scene.premend.metric("premend_engine_replay_differences_total").await? >= 1.0);
 
     let mut again = scene.car("hot").await?;

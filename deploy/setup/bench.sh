@@ -7,17 +7,23 @@
 cd "$ROOT"
 deploy/setup/packages.sh test
 say "building in release mode"
-cargo build --quiet --release --bin premend
-cargo bench --quiet --no-run --bench end_to_end --bench state --bench evaluate
+# In one go: built apart, binary and benches would each build every dependency with features of their own.
+built=$(cargo build --quiet --release --workspace --bins --bench end_to_end --bench state --bench evaluate \
+    --message-format=json-render-diagnostics | grep -o '"executable":"[^"]*"' | cut -d'"' -f4)
+bench() {
+    local name=$1
+    shift
+    "$(grep "/$name-[0-9a-f]*$" <<<"$built" | head -n 1)" "$@"
+}
 trap 'deploy/setup/cluster.sh stop bench' EXIT
 trap 'exit 130' INT TERM
 deploy/setup/cluster.sh start bench
 PREMEND_BENCH_DATABASE_URL=$(deploy/setup/cluster.sh url bench)
 export PREMEND_BENCH_DATABASE_URL
 export PREMEND_BENCH_OUT=$TARGET/bench.json
-cargo bench --quiet --bench end_to_end -- "$@"
+bench end_to_end "$@"
 if [ $# -eq 0 ]; then
-    cargo bench --quiet --bench state
-    cargo bench --quiet --bench evaluate
+    bench state
+    bench evaluate
 fi
 say "results are in $PREMEND_BENCH_OUT"

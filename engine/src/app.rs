@@ -342,7 +342,7 @@ fn stranger(config: &Config, set: &RuleSet) -> Profile {
         consents: ingest.default_consents.iter().copied().collect::<std::collections::BTreeSet<Purpose>>(),
         allowed: None,
         delivered_at: rules::time::Time::from_micros(0),
-        attributes: std::collections::BTreeMap::new(),
+        attributes: rules::vehicle::Attributes::default(),
     }
 }
 

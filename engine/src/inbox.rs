@@ -1,7 +1,6 @@
 //! What reaches a lane: deliveries of the source, commands of people, and the passing of time.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use ingest::queue::{LaneQueues, MAX_BATCH};
 use ingest::source::{Delivery, Source, Token};
@@ -38,27 +37,13 @@ pub struct Until {
     pub clock: Clock,
     /// Next timer, on the product's clock.
     pub timer: Option<Time>,
-    /// Next answer put off, on the machine's.
-    pub answer: Option<Instant>,
 }
 
 impl Until {
     async fn over(self) {
-        let timer = async {
-            match self.timer {
-                Some(at) => self.clock.until(at).await,
-                None => std::future::pending().await,
-            }
-        };
-        let answer = async {
-            match self.answer {
-                Some(at) => tokio::time::sleep_until(at.into()).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = timer => {}
-            () = answer => {}
+        match self.timer {
+            Some(at) => self.clock.until(at).await,
+            None => std::future::pending().await,
         }
     }
 }

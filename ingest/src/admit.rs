@@ -350,7 +350,6 @@ fn content_hash(samples: &[Sample], seen: &[uuid::Uuid]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
 
     use rules::vehicle::Powertrain;
     use uuid::Uuid;
@@ -372,7 +371,7 @@ mod tests {
             consents: consents.iter().copied().collect(),
             allowed: None,
             delivered_at: NOW,
-            attributes: BTreeMap::new(),
+            attributes: rules::vehicle::Attributes::default(),
         }
     }
 

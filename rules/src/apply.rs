@@ -30,7 +30,7 @@ pub fn apply(vehicle: &mut Vehicle, command: &Command, received_at: Time, set: &
             vehicle.estimates.usage.restart(*effective_at);
         }
         Command::Attribute { name, value } => {
-            vehicle.profile.attributes.insert(name.clone(), *value);
+            vehicle.profile.attributes.set(name, *value);
             vehicle.take_profile(set);
         }
         Command::Review { case, answer } => review(vehicle, *case, *answer, received_at, set, effects),

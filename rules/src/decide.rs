@@ -96,6 +96,8 @@ fn open(vehicle: &mut Vehicle, opened: &Opened, received_at: Time, set: &RuleSet
     });
     add_finding(&mut case, opened, rule, effects);
     log(&mut case, ChangeKind::Open, opened.at, received_at, opened.because.en.clone(), effects);
+    // Most vehicles have one or none, and there are many vehicles.
+    vehicle.cases.reserve_exact(1);
     vehicle.cases.push(case);
 }
 
@@ -125,6 +127,7 @@ fn join(case: &mut Case, opened: &Opened, rule: &Rule, received_at: Time, set: &
 fn add_finding(case: &mut Case, opened: &Opened, rule: &Rule, effects: &mut Effects) {
     case.ordinals += 1;
     let ordinal = case.ordinals;
+    case.findings.reserve_exact(1);
     case.findings.push(OpenFinding { key: opened.key, ordinal, severity: opened.severity, opened_at: opened.at });
     effects.written.push(Effect::OpenFinding {
         case: case.id,

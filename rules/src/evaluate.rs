@@ -13,7 +13,7 @@ use crate::expr::{self, Cell, FaultCycle, FaultPhase, Tri};
 use crate::fault_code::FaultCode;
 use crate::finding::{Evidence, EvidenceFault, EvidenceReading, EvidenceSignal, FindingChange, FindingKey, Opened};
 use crate::rule::{Per, RuleKind};
-use crate::rule_set::{MASK_WORDS, Rule, RuleMask, RuleNo, RuleSet};
+use crate::rule_set::{Rule, RuleMask, RuleNo, RuleSet};
 use crate::severity::Severity;
 use crate::sparse::Sparse;
 use crate::state::Vehicle;
@@ -28,8 +28,9 @@ pub struct Watches {
     cells: Sparse<Cell>,
     /// Sparse: only rules with something to remember; sorted by key.
     list: Vec<Watch>,
+    /// As long as the set has rules, unlike a whole [`RuleMask`].
     #[serde(skip)]
-    scope: RuleMask,
+    scope: Box<[u64]>,
 }
 
 /// Memory of one rule instance.
@@ -49,15 +50,19 @@ struct Watch {
 
 impl Watches {
     pub fn new(set: &RuleSet) -> Self {
-        Self { cells: Sparse::new(set.cell_count()), list: Vec::new(), scope: [0; MASK_WORDS] }
+        Self { cells: Sparse::new(set.cell_count()), list: Vec::new(), scope: Box::default() }
     }
 
     pub fn rescope(&mut self, profile: &Profile, set: &RuleSet) {
-        self.scope = set.scope_of(profile);
+        self.scope = set.scope_of(profile)[..set.rules.len().div_ceil(64)].into();
     }
 
-    pub fn scope(&self) -> &RuleMask {
-        &self.scope
+    /// The rules of a mask that are meant for this vehicle.
+    pub fn in_scope(&self, mut mask: RuleMask) -> RuleMask {
+        for (index, word) in mask.iter_mut().enumerate() {
+            *word &= self.scope.get(index).copied().unwrap_or(0);
+        }
+        mask
     }
 
     /// Forgets what rules of a component have gathered, after a repair.
@@ -123,6 +128,7 @@ impl Watches {
     fn entry(&mut self, key: FindingKey) -> &mut Watch {
         let index = self.list.binary_search_by_key(&key, |watch| watch.key).unwrap_or_else(|index| {
             let fresh = Watch { key, outcomes: 0, judged: 0, period: i64::MIN, open_at: None, severity: Severity::S4 };
+            self.list.reserve_exact(1);
             self.list.insert(index, fresh);
             index
         });
@@ -139,16 +145,13 @@ pub fn evaluate(vehicle: &mut Vehicle, step: &Step, set: &RuleSet, effects: &mut
 /// Runs those rules of a mask that are in the vehicle's scope, as of `now`.
 pub fn evaluate_mask(
     vehicle: &mut Vehicle,
-    mut mask: RuleMask,
+    mask: RuleMask,
     now: Time,
     set: &RuleSet,
     effects: &mut Effects,
 ) -> Vec<FindingChange> {
-    for (word, scope) in mask.iter_mut().zip(&vehicle.watches.scope) {
-        *word &= scope;
-    }
     let mut changes = Vec::new();
-    for rule in set.in_mask(mask) {
+    for rule in set.in_mask(vehicle.watches.in_scope(mask)) {
         if rule.by_code {
             evaluate_codes(vehicle, rule, now, set, effects, &mut changes);
         } else {

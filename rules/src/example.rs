@@ -184,7 +184,7 @@ fn vehicle(set: &RuleSet, powertrain: Option<Powertrain>) -> Result<Vehicle, Exa
         consents: [Purpose::Maintenance, Purpose::Diagnostics].into(),
         allowed: None,
         delivered_at: START - Span::from_days(1),
-        attributes,
+        attributes: attributes.into(),
     };
     let id = VehicleId::try_new("example").map_err(|_| ExampleError::NoModel)?;
     let mut vehicle = Vehicle::new(id, profile.clone(), set);

@@ -164,12 +164,8 @@ pub fn wake(vehicle: &Vehicle, set: &RuleSet, bounds: &Bounds) -> Option<Time> {
     let silent = waiting.is_none() && backfill.is_none() && vehicle.newest != Time::NEVER;
     let judged = silent.then(|| {
         let view = vehicle.view(vehicle.newest);
-        let mut mask = *set.absence();
-        for (word, scope) in mask.iter_mut().zip(vehicle.watches.scope()) {
-            *word &= scope;
-        }
         let absence = set
-            .in_mask(mask)
+            .in_mask(vehicle.watches.in_scope(*set.absence()))
             .filter_map(|rule| expr::next_change(&rule.when, &view))
             .filter(|at| *at > vehicle.judged)
             .min();

@@ -203,7 +203,7 @@ impl RuleSet {
     /// Slots of the attributes a vehicle has: its model's, and its own over them.
     pub fn attributes_of(&self, profile: &Profile) -> Vec<(Slot, f64)> {
         let of_model = self.catalogue.model(&profile.model).map(Model::attributes).into_iter().flatten();
-        let own = profile.attributes.iter().map(|(name, value)| (name.as_str(), *value));
+        let own = profile.attributes.iter();
         of_model
             .chain(own)
             .filter_map(|(name, value)| {

@@ -130,6 +130,39 @@ pub struct Contact {
     pub locale: Locale,
 }
 
+/// Attributes of a vehicle by name: few, rarely changed, and kept for every vehicle, so side by side.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "BTreeMap<String, f64>", into = "BTreeMap<String, f64>")]
+pub struct Attributes(Box<[(Box<str>, f64)]>);
+
+impl Attributes {
+    pub fn iter(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.0.iter().map(|(name, value)| (&**name, *value))
+    }
+
+    pub fn get(&self, name: &str) -> Option<f64> {
+        self.iter().find(|(own, _)| *own == name).map(|(_, value)| value)
+    }
+
+    pub fn set(&mut self, name: &str, value: f64) {
+        let mut all: BTreeMap<String, f64> = std::mem::take(self).into();
+        all.insert(name.to_owned(), value);
+        *self = all.into();
+    }
+}
+
+impl From<BTreeMap<String, f64>> for Attributes {
+    fn from(all: BTreeMap<String, f64>) -> Self {
+        Self(all.into_iter().map(|(name, value)| (name.into(), value)).collect())
+    }
+}
+
+impl From<Attributes> for BTreeMap<String, f64> {
+    fn from(all: Attributes) -> Self {
+        all.0.into_iter().map(|(name, value)| (name.into(), value)).collect()
+    }
+}
+
 /// Everything the core knows about a vehicle that is not measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Profile {
@@ -147,5 +180,5 @@ pub struct Profile {
     /// Start of calendar intervals and covers.
     pub delivered_at: Time,
     /// Vehicle attributes that rules may compare with, such as `tyre_placard_kpa`.
-    pub attributes: BTreeMap<String, f64>,
+    pub attributes: Attributes,
 }

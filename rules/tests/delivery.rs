@@ -89,7 +89,7 @@ fn profile() -> Profile {
         consents: BTreeSet::from([Purpose::Diagnostics, Purpose::Maintenance]),
         allowed: None,
         delivered_at: Time::from_secs(START),
-        attributes: std::collections::BTreeMap::new(),
+        attributes: rules::vehicle::Attributes::default(),
     }
 }
 

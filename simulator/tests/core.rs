@@ -42,7 +42,7 @@ fn profile(spec: &Specification) -> Profile {
         consents: BTreeSet::from([Purpose::Diagnostics, Purpose::Maintenance]),
         allowed: None,
         delivered_at: spec.delivered_at,
-        attributes: spec.attributes.clone(),
+        attributes: spec.attributes.clone().into(),
     }
 }
 

@@ -89,7 +89,7 @@ impl Garage {
             consents: car.consents.clone(),
             allowed: None,
             delivered_at: car.delivered_at,
-            attributes: car.attributes.clone(),
+            attributes: car.attributes.clone().into(),
         };
         let id = VehicleId::try_new(&car.id)?;
         let mut tx = begin_as(&self.pool, As::Engine).await?;

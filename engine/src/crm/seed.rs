@@ -240,7 +240,7 @@ fn profile(index: usize, vehicle: &DemoVehicle) -> Profile {
         consents: BTreeSet::from([Purpose::Maintenance, Purpose::Diagnostics]),
         allowed: None,
         delivered_at: vehicle.delivered_at,
-        attributes: vehicle.attributes.clone(),
+        attributes: vehicle.attributes.clone().into(),
     }
 }
 

@@ -30,7 +30,7 @@ use rules::time::Time;
 use rules::vehicle::{Profile, VehicleId};
 
 use self::commit::Outcome;
-use crate::answer::{Answers, Told};
+use crate::answer::Told;
 use crate::clock::Clock;
 use crate::dirty::Dirty;
 use crate::draft::{Draft, refused_input};
@@ -77,10 +77,10 @@ pub struct Lane {
     no: i16,
     common: Arc<Common>,
     set: Arc<RuleSet>,
-    vehicles: HashMap<VehicleId, Held>,
+    /// Boxed: a map keeps room for more entries than it has.
+    vehicles: HashMap<VehicleId, Box<Held>>,
     timers: BinaryHeap<Reverse<(Time, VehicleId)>>,
     dirty: Dirty,
-    answers: Answers,
     restraint: Restraint,
     /// Number of the last committed batch.
     n: i64,
@@ -99,7 +99,6 @@ impl Lane {
             vehicles: HashMap::new(),
             timers: BinaryHeap::new(),
             dirty: Dirty::default(),
-            answers: Answers::default(),
             restraint,
             n: 0,
             effects: Effects::default(),
@@ -114,7 +113,6 @@ impl Lane {
         while let Some(arrived) = inbox.next(self.until_due()).await {
             self.take_batch(&arrived).await?;
             inbox.acknowledge(&arrived);
-            self.tell_late();
         }
         self.leave_snapshots().await
     }
@@ -217,7 +215,7 @@ impl Lane {
 
     fn answer_at_once(&mut self, id: &VehicleId, draft: &mut Draft) {
         if let Some(held) = self.vehicles.get_mut(id) {
-            held.told.asked();
+            held.told.ask();
             draft.asked.push(id.clone());
         }
     }
@@ -316,7 +314,7 @@ impl Lane {
             draft.note(&input);
             let vehicle = Vehicle::new(id.clone(), (**profile).clone(), &self.set);
             let position = Position { incarnation: self.common.incarnation, n: self.n + 1, index: 0 };
-            self.vehicles.insert(id.clone(), Held { vehicle, position, told: Told::default(), timer: None });
+            self.vehicles.insert(id.clone(), Box::new(Held { vehicle, position, told: Told::default(), timer: None }));
             self.common.metrics.vehicles.inc();
             self.effects.clear();
             self.keep_noted(id, received_at, draft);
@@ -361,20 +359,14 @@ impl Lane {
             if let Some(at) = timer {
                 self.timers.push(Reverse((at, id.clone())));
             }
-            self.vehicles.insert(
-                id,
-                Held { vehicle: restored.vehicle, position: restored.position, told: Told::default(), timer },
-            );
+            let held = Held { vehicle: restored.vehicle, position: restored.position, told: Told::default(), timer };
+            self.vehicles.insert(id, Box::new(held));
         }
     }
 
-    /// How long the lane may sleep: to the next timer, or the next answer put off.
+    /// How long the lane may sleep: to the next timer.
     fn until_due(&self) -> Until {
-        Until {
-            clock: self.common.clock.clone(),
-            timer: self.timers.peek().map(|Reverse((at, _))| *at),
-            answer: self.answers.next(),
-        }
+        Until { clock: self.common.clock.clone(), timer: self.timers.peek().map(|Reverse((at, _))| *at) }
     }
 }
 

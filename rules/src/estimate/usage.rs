@@ -83,7 +83,7 @@ impl Usage {
     }
 
     pub fn take_profile(&mut self, profile: &Profile, _set: &RuleSet) {
-        self.utc_offset_h = profile.attributes.get("UtcOffset").map_or(8, |hours| *hours as i8);
+        self.utc_offset_h = profile.attributes.get("UtcOffset").map_or(8, |hours| hours as i8);
     }
 
     /// A new owner drives differently.

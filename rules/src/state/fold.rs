@@ -52,6 +52,10 @@ pub fn fold(vehicle: &mut Vehicle, sample: &Sample, received_at: Time, set: &Rul
     for reading in &sample.readings {
         fold_reading(vehicle, *reading, received_at, set, effects, &mut step);
     }
+    if vehicle.suspects.is_empty() && vehicle.suspects.capacity() > 0 {
+        // They come at the start of a trip and are over soon; the room for them is given back.
+        vehicle.suspects = Vec::new();
+    }
     vehicle.newest = at;
     effects.settled += 1;
     let trip_began = segment::advance(vehicle, at, &set.known);

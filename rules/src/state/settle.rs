@@ -107,6 +107,11 @@ impl Stream {
         if self.knows(seq) {
             return;
         }
+        if self.covered.checked_add(1) == Some(seq) {
+            self.covered = seq;
+            self.absorb();
+            return;
+        }
         let place = self.ahead.partition_point(|&(from, _)| from < seq);
         self.ahead.insert(place, (seq, seq));
         if place + 1 < self.ahead.len() && self.ahead[place + 1].0 == seq + 1 {
