@@ -37,6 +37,8 @@ use crate::store::session::{As, begin_as};
 const LATENESS: Span = Span::from_secs(15);
 /// Frames a vehicle packs into one message while it works off its backlog.
 const FRAMES_PER_MESSAGE: usize = 30;
+/// How long a car that breaks before an audience has been driving when one begins to look.
+const WARM_UP: Span = Span::from_mins(12);
 const REGISTERED_WITHIN: Duration = Duration::from_secs(60);
 
 #[derive(Debug, clap::Args)]
@@ -50,6 +52,9 @@ struct Story {
     start: Time,
     /// Faults as `premend simulate --fault` takes them.
     faults: Vec<String>,
+    /// Drives that happen whatever the hour: number of the vehicle, when, how many km.
+    #[serde(default)]
+    errands: Vec<(u32, Time, f64)>,
 }
 
 pub async fn run(_args: Args, mut config: Config) -> anyhow::Result<ExitCode> {
@@ -103,6 +108,7 @@ async fn wait_for(
 impl Story {
     fn plan(&self) -> anyhow::Result<FleetPlan> {
         let mut plan = FleetPlan { prefix: "demo-".to_owned(), ..FleetPlan::new(self.seed, self.vehicles, self.start) };
+        plan.errands.clone_from(&self.errands);
         for fault in &self.faults {
             plan.faults.push(PlantedIn::parse(fault, self.start).with_context(|| format!("planting {fault}"))?);
         }
@@ -120,8 +126,8 @@ fn story(config: &Config) -> anyhow::Result<Story> {
     }
     let now = Clock::wall();
     let start = now - Span::from_days(i64::from(config.demo.history_days));
-    let story =
-        Story { seed: config.demo.seed, vehicles: config.demo.vehicles, start, faults: faults(config, start, now) };
+    let (faults, errands) = faults(config, start, now);
+    let story = Story { seed: config.demo.seed, vehicles: config.demo.vehicles, start, faults, errands };
     write(&path, &story)?;
     Ok(story)
 }
@@ -132,8 +138,8 @@ fn write(path: &Path, story: &Story) -> anyhow::Result<()> {
 }
 
 /// What breaks: some things during the history, so that the board has work, and some soon, so that
-/// there is something to see. The urgent ones go to taxis, which are on the road when one looks.
-fn faults(config: &Config, start: Time, now: Time) -> Vec<String> {
+/// there is something to see. The urgent ones go to taxis that are sent on the road for it, at any hour.
+fn faults(config: &Config, start: Time, now: Time) -> (Vec<String>, Vec<(u32, Time, f64)>) {
     let bare =
         FleetPlan { prefix: "demo-".to_owned(), ..FleetPlan::new(config.demo.seed, config.demo.vehicles, start) };
     let vehicles = bare.build().unwrap_or_default();
@@ -155,12 +161,14 @@ fn faults(config: &Config, start: Time, now: Time) -> Vec<String> {
     .map(|(key, at)| format!("{key}@{at}"))
     .collect::<Vec<_>>();
     let soon = [("coolant-loss", 60), ("oil-pressure-loss", 240), ("low-charging", 420)];
+    let mut errands = Vec::new();
     for (key, secs) in soon {
         let Some(taxi) = taxis.find(|spec| fits(key, spec)) else { continue };
+        errands.push((taxi.number, now - WARM_UP, 40.0));
         planned.push(format!("{key}@{}:{}", now + Span::from_secs(secs), taxi.number));
     }
     planned.retain(|fault| plantable(&bare, fault));
-    planned
+    (planned, errands)
 }
 
 fn fits(key: &str, spec: &Specification) -> bool {
