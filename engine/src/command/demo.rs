@@ -15,7 +15,6 @@ use anyhow::{Context as _, bail};
 use rules::rule_set::RuleSet;
 use rules::time::{Span, Time};
 use serde::{Deserialize, Serialize};
-use simulator::driver::Habit;
 use simulator::fleet::{FleetPlan, PlantedIn};
 use simulator::model::Specification;
 use simulator::publisher::{Link, Pace, Source, Unit, VirtualClock};
@@ -138,12 +137,13 @@ fn write(path: &Path, story: &Story) -> anyhow::Result<()> {
 }
 
 /// What breaks: some things during the history, so that the board has work, and some soon, so that
-/// there is something to see. The urgent ones go to taxis that are sent on the road for it, at any hour.
+/// there is something to see. The urgent ones go to cars that are sent on the road for it, at any hour.
 fn faults(config: &Config, start: Time, now: Time) -> (Vec<String>, Vec<(u32, Time, f64)>) {
     let bare =
         FleetPlan { prefix: "demo-".to_owned(), ..FleetPlan::new(config.demo.seed, config.demo.vehicles, start) };
     let vehicles = bare.build().unwrap_or_default();
-    let mut taxis = vehicles.iter().map(|vehicle| &vehicle.spec).filter(|spec| spec.habit == Habit::Taxi);
+    // From the end: history breaks the first that can break.
+    let mut cars = vehicles.iter().rev().map(|vehicle| &vehicle.spec);
     let ago = |days: i64| now - Span::from_days(days.min(i64::from(config.demo.history_days)));
     let mut planned = vec![
         ("battery-ageing", ago(12)),
@@ -163,9 +163,9 @@ fn faults(config: &Config, start: Time, now: Time) -> (Vec<String>, Vec<(u32, Ti
     let soon = [("coolant-loss", 60), ("oil-pressure-loss", 240), ("low-charging", 420)];
     let mut errands = Vec::new();
     for (key, secs) in soon {
-        let Some(taxi) = taxis.find(|spec| fits(key, spec)) else { continue };
-        errands.push((taxi.number, now - WARM_UP, 40.0));
-        planned.push(format!("{key}@{}:{}", now + Span::from_secs(secs), taxi.number));
+        let Some(car) = cars.find(|spec| fits(key, spec)) else { continue };
+        errands.push((car.number, now - WARM_UP, 40.0));
+        planned.push(format!("{key}@{}:{}", now + Span::from_secs(secs), car.number));
     }
     planned.retain(|fault| plantable(&bare, fault));
     (planned, errands)
