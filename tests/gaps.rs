@@ -180,6 +180,8 @@ async fn a_row_the_store_refuses_costs_its_message_only() -> anyhow::Result<()> 
     assert_eq!(journal.refused[&("bad".to_owned(), 1)], BTreeSet::from([8]));
     assert_eq!(journal.numbers("good", 1), (1..=other).collect());
     assert_eq!(journal.doubled(), []);
+    assert_eq!(scene.premend.metric("premend_engine_waiting_messages").await?, 0.0);
+    assert_eq!(scene.premend.metric("premend_engine_vehicles").await?, 2.0);
     Ok(())
 }
 

@@ -42,6 +42,9 @@ pub struct Draft {
     /// Readings not used, by reason, for the counters.
     pub unused: Vec<Reason>,
     pub admitted: u64,
+    /// What the commit adds to the gauges of known vehicles and of waiting messages.
+    pub more_vehicles: i64,
+    pub more_waiting: i64,
     pub settled: u64,
 }
 

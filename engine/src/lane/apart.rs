@@ -83,7 +83,7 @@ impl Lane {
         let mut sets = RuleSets::new(pool.clone(), std::sync::Arc::clone(&self.set));
         let (vehicles, _) = journal::restore(pool, &mut sets, &self.common.bounds, Some(&touched)).await?;
         for id in &touched {
-            self.let_go(id);
+            self.vehicles.remove(id);
         }
         self.hold(vehicles.into_values());
         Ok(())
@@ -101,7 +101,7 @@ impl Lane {
     fn put_back(&mut self, images: Images) {
         for (id, image) in images {
             let Some((vehicle, position)) = image else {
-                self.let_go(&id);
+                self.vehicles.remove(&id);
                 continue;
             };
             let Some(held) = self.vehicles.get_mut(&id) else { continue };
@@ -110,13 +110,6 @@ impl Lane {
             if let Some(at) = held.timer {
                 self.timers.push(std::cmp::Reverse((at, id)));
             }
-        }
-    }
-
-    fn let_go(&mut self, id: &VehicleId) {
-        if let Some(held) = self.vehicles.remove(id) {
-            self.common.metrics.vehicles.dec();
-            self.common.metrics.waiting_messages.sub(held.vehicle.order.waiting_count() as i64);
         }
     }
 }

@@ -42,11 +42,16 @@ impl Lane {
         }
         let batch = self.batch(draft, snapshots)?;
         let outcome = self.commit_batch(&batch).await?;
-        match outcome {
-            Outcome::Committed if draft.input_count > 0 => self.n = n,
-            Outcome::Committed => {}
-            Outcome::Refused => self.dirty.put_back(due),
+        if outcome == Outcome::Refused {
+            self.dirty.put_back(due);
+            return Ok(outcome);
         }
+        if draft.input_count > 0 {
+            self.n = n;
+        }
+        // What is rewound was never counted.
+        self.common.metrics.vehicles.add(draft.more_vehicles);
+        self.common.metrics.waiting_messages.add(draft.more_waiting);
         Ok(outcome)
     }
 

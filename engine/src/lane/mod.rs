@@ -105,6 +105,9 @@ impl Lane {
             apart: false,
         };
         lane.hold(vehicles);
+        let waiting: usize = lane.vehicles.values().map(|held| held.vehicle.order.waiting_count()).sum();
+        lane.common.metrics.vehicles.add(lane.vehicles.len() as i64);
+        lane.common.metrics.waiting_messages.add(waiting as i64);
         lane
     }
 
@@ -231,7 +234,7 @@ impl Lane {
         self.effects.clear();
         let waited = held.vehicle.order.waiting_count();
         let arrival = take(&mut held.vehicle, input.what, &self.set, &self.common.bounds, &mut self.effects);
-        self.common.metrics.waiting_messages.add(held.vehicle.order.waiting_count() as i64 - waited as i64);
+        draft.more_waiting += held.vehicle.order.waiting_count() as i64 - waited as i64;
         if arrival == Arrival::Taken {
             self.keep_noted(&id, received_at, draft);
         } else {
@@ -315,7 +318,7 @@ impl Lane {
             let vehicle = Vehicle::new(id.clone(), (**profile).clone(), &self.set);
             let position = Position { incarnation: self.common.incarnation, n: self.n + 1, index: 0 };
             self.vehicles.insert(id.clone(), Box::new(Held { vehicle, position, told: Told::default(), timer: None }));
-            self.common.metrics.vehicles.inc();
+            draft.more_vehicles += 1;
             self.effects.clear();
             self.keep_noted(id, received_at, draft);
         }
@@ -353,8 +356,6 @@ impl Lane {
             if let Some(since) = restored.since {
                 self.dirty.mark(&id, if since.incarnation == self.common.incarnation { since.n } else { 0 });
             }
-            self.common.metrics.vehicles.inc();
-            self.common.metrics.waiting_messages.add(restored.vehicle.order.waiting_count() as i64);
             let timer = wake(&restored.vehicle, &self.set, &self.common.bounds);
             if let Some(at) = timer {
                 self.timers.push(Reverse((at, id.clone())));
