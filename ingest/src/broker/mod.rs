@@ -50,6 +50,8 @@ const HANDOVER: u64 = 1_000;
 const DOWN_LOG: usize = 64 * 1024;
 /// Segments that a log is made of; the oldest is dropped whole.
 const SEGMENTS: usize = 16;
+/// How long connections may take to notice that the broker is closed.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Why the broker does not start.
 #[derive(Debug, thiserror::Error)]
@@ -184,8 +186,11 @@ impl Source for Broker {
         self.shared.close.cancel();
         let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(runtime) = runtime {
-            // The listener and all sockets go with it.
-            runtime.shutdown_background();
+            // The listener and all sockets go with it, and are gone when this returns: who starts
+            // again takes the same port. On a thread of its own, as an asynchronous caller may not
+            // wait for a runtime.
+            let ending = thread::spawn(move || runtime.shutdown_timeout(CLOSE_PATIENCE));
+            let _ = ending.join();
         }
     }
 }
