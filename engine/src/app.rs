@@ -110,6 +110,7 @@ impl App {
             store: Arc::clone(&store),
             clock: clock.clone(),
             bounds,
+            batch_max: config.lanes.batch_max,
             admission: Admission::new(&set.catalogue.signals).with_skew(config.ingest.max_ahead),
             unknown: config.ingest.unknown_vehicle,
             stranger: stranger(config, &set),
@@ -229,7 +230,8 @@ fn build_lanes(
     for (no, share) in shares.into_iter().enumerate() {
         let (sender, commands) = mpsc::channel(COMMANDS);
         senders.push(sender);
-        let inbox = Inbox::new(queues.clone(), no, commands, Arc::clone(&common.source), clock.clone());
+        let source = Arc::clone(&common.source);
+        let inbox = Inbox::new(queues.clone(), no, commands, source, clock.clone(), common.batch_max);
         lanes.push((Lane::new(no as i16, Arc::clone(common), Arc::clone(set), share.into_iter()), inbox));
     }
     (lanes, Dispatch::new(common.store.pool.clone(), senders))

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ingest::queue::{LaneQueues, MAX_BATCH};
+use ingest::queue::LaneQueues;
 use ingest::source::{Delivery, Source, Token};
 use rules::command::Command;
 use rules::time::Time;
@@ -55,6 +55,8 @@ pub struct Inbox {
     commands: mpsc::Receiver<Ordered>,
     source: Arc<dyn Source>,
     clock: Clock,
+    /// Most messages in one batch.
+    batch_max: usize,
 }
 
 impl Inbox {
@@ -64,8 +66,9 @@ impl Inbox {
         commands: mpsc::Receiver<Ordered>,
         source: Arc<dyn Source>,
         clock: Clock,
+        batch_max: usize,
     ) -> Self {
-        Self { queues, lane, commands, source, clock }
+        Self { queues, lane, commands, source, clock, batch_max }
     }
 
     /// Waits for something to do and takes everything that waits, at most one batch. An empty batch
@@ -84,7 +87,7 @@ impl Inbox {
             () = until.over() => {}
         }
         let mut deliveries = Vec::new();
-        queue.take(&mut deliveries, MAX_BATCH);
+        queue.take(&mut deliveries, self.batch_max);
         let received_at = self.clock.now();
         let commands = first.into_iter().chain(std::iter::from_fn(|| self.commands.try_recv().ok()));
         let items = deliveries.into_iter().map(Item::Delivery).chain(commands.map(Item::Command));

@@ -20,6 +20,7 @@ pub mod fault_code;
 pub mod finding;
 pub mod model;
 pub mod operation;
+pub mod peek;
 pub mod plan;
 pub mod reading;
 pub mod recipe;

@@ -6,18 +6,18 @@
 
 use crate::apply::{apply, seen};
 use crate::decide::decide;
-use crate::effect::{Effect, Effects};
+use crate::effect::Effects;
 use crate::estimate::usage;
-use crate::evaluate::{evaluate, evaluate_mask, evidence_now};
+use crate::evaluate::{evaluate, evaluate_mask};
 use crate::expr;
 use crate::finding::FindingChange;
+use crate::peek::peek;
 use crate::reading::{Message, Sample, What};
-use crate::respond::{STOP_NOW_WITHIN, respond, stop_now};
+use crate::respond::respond;
 use crate::rule_set::RuleSet;
-use crate::severity::Severity;
+use crate::state::Vehicle;
 use crate::state::fold::{fold, keep_late};
 use crate::state::settle::{Arrival, Bounds, Settled};
-use crate::state::{Vehicle, Warned};
 use crate::time::{Span, Time};
 
 /// Readings older than this put a vehicle into back-fill.
@@ -33,6 +33,7 @@ pub fn take(vehicle: &mut Vehicle, input: What, set: &RuleSet, bounds: &Bounds, 
     vehicle.received = vehicle.received.max(input.received_at());
     let received_at = vehicle.received;
     let mut ready = Vec::new();
+    let is_message = matches!(input, What::Message(_));
     match input {
         What::Message(message) => {
             seen(&message.seen, received_at, effects);
@@ -52,8 +53,9 @@ pub fn take(vehicle: &mut Vehicle, input: What, set: &RuleSet, bounds: &Bounds, 
             respond_unless_backfilling(vehicle, set, effects);
         }
     }
+    let joined_the_queue = is_message && ready.is_empty();
     settle(vehicle, ready.into_iter(), set, bounds, effects);
-    peek(vehicle, set, effects);
+    peek(vehicle, joined_the_queue, set, effects);
     Arrival::Taken
 }
 
@@ -172,64 +174,4 @@ pub fn wake(vehicle: &Vehicle, set: &RuleSet, bounds: &Bounds) -> Option<Time> {
         absence.into_iter().chain(usage::wake(vehicle)).min().map(|at| at + bounds.lateness)
     });
     [waiting, backfill, snooze, judged.flatten()].into_iter().flatten().min()
-}
-
-/// Runs the S1 rules on a copy that has the waiting messages folded in: who must stop now does
-/// not wait for a lost message. A hit warns at once and opens nothing; when the messages settle
-/// without it, the warning is taken back.
-fn peek(vehicle: &mut Vehicle, set: &RuleSet, effects: &mut Effects) {
-    if vehicle.order.waiting_count() > 0 {
-        let mut ahead = vehicle.clone();
-        let mut unwritten = Effects::default();
-        let waiting: Vec<Message> = vehicle.order.waiting().cloned().collect();
-        for (message, sample) in
-            waiting.iter().flat_map(|message| message.samples.iter().map(move |sample| (message, sample)))
-        {
-            if sample.measured_at < ahead.newest {
-                continue;
-            }
-            let step = fold(&mut ahead, sample, message.received_at, set, &mut unwritten);
-            for change in evaluate(&mut ahead, &step, set, &mut unwritten) {
-                warn(vehicle, &ahead, &change, set, effects);
-            }
-        }
-    } else if !vehicle.warned.is_empty() {
-        take_back(vehicle, effects);
-    }
-}
-
-fn warn(vehicle: &mut Vehicle, ahead: &Vehicle, change: &FindingChange, set: &RuleSet, effects: &mut Effects) {
-    let FindingChange::Opened(opened) = change else { return };
-    let fresh = vehicle.received.since(opened.at) <= STOP_NOW_WITHIN;
-    let told = vehicle.warned.iter().any(|warned| warned.component == opened.component)
-        || vehicle.cases.iter().any(|case| case.component == opened.component && case.severity == Severity::S1);
-    let Some(rule) = set.rule(opened.key.rule) else { return };
-    if opened.severity != Severity::S1 || rule.source.mode != crate::rule::Mode::Live || !fresh || told {
-        return;
-    }
-    // A case that is open already keeps its id; otherwise the one the next episode would get.
-    let open = vehicle.cases.iter().find(|case| case.component == opened.component && case.mode == rule.source.mode);
-    let episode =
-        vehicle.past.iter().find(|past| past.component == opened.component).map_or(0, |past| past.episode) + 1;
-    let case = open.map_or_else(|| crate::case::case_id(&vehicle.id, &opened.component, episode), |case| case.id);
-    let evidence = evidence_now(ahead, opened.key, opened.at, set);
-    stop_now(vehicle, case, None, rule, evidence.as_ref(), vehicle.received, set, effects);
-    vehicle.warned.push(Warned { component: opened.component.clone(), case });
-}
-
-fn take_back(vehicle: &mut Vehicle, effects: &mut Effects) {
-    for warned in std::mem::take(&mut vehicle.warned) {
-        let confirmed = vehicle.cases.iter().any(|case| case.id == warned.case)
-            || effects
-                .written
-                .iter()
-                .any(|effect| matches!(effect, Effect::OpenCase { case, .. } if *case == warned.case));
-        if !confirmed {
-            effects.written.push(Effect::Resolve {
-                case: warned.case,
-                created_at: vehicle.received,
-                valid_until: vehicle.received + Span::from_days(1),
-            });
-        }
-    }
 }

@@ -12,6 +12,7 @@ use crate::component::Component;
 use crate::expr::{self, ExprError, Program};
 use crate::model::Model;
 use crate::rule::{RuleKind, RuleSource};
+use crate::severity::Severity;
 use crate::signal::{Kind, Slot};
 use crate::state::SlotSet;
 use crate::time::Span;
@@ -78,6 +79,7 @@ pub struct RuleSet {
     by_fault: RuleMask,
     by_service: RuleMask,
     absence: RuleMask,
+    urgent: RuleMask,
     cells: usize,
     stuck: Vec<Slot>,
 }
@@ -93,6 +95,7 @@ impl RuleSet {
             by_fault: [0; MASK_WORDS],
             by_service: [0; MASK_WORDS],
             absence: [0; MASK_WORDS],
+            urgent: [0; MASK_WORDS],
             cells: 0,
             stuck: catalogue
                 .signals
@@ -171,6 +174,14 @@ impl RuleSet {
 
     pub fn by_service(&self) -> &RuleMask {
         &self.by_service
+    }
+
+    /// Those of a mask that can be S1: by their own severity, or by that of a fault code.
+    pub fn urgent(&self, mut mask: RuleMask) -> RuleMask {
+        for (to, from) in mask.iter_mut().zip(&self.urgent) {
+            *to &= from;
+        }
+        mask
     }
 
     /// Rules of a mask, in order.
@@ -298,6 +309,9 @@ impl RuleSet {
             if rule.by_code {
                 self.by_fault[word] |= bit;
             }
+            if rule.source.severity.is_none_or(|severity| severity == Severity::S1) {
+                self.urgent[word] |= bit;
+            }
             if rule.source.kind == RuleKind::Absence {
                 self.absence[word] |= bit;
             }
@@ -321,6 +335,7 @@ fn too_many(what: &'static str, count: usize, most: usize) -> RuleSetError {
 #[derive(Clone, Debug, Default)]
 pub struct Known {
     pub odometer: Option<Slot>,
+    pub engine_hours: Option<Slot>,
     pub speed: Option<Slot>,
     pub rpm: Option<Slot>,
     pub ignition: Option<Slot>,
@@ -344,6 +359,10 @@ pub struct Known {
     pub cell_temp_spread: Option<Slot>,
     pub moving_minutes: Option<Slot>,
     pub storm: Option<Slot>,
+    pub rain: Option<Slot>,
+    pub brake_alarm: Option<Slot>,
+    pub mil_flashing: Option<Slot>,
+    pub alarm_level: Option<Slot>,
     on: Vec<f64>,
     starting: Option<f64>,
 }
@@ -362,6 +381,7 @@ impl Known {
         let number = |word: &str| words.iter().position(|known| known == word).map(|index| index as f64);
         Self {
             odometer: slot("Vehicle.TraveledDistance"),
+            engine_hours: slot("Vehicle.Powertrain.CombustionEngine.EngineHours"),
             speed: slot("Vehicle.Speed"),
             rpm: slot("Vehicle.Powertrain.CombustionEngine.Speed"),
             ignition: slot(IGNITION),
@@ -385,6 +405,10 @@ impl Known {
             cell_temp_spread: slot("Feature.Powertrain.TractionBattery.CellTemperatureSpread"),
             moving_minutes: slot("Feature.Trip.MovingMinutes"),
             storm: slot("Feature.FaultCode.Storm"),
+            rain: slot("Vehicle.Body.Raindetection.Intensity"),
+            brake_alarm: slot("Vehicle.Diagnostics.Alarm.BrakeSystem"),
+            mil_flashing: slot("Vehicle.OBD.Status.IsMILFlashing"),
+            alarm_level: slot("Vehicle.Diagnostics.Alarm.Level"),
             on: ["ON", "START"].iter().filter_map(|word| number(word)).collect(),
             starting: number("START"),
         }

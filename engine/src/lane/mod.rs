@@ -46,6 +46,8 @@ pub struct Common {
     pub store: Arc<Store>,
     pub clock: Clock,
     pub bounds: Bounds,
+    /// Most messages in one commit.
+    pub batch_max: usize,
     pub admission: Admission,
     pub unknown: UnknownVehicle,
     /// Profile of vehicles that register themselves by their first message.
@@ -193,15 +195,12 @@ impl Lane {
         let mark = draft.note(&input);
         match self.take_input(input, draft, Some(&mark)) {
             Arrival::Taken => {}
-            Arrival::Duplicate { moved } => {
+            Arrival::Duplicate { moves } => {
                 draft.unused.push(Reason::Duplicate);
-                self.answer_at_once(id, draft);
-                // Its `oldest` moved the position all the same, and replay must know.
-                if let Some(sequence) = sequence.filter(|_| moved) {
-                    let input = refused_input(id, sequence, received_at, Reason::Duplicate);
-                    draft.note(&input);
-                    self.keep_noted(id, received_at, draft);
+                if let Some(sequence) = sequence.filter(|_| moves) {
+                    self.take_input(refused_input(id, sequence, received_at, Reason::Duplicate), draft, None);
                 }
+                self.answer_at_once(id, draft);
             }
             Arrival::TooFarAhead => {
                 let refusal = Refusal::new(

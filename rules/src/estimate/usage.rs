@@ -8,8 +8,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::expr::ItemState;
-use crate::plan::Interval;
+use crate::plan::{self, Combinator, Item, Meters, Phase};
 use crate::rule_set::RuleSet;
+use crate::signal::Slot;
 use crate::state::Vehicle;
 use crate::state::fold::Step;
 use crate::time::{Span, Time};
@@ -42,6 +43,8 @@ struct Class {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Anchor {
     km: f32,
+    /// NaN where it is not known.
+    engine_h: f32,
     at: Time,
     /// A service was done, rather than assumed.
     done: bool,
@@ -53,6 +56,8 @@ pub struct Usage {
     day: Option<i32>,
     /// Odometer at its start, km.
     day_km: f32,
+    /// Engine hours, h; NaN while the vehicle does not tell them.
+    engine_h: f32,
     /// Days passed without any reading.
     silent_days: u16,
     utc_offset_h: i8,
@@ -71,6 +76,7 @@ impl Usage {
         let mut usage = Self {
             day: None,
             day_km: f32::NAN,
+            engine_h: f32::NAN,
             silent_days: 0,
             utc_offset_h: 8,
             workday: Class::default(),
@@ -98,7 +104,7 @@ impl Usage {
         if let Some(place) = index.and_then(|index| self.anchors.get_mut(index)) {
             // A record of an older service must not undo a newer one.
             if place.is_none_or(|known| !known.done || known.at <= at) {
-                *place = Some(Anchor { km: km as f32, at, done: true });
+                *place = Some(Anchor { km: km as f32, engine_h: self.engine_h, at, done: true });
             }
         }
     }
@@ -134,6 +140,35 @@ impl Usage {
         }
         self.silent_days = 0;
         self.day_km = km as f32;
+    }
+
+    /// The item's phase, and when its date or distance comes; hours have no projection.
+    fn state_of(&self, item: &Item, anchor: Anchor, km: f64, now: Time) -> ItemState {
+        let from = plan::Anchor {
+            km: f64::from(anchor.km),
+            at: anchor.at,
+            engine_h: known(f64::from(anchor.engine_h)),
+            // Where an older service is assumed the later intervals hold.
+            done: anchor.done || anchor.km > 0.0,
+        };
+        let meters = Meters { odometer_km: known(km), engine_h: known(f64::from(self.engine_h)) };
+        let due = item.due(&from, now, meters);
+        let by_distance = due.km_left.map(|km| self.project(km));
+        let by_date = due.days_left.map(|days| (days, CALENDAR_SD));
+        let projected = match (by_distance, by_date) {
+            (Some(distance), Some(date)) => {
+                let distance_decides = (distance.0 <= date.0) == (item.combinator == Combinator::First);
+                Some(if distance_decides { distance } else { date })
+            }
+            (one, other) => one.or(other),
+        };
+        let (days, sigma) = projected.unwrap_or((f64::NAN, f64::NAN));
+        ItemState {
+            phase: due.phase.map(Phase::number),
+            days_left: days as f32,
+            days_sigma: sigma.max(CALENDAR_SD) as f32,
+            km_left: due.km_left.map_or(f32::NAN, |km| km as f32),
+        }
     }
 
     /// Days until `km` are driven, and the standard deviation of that.
@@ -200,8 +235,11 @@ pub fn wake(vehicle: &Vehicle) -> Option<Time> {
 
 /// The odometer moved: service states follow at once.
 pub fn update(vehicle: &mut Vehicle, step: &mut Step, set: &RuleSet) {
-    let moved = set.known.odometer.is_some_and(|slot| step.touched.contains(slot));
-    if !moved {
+    let touched = |slot: Option<Slot>| slot.is_some_and(|slot| step.touched.contains(slot));
+    if touched(set.known.engine_hours) {
+        vehicle.estimates.usage.engine_h = vehicle.last(set.known.engine_hours).value as f32;
+    }
+    if !touched(set.known.odometer) {
         return;
     }
     let first = vehicle.estimates.usage.day_km.is_nan();
@@ -225,39 +263,19 @@ pub fn recompute(vehicle: &mut Vehicle, now: Time, set: &RuleSet) {
             // A used car without records: its intervals start at what is known, the present odometer.
             let used = item.first().km.is_some_and(|first| km > f64::from(first) * USED);
             *place = Some(if used {
-                Anchor { km: km as f32, at: now, done: false }
+                Anchor { km: km as f32, engine_h: usage.engine_h, at: now, done: false }
             } else {
-                Anchor { km: 0.0, at: delivered_at, done: false }
+                Anchor { km: 0.0, engine_h: 0.0, at: delivered_at, done: false }
             });
         }
         let anchor = *place;
-        let state = anchor
-            .map_or(UNKNOWN, |anchor| state_of(usage, anchor, item.interval(anchor.done || anchor.km > 0.0), km, now));
+        let state = anchor.map_or(UNKNOWN, |anchor| usage.state_of(item, anchor, km, now));
         if let Some(place) = usage.items.get_mut(index) {
             *place = state;
         }
     }
 }
 
-fn state_of(usage: &Usage, anchor: Anchor, interval: Interval, km: f64, now: Time) -> ItemState {
-    let km_left = interval.km.filter(|_| km.is_finite()).map(|every| f64::from(anchor.km) + f64::from(every) - km);
-    let due_at = interval.months.map(|months| months_after(anchor.at, months));
-    let days_left = due_at.map(|due| due.since(now).days_f64());
-    let by_distance = km_left.map(|km| usage.project(km));
-    let by_date = days_left.map(|days| (days, CALENDAR_SD));
-    let first = match (by_distance, by_date) {
-        (Some(distance), Some(date)) => Some(if distance.0 <= date.0 { distance } else { date }),
-        (one, other) => one.or(other),
-    };
-    let Some((days, sigma)) = first else { return UNKNOWN };
-    ItemState {
-        phase: Some(interval.phase(km_left, days_left)),
-        days_left: days as f32,
-        days_sigma: sigma.max(CALENDAR_SD) as f32,
-        km_left: km_left.map_or(f32::NAN, |km| km as f32),
-    }
-}
-
-fn months_after(at: Time, months: u16) -> Time {
-    at.to_utc().checked_add_months(chrono::Months::new(u32::from(months))).map_or(at, Time::from)
+fn known(value: f64) -> Option<f64> {
+    value.is_finite().then_some(value)
 }

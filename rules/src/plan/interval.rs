@@ -53,13 +53,8 @@ pub struct Due {
 }
 
 impl Interval {
-    /// The phase as rules compare it, from what is left of distance and time.
-    pub fn phase(&self, km_left: Option<f64>, days_left: Option<f64>) -> u8 {
-        self.state(km_left, days_left, None).map_or(0, Phase::number)
-    }
-
     /// The phase from everything that may be left; `None` if nothing that decides is known.
-    pub fn state(&self, km_left: Option<f64>, days_left: Option<f64>, hours_left: Option<f64>) -> Option<Phase> {
+    pub fn phase(&self, km_left: Option<f64>, days_left: Option<f64>, hours_left: Option<f64>) -> Option<Phase> {
         let measures = [
             (self.km.is_some(), km_left, self.margins.km),
             (self.months.is_some(), days_left, self.margins.days),

@@ -152,7 +152,7 @@ impl Item {
         let hours_left = left(interval.engine_h, anchor.engine_h, meters.engine_h);
         let due_at = interval.months.map(|months| months_after(anchor.at, months));
         let days_left = due_at.map(|due| due.since(now).days_f64());
-        Due { phase: interval.state(km_left, days_left, hours_left), km_left, days_left, hours_left }
+        Due { phase: interval.phase(km_left, days_left, hours_left), km_left, days_left, hours_left }
     }
 
     /// An item on a fixed grid is counted from the multiple of its distance nearest to the last time.

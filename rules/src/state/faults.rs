@@ -21,8 +21,11 @@ const STORM_WINDOW: Span = Span::from_secs(30);
 const STORM_CODES: usize = 5;
 const STORM_ECUS: usize = 3;
 const STORM_VOLTS: f64 = 9.5;
-/// How long the low voltage may lie back.
-const STORM_VOLTS_WITHIN: Span = Span::from_secs(60);
+/// How long the low voltage, and any other circumstance, may lie back.
+const CONDITIONS_WITHIN: Span = Span::from_secs(60);
+/// DOMAIN 5.3: rest voltage of a half-empty battery; with the ignition on, DC/DC converter or
+/// generator hold the net above it.
+const SAGGING_VOLTS: f64 = 12.2;
 /// Trips for which the codes of a storm are held back.
 const STORM_TRIPS: u32 = 2;
 
@@ -56,11 +59,19 @@ pub fn fold_faults(
 
 /// What triage and the storm gate need to know of the moment.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent circumstances, named where they are set")]
 pub struct Conditions {
     pub moving: bool,
     pub charging: bool,
     pub starting: bool,
     pub volts: Option<f64>,
+    /// The 12 V net sags although something should be charging it.
+    pub low_voltage_falling: bool,
+    pub wet: bool,
+    pub brake_lamp: bool,
+    pub mil_flashing: bool,
+    /// GB/T 32960 alarm level, 0 to 3.
+    pub gb_level: u8,
 }
 
 /// A new trip: shifts the recurrence bits and releases codes that a storm held back.
@@ -128,6 +139,11 @@ fn fold_report(
         status,
         moving: conditions.moving,
         charging: conditions.charging,
+        wet: conditions.wet,
+        low_voltage_falling: conditions.low_voltage_falling,
+        brake_lamp: conditions.brake_lamp,
+        mil_flashing: conditions.mil_flashing,
+        gb_level: conditions.gb_level,
         ..TriageInput::default()
     };
     let verdict = triage(&catalogue.fault_codes, &input.with_trips(cycle.trips));
@@ -160,7 +176,7 @@ impl Storm {
 
     /// Holds the codes of a storm back: what they tell is low voltage.
     fn gate(&mut self, faults: &mut [FaultCycle], at: Time, trip: u32, conditions: Conditions) {
-        let low = conditions.starting || self.low_at.is_some_and(|low| at.since(low) <= STORM_VOLTS_WITHIN);
+        let low = conditions.starting || self.low_at.is_some_and(|low| at.since(low) <= CONDITIONS_WITHIN);
         let mut ecus: Vec<&str> = self.recent.iter().map(|(_, ecu)| &**ecu).collect();
         ecus.sort_unstable();
         ecus.dedup();
@@ -181,17 +197,26 @@ impl Storm {
     }
 }
 
-/// The conditions as the vehicle's last values say.
+/// The conditions as the vehicle's last values say; what is older than a minute says nothing.
 pub fn conditions(vehicle: &Vehicle, at: Time, known: &crate::rule_set::Known) -> Conditions {
     let fresh = |slot| {
         let last = vehicle.last(slot);
-        (at.since(last.at) <= STORM_VOLTS_WITHIN).then_some(last.value)
+        (at.since(last.at) <= CONDITIONS_WITHIN).then_some(last.value)
     };
+    let is = |slot| fresh(slot).is_some_and(|value| value > 0.0);
     let ignition = vehicle.last(known.ignition);
+    let starting = ignition.at != Time::NEVER && known.is_starting(ignition.value);
+    let on = ignition.at != Time::NEVER && known.is_on(ignition.value) && !starting;
+    let volts = fresh(known.volts_12);
     Conditions {
         moving: fresh(known.speed).is_some_and(|speed| speed > 1.0),
         charging: vehicle.segment.kind == SegmentKind::Charge,
-        starting: ignition.at != Time::NEVER && known.is_starting(ignition.value),
-        volts: fresh(known.volts_12),
+        starting,
+        volts,
+        low_voltage_falling: on && volts.is_some_and(|volts| volts < SAGGING_VOLTS),
+        wet: is(known.rain),
+        brake_lamp: is(known.brake_alarm),
+        mil_flashing: is(known.mil_flashing),
+        gb_level: fresh(known.alarm_level).map_or(0, |level| level as u8),
     }
 }

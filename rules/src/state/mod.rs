@@ -22,6 +22,7 @@ use crate::component::Component;
 use crate::estimate::Estimates;
 use crate::evaluate::Watches;
 use crate::expr::{FaultCycle, Last, View};
+use crate::peek::Ahead;
 use crate::rule_set::RuleSet;
 use crate::severity::Severity;
 use crate::signal::Slot;
@@ -64,6 +65,8 @@ pub struct Vehicle {
     /// Physical acts: readings of the component measured before the time no longer count.
     pub resets: Vec<(Component, Time)>,
     pub snoozed: Vec<(Uuid, Time)>,
+    #[serde(skip)]
+    pub ahead: Ahead,
 }
 
 /// A reading that differs too much from its predecessor, until the next ones agree with it.
@@ -121,6 +124,7 @@ impl Vehicle {
             warned: Vec::new(),
             resets: Vec::new(),
             snoozed: Vec::new(),
+            ahead: Ahead::default(),
             profile,
         };
         vehicle.take_profile(set);

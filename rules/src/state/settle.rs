@@ -46,9 +46,10 @@ const PAST_STREAMS: usize = 4;
 pub enum Arrival {
     /// Taken into the order; it settles now or later.
     Taken,
-    /// Known already; `moved` if its `oldest` still moved the position.
+    /// Known already, and nothing was done. With `moves` its `oldest` would still move the position:
+    /// the caller has to pass it on as a refused number, so that this is journalled like any input.
     Duplicate {
-        moved: bool,
+        moves: bool,
     },
     TooFarAhead,
 }
@@ -125,11 +126,11 @@ impl Stream {
         self.absorb();
     }
 
-    /// Numbers below `oldest` are lost by definition; true if that moved the position.
-    fn forget_below(&mut self, oldest: Option<u64>) -> bool {
-        let Some(floor) = oldest.map(|oldest| oldest.saturating_sub(1)) else { return false };
+    /// Numbers below `oldest` are lost by definition.
+    fn forget_below(&mut self, oldest: Option<u64>) {
+        let floor = oldest.unwrap_or(0).saturating_sub(1);
         if floor <= self.covered {
-            return false;
+            return;
         }
         self.covered = floor;
         self.ahead.retain(|&(_, to)| to > floor);
@@ -137,7 +138,6 @@ impl Stream {
             first.0 = first.0.max(floor + 1);
         }
         self.absorb();
-        true
     }
 
     fn absorb(&mut self) {
@@ -153,7 +153,7 @@ impl Order {
         let Some(sequence) = message.sequence else { return self.arrive_unsequenced(message, bounds, ready) };
         if let Some(past) = self.past.iter_mut().find(|past| past.id == sequence.stream) {
             if past.knows(sequence.seq) {
-                return Arrival::Duplicate { moved: false };
+                return Arrival::Duplicate { moves: false };
             }
             past.cover(sequence.seq);
             ready.push(Settled { message, passed: true });
@@ -165,16 +165,15 @@ impl Order {
             _ => (Stream::starting_at(sequence).covered, false),
         };
         let floor = covered.max(sequence.oldest.unwrap_or(0).saturating_sub(1));
+        if duplicate {
+            return Arrival::Duplicate { moves: floor > covered };
+        }
         if sequence.seq > floor.saturating_add(FARTHEST_AHEAD) {
             return Arrival::TooFarAhead;
         }
-        let moved = self.stream_of(sequence, ready).forget_below(sequence.oldest);
+        self.stream_of(sequence, ready).forget_below(sequence.oldest);
         let none_waits = self.waiting.is_empty();
         let stream = self.stream_of(sequence, ready);
-        if duplicate {
-            self.release(ready);
-            return Arrival::Duplicate { moved };
-        }
         stream.cover(sequence.seq);
         if sequence.seq <= stream.settled {
             ready.push(Settled { message, passed: true });
@@ -243,7 +242,7 @@ impl Order {
 
     fn arrive_unsequenced(&mut self, message: Message, bounds: &Bounds, ready: &mut Vec<Settled>) -> Arrival {
         if self.recent.contains(&message.hash) {
-            return Arrival::Duplicate { moved: false };
+            return Arrival::Duplicate { moves: false };
         }
         self.recent.push_back(message.hash);
         if self.recent.len() > RECENT {
@@ -416,10 +415,15 @@ mod tests {
     fn duplicates_are_known_at_any_age() {
         let mut observed = Observed::after(&[1, 2, 5]);
         for seq in [1, 2, 5] {
-            assert_eq!(observed.arrive(message(seq, None, 9)), Arrival::Duplicate { moved: false });
+            assert_eq!(observed.arrive(message(seq, None, 9)), Arrival::Duplicate { moves: false });
         }
-        assert_eq!(observed.arrive(message(2, Some(5), 9)), Arrival::Duplicate { moved: true });
+        observed.settled();
+        let again = message(2, Some(5), 9);
+        assert_eq!(observed.arrive(again.clone()), Arrival::Duplicate { moves: true });
+        assert_eq!(observed.order.position(), Some((1, 2)));
+        observed.order.refuse(again.sequence.unwrap(), &mut observed.ready);
         assert_eq!(observed.order.position(), Some((1, 5)));
+        assert_eq!(observed.settled(), [(5, false)], "what waited behind the gap is not forgotten");
     }
 
     #[test]

@@ -1,0 +1,119 @@
+//! Peek: who must stop now does not wait for a lost message.
+//!
+//! While messages wait behind a gap, the S1 rules run on a copy of the vehicle that has the waiting
+//! messages folded in. A hit warns at once and opens nothing; when the messages settle without it,
+//! the warning is taken back.
+
+use std::fmt;
+
+use crate::effect::{Effect, Effects};
+use crate::evaluate::{evaluate_mask, evidence_now};
+use crate::finding::FindingChange;
+use crate::reading::Message;
+use crate::respond::{STOP_NOW_WITHIN, stop_now};
+use crate::rule_set::RuleSet;
+use crate::severity::Severity;
+use crate::state::fold::fold;
+use crate::state::{Vehicle, Warned};
+use crate::time::Span;
+
+/// The vehicle as it will be once what waits has settled.
+///
+/// Kept between inputs, as folding everything anew for each message behind a long gap would cost
+/// the square of its length. Derived from the vehicle: never stored, equal to any other.
+#[derive(Clone, Default)]
+pub struct Ahead(Option<Box<Folded>>);
+
+#[derive(Clone)]
+struct Folded {
+    vehicle: Vehicle,
+    /// Waiting messages folded in, from the first, and the hash of the last of them.
+    messages: usize,
+    last: u64,
+}
+
+impl PartialEq for Ahead {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl fmt::Debug for Ahead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ahead")
+    }
+}
+
+/// Looks ahead, if anything waits.
+///
+/// `joined` says that the input did nothing but put a message into the queue; unless that was at its
+/// end, the copy is made anew.
+pub fn peek(vehicle: &mut Vehicle, joined: bool, set: &RuleSet, effects: &mut Effects) {
+    let waiting = vehicle.order.waiting_count();
+    let at_the_end = |folded: &Folded| {
+        let last = vehicle.order.waiting().nth(folded.messages - 1);
+        folded.messages + 1 == waiting && last.is_some_and(|message| message.hash == folded.last)
+    };
+    let kept = vehicle.ahead.0.take().filter(|folded| joined && at_the_end(folded));
+    if waiting == 0 {
+        take_back(vehicle, effects);
+        return;
+    }
+    let mut ahead = kept.unwrap_or_else(|| Box::new(Folded { vehicle: vehicle.clone(), messages: 0, last: 0 }));
+    let fresh: Vec<Message> = vehicle.order.waiting().skip(ahead.messages).cloned().collect();
+    for message in &fresh {
+        look(vehicle, &mut ahead.vehicle, message, set, effects);
+        (ahead.messages, ahead.last) = (ahead.messages + 1, message.hash);
+    }
+    vehicle.ahead = Ahead(Some(ahead));
+}
+
+fn look(vehicle: &mut Vehicle, ahead: &mut Vehicle, message: &Message, set: &RuleSet, effects: &mut Effects) {
+    let mut unwritten = Effects::default();
+    for sample in &message.samples {
+        if sample.measured_at < ahead.newest {
+            continue;
+        }
+        let step = fold(ahead, sample, message.received_at, set, &mut unwritten);
+        let urgent = set.urgent(set.touched(&step.touched, step.faults, step.service));
+        for change in evaluate_mask(ahead, urgent, step.at, set, &mut unwritten) {
+            warn(vehicle, ahead, &change, set, effects);
+        }
+    }
+}
+
+fn warn(vehicle: &mut Vehicle, ahead: &Vehicle, change: &FindingChange, set: &RuleSet, effects: &mut Effects) {
+    let FindingChange::Opened(opened) = change else { return };
+    let fresh = vehicle.received.since(opened.at) <= STOP_NOW_WITHIN;
+    let told = vehicle.warned.iter().any(|warned| warned.component == opened.component)
+        || vehicle.cases.iter().any(|case| case.component == opened.component && case.severity == Severity::S1);
+    let Some(rule) = set.rule(opened.key.rule) else { return };
+    if opened.severity != Severity::S1 || rule.source.mode != crate::rule::Mode::Live || !fresh || told {
+        return;
+    }
+    // A case that is open already keeps its id; otherwise the one the next episode would get.
+    let open = vehicle.cases.iter().find(|case| case.component == opened.component && case.mode == rule.source.mode);
+    let episode =
+        vehicle.past.iter().find(|past| past.component == opened.component).map_or(0, |past| past.episode) + 1;
+    let case = open.map_or_else(|| crate::case::case_id(&vehicle.id, &opened.component, episode), |case| case.id);
+    let evidence = evidence_now(ahead, opened.key, opened.at, set);
+    stop_now(vehicle, case, None, rule, evidence.as_ref(), vehicle.received, set, effects);
+    vehicle.warned.push(Warned { component: opened.component.clone(), case });
+}
+
+fn take_back(vehicle: &mut Vehicle, effects: &mut Effects) {
+    for warned in std::mem::take(&mut vehicle.warned) {
+        let confirmed = vehicle.cases.iter().any(|case| case.id == warned.case)
+            || effects
+                .written
+                .iter()
+                .any(|effect| matches!(effect, Effect::OpenCase { case, .. } if *case == warned.case));
+        if !confirmed {
+            effects.written.push(Effect::Resolve {
+                case: warned.case,
+                created_at: vehicle.received,
+                valid_until: vehicle.received + Span::from_days(1),
+            });
+        }
+    }
+}
