@@ -3,9 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use bytes::BytesMut;
 use ingest::hostile::{Hostile, hostile_payloads};
 use ingest::topic;
 use rules::time::Span;
+use rumqttc::QoS;
+use rumqttc::mqttbytes::v4::{Connect, Publish};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -45,8 +48,7 @@ async fn ten_thousand_hostile_payloads_are_refused_and_nothing_else_happens() ->
     let mut refused = BTreeMap::new();
     for hostile in &smuggled {
         let mut socket = TcpStream::connect(address).await?;
-        socket.write_all(&connect("evil-2")).await?;
-        socket.write_all(&publish(&hostile.topic, &hostile.payload)).await?;
+        socket.write_all(&connect_and_publish("evil-2", &hostile.topic, &hostile.payload)?).await?;
         let answered = read_to_end(&mut socket).await?;
         assert!(!answered.windows(2).any(|pair| pair == [0x40, 0x02]), "{} was acknowledged", hostile.trick);
         *refused.entry(hostile.trick).or_insert(0) += 1;
@@ -89,40 +91,14 @@ async fn rejections_show_no_readings_and_stay_bounded() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// MQTT 3.1.1 CONNECT with a clean session.
-fn connect(client: &str) -> Vec<u8> {
-    let mut body = vec![0, 4, b'M', b'Q', b'T', b'T', 4, 2, 0, 30];
-    text(&mut body, client.as_bytes());
-    packet(0x10, &body)
-}
-
-/// PUBLISH at QoS 1, whatever the topic.
-fn publish(topic: &str, payload: &[u8]) -> Vec<u8> {
-    let mut body = Vec::new();
-    text(&mut body, topic.as_bytes());
-    body.extend_from_slice(&[0, 7]);
-    body.extend_from_slice(payload);
-    packet(0x32, &body)
-}
-
-fn text(body: &mut Vec<u8>, bytes: &[u8]) {
-    body.extend_from_slice(&(bytes.len() as u16).to_be_bytes());
-    body.extend_from_slice(bytes);
-}
-
-fn packet(kind: u8, body: &[u8]) -> Vec<u8> {
-    let mut packet = vec![kind];
-    let mut length = body.len();
-    loop {
-        let byte = (length % 128) as u8;
-        length /= 128;
-        packet.push(if length > 0 { byte | 0x80 } else { byte });
-        if length == 0 {
-            break;
-        }
-    }
-    packet.extend_from_slice(body);
-    packet
+/// CONNECT, and PUBLISH at QoS 1 whatever the topic.
+fn connect_and_publish(client: &str, topic: &str, payload: &[u8]) -> anyhow::Result<BytesMut> {
+    let mut packets = BytesMut::new();
+    Connect::new(client).write(&mut packets)?;
+    let mut publish = Publish::new(topic, QoS::AtLeastOnce, payload);
+    publish.pkid = 7;
+    publish.write(&mut packets)?;
+    Ok(packets)
 }
 
 /// Everything until the other side hangs up.

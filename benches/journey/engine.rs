@@ -25,7 +25,10 @@ impl Engine {
     /// Starts it on the database; `settings` are more `PREMEND_*` variables. Waits until it is ready.
     pub async fn start(database: &Database, settings: &[(&str, String)]) -> anyhow::Result<Self> {
         let binary = binary()?;
-        let mut child = Command::new(&binary)
+        // It ends with us, however we end: a forgotten one would spoil every measurement after it.
+        let mut child = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL"])
+            .arg(&binary)
             .arg("serve")
             .env("PREMEND_DATABASE__URL", &database.url)
             .env("PREMEND_MQTT__LISTEN", "127.0.0.1:0")

@@ -110,7 +110,7 @@ impl App {
             store: Arc::clone(&store),
             clock: clock.clone(),
             bounds,
-            batch_max: config.lanes.batch_max,
+            limits: config.lanes.clone(),
             admission: Admission::new(&set.catalogue.signals).with_skew(config.ingest.max_ahead),
             unknown: config.ingest.unknown_vehicle,
             stranger: stranger(config, &set),
@@ -231,7 +231,7 @@ fn build_lanes(
         let (sender, commands) = mpsc::channel(COMMANDS);
         senders.push(sender);
         let source = Arc::clone(&common.source);
-        let inbox = Inbox::new(queues.clone(), no, commands, source, clock.clone(), common.batch_max);
+        let inbox = Inbox::new(queues.clone(), no, commands, source, clock.clone(), &common.limits);
         lanes.push((Lane::new(no as i16, Arc::clone(common), Arc::clone(set), share.into_iter()), inbox));
     }
     (lanes, Dispatch::new(common.store.pool.clone(), senders))

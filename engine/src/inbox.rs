@@ -1,6 +1,7 @@
 //! What reaches a lane: deliveries of the source, commands of people, and the passing of time.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ingest::queue::LaneQueues;
 use ingest::source::{Delivery, Source, Token};
@@ -8,8 +9,10 @@ use rules::command::Command;
 use rules::time::Time;
 use rules::vehicle::VehicleId;
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
 
 use crate::clock::Clock;
+use crate::config;
 
 /// Something for a lane, with when it was received.
 #[derive(Clone, Debug)]
@@ -57,6 +60,9 @@ pub struct Inbox {
     clock: Clock,
     /// Most messages in one batch.
     batch_max: usize,
+    /// Shortest time from one batch to the next.
+    pace: Duration,
+    taken_at: Instant,
 }
 
 impl Inbox {
@@ -66,9 +72,10 @@ impl Inbox {
         commands: mpsc::Receiver<Ordered>,
         source: Arc<dyn Source>,
         clock: Clock,
-        batch_max: usize,
+        lanes: &config::Lanes,
     ) -> Self {
-        Self { queues, lane, commands, source, clock, batch_max }
+        let (batch_max, pace) = (lanes.batch_max, lanes.pace.to_std());
+        Self { queues, lane, commands, source, clock, batch_max, pace, taken_at: Instant::now() }
     }
 
     /// Waits for something to do and takes everything that waits, at most one batch. An empty batch
@@ -86,6 +93,9 @@ impl Inbox {
             command = self.commands.recv() => first = command,
             () = until.over() => {}
         }
+        // A batch costs a transaction however small it is: under load, more wait for the next one.
+        sleep_until(self.taken_at + self.pace).await;
+        self.taken_at = Instant::now();
         let mut deliveries = Vec::new();
         queue.take(&mut deliveries, self.batch_max);
         let received_at = self.clock.now();

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::ops::{Add, Sub};
+use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -128,6 +129,11 @@ impl Span {
 
     pub const fn micros(self) -> i64 {
         self.0
+    }
+
+    /// As the standard library has it; a negative one is nothing.
+    pub fn to_std(self) -> Duration {
+        Duration::from_micros(u64::try_from(self.0).unwrap_or(0))
     }
 
     pub fn secs_f64(self) -> f64 {

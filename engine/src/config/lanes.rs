@@ -16,6 +16,9 @@ pub struct Lanes {
     pub queue_bytes: usize,
     /// Most inputs in one commit.
     pub batch_max: usize,
+    /// Shortest time between two commits of a lane, "0s" to "1s": longer makes larger batches and
+    /// more throughput, shorter less delay. Without load nothing waits for it.
+    pub pace: Span,
     /// How long successors wait for a missing message, counted from the first that waits; "0s" to "10m".
     pub lateness_bound: Span,
     /// How long messages of dialects without numbers wait for their own, before they settle by measured time.
@@ -30,6 +33,7 @@ impl Default for Lanes {
             count: 0,
             queue_bytes: 32 * 1024 * 1024,
             batch_max: 4_096,
+            pace: Span::from_millis(20),
             lateness_bound: Span::from_secs(120),
             unsequenced_bound: Span::from_secs(10),
             waiting_messages: 1_024,
@@ -52,6 +56,9 @@ impl Lanes {
         }
         if !(1..=4_096).contains(&self.batch_max) {
             return Err(ConfigError::invalid("lanes.batch_max", "write a number from 1 to 4096"));
+        }
+        if self.pace < Span::ZERO || self.pace > Span::from_secs(1) {
+            return Err(ConfigError::invalid("lanes.pace", "write a duration from \"0s\" to \"1s\""));
         }
         if self.queue_bytes < 1024 * 1024 {
             return Err(ConfigError::invalid("lanes.queue_bytes", "write at least 1048576 (1 MiB)"));

@@ -32,6 +32,7 @@ use rules::vehicle::{Profile, VehicleId};
 use self::commit::Outcome;
 use crate::answer::Told;
 use crate::clock::Clock;
+use crate::config;
 use crate::dirty::Dirty;
 use crate::draft::{Draft, refused_input};
 use crate::inbox::{Arrived, Inbox, Item, Ordered, Until};
@@ -46,8 +47,8 @@ pub struct Common {
     pub store: Arc<Store>,
     pub clock: Clock,
     pub bounds: Bounds,
-    /// Most messages in one commit.
-    pub batch_max: usize,
+    /// How much at once, and how often.
+    pub limits: config::Lanes,
     pub admission: Admission,
     pub unknown: UnknownVehicle,
     /// Profile of vehicles that register themselves by their first message.

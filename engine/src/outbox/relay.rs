@@ -57,7 +57,7 @@ impl Relay {
         render: Render,
         metrics: OutboxMetrics,
     ) -> Result<Self, BackoffError> {
-        let lease = Duration::from_micros(settings.lease.micros().unsigned_abs());
+        let lease = settings.lease.to_std();
         let judge = Judge {
             pool: pool.clone(),
             channels: channels.clone(),
@@ -72,7 +72,7 @@ impl Relay {
     /// Runs until `stop`, then finishes what is under way.
     pub async fn run(self, wake: Wake, stop: CancellationToken) {
         let mut under_way = JoinSet::new();
-        let poll = Duration::from_micros(self.0.settings.poll.micros().unsigned_abs());
+        let poll = self.0.settings.poll.to_std();
         let (mut tended, mut refreshed) = (None::<Instant>, None::<Instant>);
         while !stop.is_cancelled() {
             if tended.is_none_or(|at| at.elapsed() >= TEND) {

@@ -107,7 +107,7 @@ pub async fn commit(pool: &PgPool, batch: &Batch) -> Result<(), CommitError> {
     for vehicle in &batch.registered {
         case::register(&mut tx, vehicle).await?;
     }
-    sample::copy_in(&mut tx, &batch.samples).await?;
+    sample::insert(&mut tx, &batch.samples).await?;
     for written in &batch.effects {
         effect::write(&mut tx, &written.vehicle, written.dealer, &written.effect).await?;
     }

@@ -27,7 +27,7 @@ pub enum PoolError {
 /// Connects, waiting as long as configured for a server that does not answer yet.
 pub async fn connect(database: &Database) -> Result<PgPool, PoolError> {
     let options = options(database)?;
-    let deadline = Instant::now() + duration(database.connect_timeout);
+    let deadline = Instant::now() + database.connect_timeout.to_std();
     let mut pause = Duration::from_millis(100);
     loop {
         // A single connection first: a pool would hide the reason behind its own time-out.
@@ -93,10 +93,6 @@ fn transient(error: &sqlx::Error) -> bool {
         }
         _ => false,
     }
-}
-
-fn duration(span: rules::time::Span) -> Duration {
-    Duration::from_micros(span.micros().unsigned_abs())
 }
 
 #[cfg(test)]

@@ -1,53 +1,46 @@
-//! Readings for charts, by binary COPY: the bulk path has no primary key and no per-row statement.
+//! Readings for charts: one statement per batch, column by column.
+//!
+//! Not by COPY: the client library writes its data, its trailer and its end apart on a socket with
+//! Nagle's algorithm on, and each commit then waited 40 ms for a delayed acknowledgement.
 
+use chrono::{DateTime, Utc};
 use rules::effect::KeptReading;
 use rules::vehicle::VehicleId;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, query};
 
-/// PostgreSQL counts microseconds from 2000-01-01.
-const EPOCH_SHIFT: i64 = 946_684_800_000_000;
-const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
-const TRAILER: i16 = -1;
-
-/// Rows in COPY's binary form, collected while a batch is decided.
+/// Rows as columns, collected while a batch is decided.
 #[derive(Debug, Default)]
 pub struct SampleRows {
-    bytes: Vec<u8>,
-    count: usize,
+    vehicles: Vec<VehicleId>,
+    signals: Vec<i16>,
+    measured_at: Vec<DateTime<Utc>>,
+    received_at: Vec<DateTime<Utc>>,
+    values: Vec<f64>,
+    flags: Vec<i16>,
     /// UTC days that occur, for the partitions.
     days: Vec<i32>,
 }
 
 impl SampleRows {
     pub fn push(&mut self, vehicle: &VehicleId, reading: &KeptReading) {
-        if self.bytes.is_empty() {
-            self.bytes.extend_from_slice(HEADER);
-        }
-        self.count += 1;
         let day = reading.measured_at.day();
         if self.days.last() != Some(&day) && !self.days.contains(&day) {
             self.days.push(day);
         }
-        self.bytes.extend_from_slice(&6_i16.to_be_bytes());
-        self.field(vehicle.as_str().as_bytes());
-        self.field(&(reading.signal.0 as i16).to_be_bytes());
-        self.field(&(reading.measured_at.micros() - EPOCH_SHIFT).to_be_bytes());
-        self.field(&(reading.received_at.micros() - EPOCH_SHIFT).to_be_bytes());
-        self.field(&reading.value.to_be_bytes());
-        self.field(&reading.flags.to_be_bytes());
-    }
-
-    fn field(&mut self, value: &[u8]) {
-        self.bytes.extend_from_slice(&(value.len() as i32).to_be_bytes());
-        self.bytes.extend_from_slice(value);
+        self.vehicles.push(vehicle.clone());
+        self.signals.push(reading.signal.0 as i16);
+        self.measured_at.push(reading.measured_at.to_utc());
+        self.received_at.push(reading.received_at.to_utc());
+        self.values.push(reading.value);
+        self.flags.push(reading.flags);
     }
 
     pub fn len(&self) -> usize {
-        self.count
+        self.vehicles.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.count == 0
+        self.vehicles.is_empty()
     }
 
     pub fn days(&self) -> &[i32] {
@@ -55,32 +48,33 @@ impl SampleRows {
     }
 
     pub fn clear(&mut self) {
-        self.bytes.clear();
+        self.vehicles.clear();
+        self.signals.clear();
+        self.measured_at.clear();
+        self.received_at.clear();
+        self.values.clear();
+        self.flags.clear();
         self.days.clear();
-        self.count = 0;
     }
 }
 
-/// Copies the rows in within the caller's transaction.
-pub async fn copy_in(conn: &mut PgConnection, rows: &SampleRows) -> sqlx::Result<()> {
+/// Inserts the rows within the caller's transaction.
+pub async fn insert(conn: &mut PgConnection, rows: &SampleRows) -> sqlx::Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
-    let statement =
-        "copy sample (vehicle_id, signal, measured_at, received_at, value, flags) from stdin (format binary)";
-    let mut copy = conn.copy_in_raw(statement).await?;
-    let sent = async {
-        copy.send(rows.bytes.as_slice()).await?;
-        copy.send(TRAILER.to_be_bytes().as_slice()).await?;
-        Ok::<_, sqlx::Error>(())
-    }
-    .await;
-    match sent {
-        Ok(()) => copy.finish().await.map(|_| ()),
-        // An unfinished COPY would leave the connection unusable.
-        Err(error) => {
-            copy.abort("the rows could not be sent").await?;
-            Err(error)
-        }
-    }
+    let vehicles: Vec<&str> = rows.vehicles.iter().map(VehicleId::as_str).collect();
+    query!(
+        "insert into sample (vehicle_id, signal, measured_at, received_at, value, flags)
+         select * from unnest($1::text[], $2::int2[], $3::timestamptz[], $4::timestamptz[], $5::float8[], $6::int2[])",
+        vehicles.as_slice() as _,
+        &rows.signals,
+        &rows.measured_at,
+        &rows.received_at,
+        &rows.values,
+        &rows.flags,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }

@@ -208,7 +208,6 @@ fn share(config: &BrokerConfig, lanes: Option<LaneQueues>, metrics: &Metrics) ->
     let link = move |client: &str, clean| {
         LinkBuilder::new(client, router.clone()).clean_session(clean).build().map_err(Box::new)
     };
-    let micros = |span: rules::time::Span| Duration::from_micros(span.micros().unsigned_abs());
     Ok(Shared {
         link: Box::new(link),
         access: Access::load(config, standalone)?,
@@ -217,8 +216,8 @@ fn share(config: &BrokerConfig, lanes: Option<LaneQueues>, metrics: &Metrics) ->
         lanes,
         metrics: metrics.clone(),
         max_packet: config.max_packet_bytes,
-        connect_timeout: micros(config.connect_timeout),
-        write_timeout: micros(config.write_timeout),
+        connect_timeout: config.connect_timeout.to_std(),
+        write_timeout: config.write_timeout.to_std(),
         stop: CancellationToken::new(),
         close: CancellationToken::new(),
     })

@@ -1,7 +1,5 @@
 //! Settings of the connection to an external broker.
 
-use std::time::Duration;
-
 use rules::time::Span;
 use rumqttc::{MqttOptions, NetworkOptions};
 use serde::{Deserialize, Serialize};
@@ -96,7 +94,7 @@ impl SubscriberConfig {
         options
             .set_clean_session(false)
             .set_manual_acks(true)
-            .set_keep_alive(Duration::from_micros(self.keep_alive.micros().unsigned_abs()))
+            .set_keep_alive(self.keep_alive.to_std())
             .set_max_packet_size(self.max_packet_bytes, self.max_packet_bytes)
             .set_inflight(self.window);
         if let (Some(username), Some(password)) = (&self.username, &self.password) {

@@ -76,8 +76,7 @@ impl Subscriber {
             close: CancellationToken::new(),
         });
         let (status, watched) = watch::channel(Status::Connecting);
-        let micros = |span: rules::time::Span| Duration::from_micros(span.micros().unsigned_abs());
-        let backoff = Backoff::new(micros(config.backoff), micros(config.max_backoff));
+        let backoff = Backoff::new(config.backoff.to_std(), config.max_backoff.to_std());
         let session = Session { shared: Arc::clone(&shared), events, lanes, status, backoff, kept: 0 };
         tokio::spawn(session.run());
         Ok(Self { shared, status: watched })

@@ -45,9 +45,25 @@ struct Anchor {
     km: f32,
     /// NaN where it is not known.
     engine_h: f32,
-    at: Time,
+    /// Seconds since 1970: every vehicle keeps one of these per item, and dates need no more.
+    at_s: u32,
     /// A service was done, rather than assumed.
     done: bool,
+}
+
+impl Anchor {
+    fn new(km: f64, engine_h: f32, at: Time, done: bool) -> Self {
+        Self {
+            km: km as f32,
+            engine_h,
+            at_s: at.micros().div_euclid(1_000_000).clamp(0, i64::from(u32::MAX)) as u32,
+            done,
+        }
+    }
+
+    fn at(self) -> Time {
+        Time::from_secs(i64::from(self.at_s))
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -103,8 +119,8 @@ impl Usage {
         let index = set.catalogue.item_codes().iter().position(|code| code == item);
         if let Some(place) = index.and_then(|index| self.anchors.get_mut(index)) {
             // A record of an older service must not undo a newer one.
-            if place.is_none_or(|known| !known.done || known.at <= at) {
-                *place = Some(Anchor { km: km as f32, engine_h: self.engine_h, at, done: true });
+            if place.is_none_or(|known| !known.done || known.at() <= at) {
+                *place = Some(Anchor::new(km, self.engine_h, at, true));
             }
         }
     }
@@ -146,7 +162,7 @@ impl Usage {
     fn state_of(&self, item: &Item, anchor: Anchor, km: f64, now: Time) -> ItemState {
         let from = plan::Anchor {
             km: f64::from(anchor.km),
-            at: anchor.at,
+            at: anchor.at(),
             engine_h: known(f64::from(anchor.engine_h)),
             // Where an older service is assumed the later intervals hold.
             done: anchor.done || anchor.km > 0.0,
@@ -263,9 +279,9 @@ pub fn recompute(vehicle: &mut Vehicle, now: Time, set: &RuleSet) {
             // A used car without records: its intervals start at what is known, the present odometer.
             let used = item.first().km.is_some_and(|first| km > f64::from(first) * USED);
             *place = Some(if used {
-                Anchor { km: km as f32, engine_h: usage.engine_h, at: now, done: false }
+                Anchor::new(km, usage.engine_h, now, false)
             } else {
-                Anchor { km: 0.0, engine_h: 0.0, at: delivered_at, done: false }
+                Anchor::new(0.0, 0.0, delivered_at, false)
             });
         }
         let anchor = *place;

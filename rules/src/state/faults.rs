@@ -30,12 +30,19 @@ const SAGGING_VOLTS: f64 = 12.2;
 const STORM_TRIPS: u32 = 2;
 
 /// New codes of the last seconds, and a storm that is on.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Storm {
     recent: Vec<(Time, Box<str>)>,
-    low_at: Option<Time>,
+    /// When the 12 V net was low last; `NEVER` if it was not.
+    low_at: Time,
     /// Trip in which the newest storm came.
     pub trip: Option<u32>,
+}
+
+impl Default for Storm {
+    fn default() -> Self {
+        Self { recent: Vec::new(), low_at: Time::NEVER, trip: None }
+    }
 }
 
 /// Folds the fault reports of one sample; true if any cycle changed.
@@ -165,7 +172,7 @@ fn phase_of(status: UdsStatus) -> Option<FaultPhase> {
 impl Storm {
     fn notice_voltage(&mut self, conditions: Conditions, at: Time) {
         if conditions.starting || conditions.volts.is_some_and(|volts| volts < STORM_VOLTS) {
-            self.low_at = Some(at);
+            self.low_at = at;
         }
     }
 
@@ -176,7 +183,7 @@ impl Storm {
 
     /// Holds the codes of a storm back: what they tell is low voltage.
     fn gate(&mut self, faults: &mut [FaultCycle], at: Time, trip: u32, conditions: Conditions) {
-        let low = conditions.starting || self.low_at.is_some_and(|low| at.since(low) <= CONDITIONS_WITHIN);
+        let low = conditions.starting || at.since(self.low_at) <= CONDITIONS_WITHIN;
         let mut ecus: Vec<&str> = self.recent.iter().map(|(_, ecu)| &**ecu).collect();
         ecus.sort_unstable();
         ecus.dedup();

@@ -4,12 +4,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use bytes::BytesMut;
+use rumqttc::mqttbytes::v4::Connect;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use super::check::Check;
-use crate::config::{Config, External, SourceKind};
+use crate::config::{Config, External, Secret, SourceKind};
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// Never the engine's: a second session under its name would end the engine's.
@@ -85,7 +87,7 @@ fn ceiling(window: u16, commit_time: Option<Duration>) -> Check {
 /// Sends CONNECT and gives the return code of CONNACK.
 async fn greet(external: &External) -> io::Result<u8> {
     let mut line = TcpStream::connect((external.host.as_str(), external.port)).await?;
-    line.write_all(&connect_packet(external)).await?;
+    line.write_all(&connect_packet(external)?).await?;
     let mut answer = [0; 4];
     line.read_exact(&mut answer).await?;
     if answer[0] != 0x20 {
@@ -97,38 +99,14 @@ async fn greet(external: &External) -> io::Result<u8> {
 }
 
 /// MQTT 3.1.1 CONNECT with a clean session.
-fn connect_packet(external: &External) -> Vec<u8> {
-    let mut flags = 0x02;
-    let mut payload = field(CLIENT_ID);
+fn connect_packet(external: &External) -> io::Result<BytesMut> {
+    let mut connect = Connect::new(CLIENT_ID);
     if let Some(username) = &external.username {
-        flags |= 0x80;
-        payload.extend(field(username));
+        connect.set_login(username, external.password.as_ref().map_or("", Secret::expose));
     }
-    if let Some(password) = &external.password {
-        flags |= 0x40;
-        payload.extend(field(password.expose()));
-    }
-    let mut body = field("MQTT");
-    body.extend([4, flags, 0, 10]);
-    body.extend(payload);
-    let mut packet = vec![0x10];
-    let mut length = body.len();
-    loop {
-        let byte = (length % 128) as u8;
-        length /= 128;
-        packet.push(if length > 0 { byte | 0x80 } else { byte });
-        if length == 0 {
-            break;
-        }
-    }
-    packet.extend(body);
-    packet
-}
-
-fn field(text: &str) -> Vec<u8> {
-    let mut bytes = (text.len() as u16).to_be_bytes().to_vec();
-    bytes.extend(text.as_bytes());
-    bytes
+    let mut packet = BytesMut::new();
+    connect.write(&mut packet).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error.to_string()))?;
+    Ok(packet)
 }
 
 const fn refusal(code: u8) -> &'static str {
@@ -146,22 +124,6 @@ const fn refusal(code: u8) -> &'static str {
 mod tests {
     use super::super::check::Verdict;
     use super::*;
-    use crate::config::Secret;
-
-    #[test]
-    fn connect_is_well_formed() {
-        let plain = connect_packet(&External::default());
-        assert_eq!(plain[..12], [0x10, 27, 0, 4, b'M', b'Q', b'T', b'T', 4, 0x02, 0, 10]);
-        assert_eq!(plain.len(), 2 + 27);
-        let external = External {
-            username: Some("u".to_owned()),
-            password: Some(Secret::new(&"p".repeat(200))),
-            ..External::default()
-        };
-        let long = connect_packet(&external);
-        // Two length bytes from 128 on.
-        assert_eq!((long[1] & 0x80, long[10] & 0xc2), (0x80, 0xc2));
-    }
 
     #[tokio::test]
     async fn tells_a_taken_port_from_a_free_one() {
