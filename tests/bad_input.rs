@@ -85,7 +85,12 @@ async fn rejections_show_no_readings_and_stay_bounded() -> anyhow::Result<()> {
         Ok((scene.premend.metric("premend_ingest_rejections_total").await? >= 500.0).then_some(()))
     })
     .await?;
-    let rows = scene.ledger.count("select count(*) from rejection").await?;
+    // They are counted when they arrive and written with their batch.
+    let written = "select count(*) from rejection";
+    let rows = eventually("rows", std::time::Duration::from_secs(30), || async {
+        Ok(Some(scene.ledger.count(written).await?).filter(|rows| *rows > 0))
+    })
+    .await?;
     assert!((1..=60).contains(&rows), "{rows} rows: some, not five hundred");
     assert_eq!(scene.ledger.count("select count(*) from rejection where excerpt like '%LSVAA4%'").await?, 0);
     Ok(())

@@ -160,7 +160,7 @@ fn faults(config: &Config, start: Time, now: Time) -> (Vec<String>, Vec<(u32, Ti
     .into_iter()
     .map(|(key, at)| format!("{key}@{at}"))
     .collect::<Vec<_>>();
-    let soon = [("coolant-loss", 60), ("oil-pressure-loss", 240), ("low-charging", 420)];
+    let soon = [("coolant-loss", 10), ("oil-pressure-loss", 150), ("low-charging", 360)];
     let mut errands = Vec::new();
     for (key, secs) in soon {
         let Some(car) = cars.find(|spec| fits(key, spec)) else { continue };
