@@ -21,6 +21,7 @@ use crate::state::fold::Step;
 use crate::text::Text;
 use crate::time::Time;
 use crate::vehicle::{Locale, Profile};
+use crate::window::Windows;
 
 /// What the rules remember of a vehicle: cells of `held`, evidence, open findings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -121,6 +122,11 @@ impl Watches {
         self.list.iter().filter_map(|watch| watch.open_at.map(|at| (watch.key, at)))
     }
 
+    /// What a function of a rule remembers.
+    pub fn cell(&self, index: usize) -> Option<Cell> {
+        self.cells.get(index).copied()
+    }
+
     fn find(&self, key: FindingKey) -> Option<&Watch> {
         self.list.binary_search_by_key(&key, |watch| watch.key).ok().map(|index| &self.list[index])
     }
@@ -209,7 +215,7 @@ fn evaluate_one(
     if vehicle.is_obsolete(&component, now) {
         return;
     }
-    let held = run(vehicle, rule, cycle.as_ref(), now, Which::When);
+    let held = run(vehicle, rule, cycle.as_ref(), now, Which::When, set);
     count(effects, rule, held);
     let open = vehicle.watches.find(key).and_then(|watch| watch.open_at);
     let satisfied = gather(vehicle, rule, key, held, now);
@@ -221,7 +227,7 @@ fn evaluate_one(
         return;
     };
     let ends = match rule.clear {
-        Some(_) => run(vehicle, rule, cycle.as_ref(), now, Which::Clear) == Tri::True,
+        Some(_) => run(vehicle, rule, cycle.as_ref(), now, Which::Clear, set) == Tri::True,
         None => satisfied == Tri::False,
     };
     if ends {
@@ -242,7 +248,7 @@ enum Which {
     Clear,
 }
 
-fn run(vehicle: &mut Vehicle, rule: &Rule, cycle: Option<&FaultCycle>, now: Time, which: Which) -> Tri {
+fn run(vehicle: &mut Vehicle, rule: &Rule, cycle: Option<&FaultCycle>, now: Time, which: Which, set: &RuleSet) -> Tri {
     let (program, first) = match which {
         Which::When => (&rule.when, rule.when_cell),
         Which::Clear => match &rule.clear {
@@ -257,6 +263,7 @@ fn run(vehicle: &mut Vehicle, rule: &Rule, cycle: Option<&FaultCycle>, now: Time
         faults: &vehicle.faults,
         code: cycle,
         service: &vehicle.estimates.usage.items,
+        windows: Windows { specs: &set.windows, states: &vehicle.windows },
     };
     let cells = vehicle.watches.cells.fill(first, program.cells(), Cell::EMPTY).unwrap_or_default();
     expr::run(program, &view, cells)
@@ -328,7 +335,10 @@ fn open_finding(
 ) -> Opened {
     // An absence began when the last reading had been followed by nothing long enough.
     let at = match rule.source.kind {
-        RuleKind::Absence => expr::next_change(&rule.when, &vehicle.view(vehicle.newest)).map_or(now, |at| at.min(now)),
+        RuleKind::Absence => {
+            let cell = |cell| vehicle.watches.cell(rule.when_cell + cell);
+            expr::next_change(&rule.when, &vehicle.view(vehicle.newest, set), cell).map_or(now, |at| at.min(now))
+        }
         _ => now,
     };
     let severity = rule.source.severity.or(cycle.map(|cycle| cycle.severity)).unwrap_or(Severity::S4);

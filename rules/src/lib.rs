@@ -36,3 +36,4 @@ pub mod text;
 pub mod time;
 pub mod unit;
 pub mod vehicle;
+pub mod window;

@@ -23,9 +23,6 @@ use crate::time::{Span, Time};
 /// Readings older than this put a vehicle into back-fill.
 pub const BACKFILL_AGE: Span = Span::from_mins(10);
 
-/// No absence rule asks about less: shorter gaps need no judgement in between.
-const SHORTEST_ABSENCE: Span = Span::from_mins(1);
-
 /// Takes one input of a vehicle and appends what must be written to `effects`.
 ///
 /// Returns how a message arrived; only [`Arrival::Taken`] messages belong into the journal.
@@ -142,7 +139,7 @@ fn pass_time(vehicle: &mut Vehicle, at: Time, set: &RuleSet, bounds: &Bounds, ef
 /// Judges what was absent before this reading ended it, as if a Timer had come in between: how
 /// messages were cut must not matter.
 fn pass_silence(vehicle: &mut Vehicle, to: Time, set: &RuleSet, effects: &mut Effects) {
-    if vehicle.newest != Time::NEVER && to.since(vehicle.newest) > SHORTEST_ABSENCE {
+    if vehicle.newest != Time::NEVER && to.since(vehicle.newest) >= set.shortest_absence() {
         let changes = evaluate_mask(vehicle, *set.absence(), to, set, effects);
         decide_and_respond(vehicle, changes, set, effects);
     }
@@ -165,10 +162,10 @@ pub fn wake(vehicle: &Vehicle, set: &RuleSet, bounds: &Bounds) -> Option<Time> {
     let snooze = vehicle.snoozed.iter().map(|(_, until)| *until).min();
     let silent = waiting.is_none() && backfill.is_none() && vehicle.newest != Time::NEVER;
     let judged = silent.then(|| {
-        let view = vehicle.view(vehicle.newest);
+        let view = vehicle.view(vehicle.newest, set);
         let absence = set
             .in_mask(vehicle.watches.in_scope(*set.absence()))
-            .filter_map(|rule| expr::next_change(&rule.when, &view))
+            .filter_map(|rule| expr::next_change(&rule.when, &view, |cell| vehicle.watches.cell(rule.when_cell + cell)))
             .filter(|at| *at > vehicle.judged)
             .min();
         absence.into_iter().chain(usage::wake(vehicle)).min().map(|at| at + bounds.lateness)

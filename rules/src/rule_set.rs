@@ -3,6 +3,7 @@
 //! A set is immutable and named by the hash of the files it came from. Lanes switch sets between
 //! batches; every journal row names the set it ran under.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,7 @@ use crate::signal::{Kind, Slot};
 use crate::state::SlotSet;
 use crate::time::Span;
 use crate::vehicle::Profile;
+use crate::window::WindowSpecs;
 
 /// The place of a rule instance in its set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -25,6 +27,9 @@ pub struct RuleNo(pub u16);
 
 /// Words of a rule mask: a set holds at most 64 times this many rule instances.
 pub const MASK_WORDS: usize = 16;
+
+/// Shorter gaps between steps need no judgement in between, unless a rule asks about less.
+const LONGEST_UNASKED: Span = Span::from_mins(1);
 
 /// A set of rule instances without allocation.
 pub type RuleMask = [u64; MASK_WORDS];
@@ -82,6 +87,10 @@ pub struct RuleSet {
     urgent: RuleMask,
     cells: usize,
     stuck: Vec<Slot>,
+    pub windows: WindowSpecs,
+    /// Numbers of the windows over each slot.
+    windows_of: Vec<Vec<u16>>,
+    shortest_absence: Span,
 }
 
 impl RuleSet {
@@ -104,6 +113,9 @@ impl RuleSet {
                 .map(|(slot, _)| slot)
                 .collect(),
             rules: Vec::new(),
+            windows: WindowSpecs::default(),
+            windows_of: vec![Vec::new(); catalogue.signals.len()],
+            shortest_absence: LONGEST_UNASKED,
             catalogue,
         };
         if set.catalogue.signals.len() > SlotSet::CAPACITY {
@@ -137,6 +149,16 @@ impl RuleSet {
 
     pub fn cell_count(&self) -> usize {
         self.cells
+    }
+
+    /// The windows that a reading of the slot goes into.
+    pub fn windows_of(&self, slot: Slot) -> &[u16] {
+        self.windows_of.get(slot.index()).map_or(&[], Vec::as_slice)
+    }
+
+    /// The shortest absence that any rule asks about, at most a minute: shorter gaps need no judgement in between.
+    pub fn shortest_absence(&self) -> Span {
+        self.shortest_absence
     }
 
     pub fn rule(&self, no: RuleNo) -> Option<&Rule> {
@@ -276,20 +298,31 @@ impl RuleSet {
     }
 
     fn compile_text(
-        &self,
+        &mut self,
         source: &RuleSource,
         field: &'static str,
         text: &str,
         held: Option<Span>,
         by_code: bool,
     ) -> Result<Program, Vec<RuleSetError>> {
-        let context = expr::Context { signals: &self.catalogue.signals, items: self.catalogue.item_codes(), by_code };
-        expr::compile_held(text, held.unwrap_or(Span::ZERO), &context).map_err(|found| {
+        let windows = RefCell::new(std::mem::take(&mut self.windows));
+        let context = expr::Context {
+            signals: &self.catalogue.signals,
+            items: self.catalogue.item_codes(),
+            windows: &windows,
+            by_code,
+        };
+        let compiled = expr::compile_held(text, held.unwrap_or(Span::ZERO), &context);
+        self.windows = windows.into_inner();
+        compiled.map_err(|found| {
             found.into_iter().map(|error| RuleSetError::Expression { rule: source.key.clone(), field, error }).collect()
         })
     }
 
     fn index(&mut self) {
+        for (number, spec) in self.windows.iter() {
+            self.windows_of[spec.slot.index()].push(number as u16);
+        }
         for rule in &self.rules {
             let (word, bit) = (rule.no.0 as usize / 64, 1_u64 << (rule.no.0 % 64));
             for program in std::iter::once(&rule.when).chain(&rule.clear) {
@@ -301,6 +334,9 @@ impl RuleSet {
                 }
                 if program.reads_service() {
                     self.by_service[word] |= bit;
+                }
+                if let Some(span) = program.shortest_absence() {
+                    self.shortest_absence = self.shortest_absence.min(span);
                 }
                 if program.absence() {
                     self.absence[word] |= bit;

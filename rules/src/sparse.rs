@@ -21,7 +21,7 @@ struct Word {
     before: u32,
 }
 
-impl<T: Copy> Sparse<T> {
+impl<T: Clone> Sparse<T> {
     /// All of `len` places empty.
     pub fn new(len: usize) -> Self {
         Self { words: vec![Word::default(); len.div_ceil(64)].into(), values: Vec::new() }
@@ -33,10 +33,17 @@ impl<T: Copy> Sparse<T> {
         self.values.get(word.rank(place))
     }
 
+    pub fn get_mut(&mut self, place: usize) -> Option<&mut T> {
+        let word = self.words.get(place / 64).filter(|word| word.has(place))?;
+        self.values.get_mut(word.rank(place))
+    }
+
     /// Fills a place; one beyond the end is left out.
     pub fn set(&mut self, place: usize, value: T) {
-        if let Some([own]) = self.fill(place, 1, value) {
+        if let Some(own) = self.get_mut(place) {
             *own = value;
+        } else if place / 64 < self.words.len() {
+            self.insert(place, value);
         }
     }
 
@@ -45,7 +52,7 @@ impl<T: Copy> Sparse<T> {
     pub fn fill(&mut self, first: usize, count: usize, value: T) -> Option<&mut [T]> {
         for place in first..first + count {
             if !self.words.get(place / 64)?.has(place) {
-                self.insert(place, value);
+                self.insert(place, value.clone());
             }
         }
         let rank = self.words.get(first / 64)?.rank(first);
@@ -108,7 +115,7 @@ impl<T: Serialize> Serialize for Sparse<T> {
     }
 }
 
-impl<'de, T: Copy + Deserialize<'de>> Deserialize<'de> for Sparse<T> {
+impl<'de, T: Clone + Deserialize<'de>> Deserialize<'de> for Sparse<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (used, mut values) = <(Vec<u64>, Vec<T>)>::deserialize(deserializer)?;
         let mut sparse = Self::new(used.len() * 64);

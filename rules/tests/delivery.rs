@@ -40,6 +40,34 @@ static SET: LazyLock<RuleSet> = LazyLock::new(|| {
             rule.clear = Some(format!("{VOLTS} > 13"));
         }),
         rule("silent", "telematics", "silent(\"1h\")", Severity::S3, |rule| rule.kind = RuleKind::Absence),
+        rule("mean", "engine.oil", &format!("avg({COOLANT}, \"1m\") > 110"), Severity::S3, |_| {}),
+        rule("swing", "engine.fuel", &format!("max({VOLTS}, \"2m\") - min({VOLTS}, \"2m\") > 1"), Severity::S3, |_| {}),
+        rule(
+            "climb",
+            "engine.ignition",
+            &format!("delta({COOLANT}) > 5 || slope({COOLANT}, \"trip\") > 1"),
+            Severity::S3,
+            |_| {},
+        ),
+        rule("few", "engine.intake", &format!("count({COOLANT}, \"5m\") < 4"), Severity::S4, |_| {}),
+        rule(
+            "then",
+            "chassis.brakes",
+            &format!("then_within({COOLANT} > 115, {VOLTS} < 12.5, \"2m\")"),
+            Severity::S3,
+            |rule| {
+                rule.clear = Some(format!("since({COOLANT} > 115) > 120"));
+            },
+        ),
+        rule(
+            "alone",
+            "chassis.tyres",
+            &format!("not_followed_by({COOLANT} > 115, {COOLANT} < 100, \"3m\")"),
+            Severity::S3,
+            |rule| {
+                rule.kind = RuleKind::Absence;
+            },
+        ),
     ];
     RuleSet::compile(Arc::new(catalogue), [7; 32]).unwrap_or_else(|errors| panic!("{errors:?}"))
 });
@@ -107,7 +135,7 @@ fn frames() -> impl Strategy<Value = Vec<Frame>> {
         1..12_usize,
         prop_oneof![Just(90.0), Just(117.0), Just(124.0)],
         prop_oneof![Just(14.0), Just(12.2)],
-        prop_oneof![8 => Just(10_i64), 1 => Just(70), 1 => Just(5_000)],
+        prop_oneof![8 => Just(10_i64), 1 => Just(50), 1 => Just(70), 1 => Just(150), 1 => Just(5_000)],
     );
     prop::collection::vec(regime, 1..12).prop_map(|regimes| {
         let mut frames = Vec::new();
@@ -277,4 +305,23 @@ proptest! {
         }
         prop_assert_eq!(format!("{straight:?}"), format!("{thawed:?}"));
     }
+}
+
+#[test]
+fn the_rules_of_these_properties_do_open() {
+    let run = |count: usize, coolant: f64, volts: f64, gap: i64| {
+        (0..count).map(move |index| Frame { gap: if index == 0 { gap } else { 10 }, coolant, volts })
+    };
+    let drive = run(20, 90.0, 14.0, 10)
+        .chain(run(20, 124.0, 14.0, 10))
+        .chain(run(12, 117.0, 12.2, 10))
+        .chain(run(3, 117.0, 12.2, 150))
+        .chain(run(12, 90.0, 14.0, 5_000));
+    let (_, vehicle) = settled(messages(&drive.collect::<Vec<_>>(), true), bounds(120));
+    let opened: BTreeSet<String> = vehicle.past.iter().map(|past| past.component.to_string()).collect();
+    let ever: BTreeSet<String> =
+        opened.into_iter().chain(vehicle.cases.iter().map(|case| case.component.to_string())).collect();
+    let meant: BTreeSet<String> =
+        SET.rules.iter().filter_map(|rule| rule.component.as_ref()).map(ToString::to_string).collect();
+    assert_eq!(ever, meant);
 }

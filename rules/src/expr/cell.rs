@@ -25,7 +25,22 @@ impl Cell {
     /// There was a step before.
     const SEEN: u32 = 4;
 
-    /// Since when the condition holds, if it does.
+    /// Notes an event, if it came.
+    pub(super) const fn note(&mut self, came: bool, now: Time) {
+        if came {
+            (self.since, self.flags) = (now, Self::SEEN | Self::HOLDS);
+        }
+    }
+
+    pub(super) const fn doubt(&mut self) {
+        self.flags |= Self::UNSURE;
+    }
+
+    pub(super) const fn is_unsure(&self) -> bool {
+        self.flags & Self::UNSURE != 0
+    }
+
+    /// Since when the condition holds, or when the event came, if so.
     pub const fn holds_since(&self) -> Option<Time> {
         if self.flags & Self::HOLDS != 0 { Some(self.since) } else { None }
     }

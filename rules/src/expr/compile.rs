@@ -1,20 +1,26 @@
 //! From text to program: parse, check, fold, emit.
 
+use std::cell::RefCell;
+
 use super::check::Checker;
 use super::error::ExprError;
 use super::fold::fold;
 use super::function::hold;
+use super::memory::Memory;
 use super::parse::{Parsed, parse};
 use super::program::{Program, emit};
 use super::tree::{Kind, Node};
 use crate::signal::Signals;
 use crate::time::Span;
+use crate::window::WindowSpecs;
 
 /// What the names of an expression can mean.
 pub struct Context<'a> {
     pub signals: &'a Signals,
     /// Keys of the service items, by the index of [`super::View::service`].
     pub items: &'a [String],
+    /// The windows of the rule set; what an expression asks for is added.
+    pub windows: &'a RefCell<WindowSpecs>,
     /// The rule is asked about one fault code at a time and may use `code`.
     pub by_code: bool,
 }
@@ -69,7 +75,7 @@ fn refuse_constants(parsed: &Parsed<'_>, tree: &Node) -> Result<(), Vec<ExprErro
         }
     });
     let whole = match &tree.kind {
-        Kind::Held(_, of) => of,
+        Kind::Remember(Memory::Held(_), of) => of.first().unwrap_or(tree),
         _ => tree,
     };
     if let (Kind::Const(value), true) = (&whole.kind, errors.is_empty()) {

@@ -1,36 +1,47 @@
 //! When to ask again although nothing was measured.
 
-use super::probe::{Probe, applicable};
+use super::cell::Cell;
+use super::memory::Memory;
+use super::probe::{Probe, Tables, applicable};
 use super::program::Program;
 use super::tree::Kind;
 use super::view::View;
 use crate::time::{Span, Time};
 
 /// The earliest measured time after `view.now` at which silence or the calendar could change the
-/// program's outcome. The engine sets a Timer for it and judges absence at that instant.
-pub fn next_change(program: &Program, view: &View<'_>) -> Option<Time> {
+/// program's outcome, given its cells. The engine sets a Timer for it and judges absence at that instant.
+pub fn next_change(program: &Program, view: &View<'_>, cell: impl Fn(usize) -> Option<Cell>) -> Option<Time> {
     if !program.needs_timer() {
         return None;
     }
     let tables = &program.cold.tables;
     let mut earliest: Option<Time> = None;
     program.cold.tree.walk(&mut |node| {
-        let Kind::Probe(probe) = node.kind else { return };
-        let at = match probe {
-            Probe::Stale { read, after } => {
-                let read = tables.reads.get(usize::from(read));
-                read.and_then(|read| view.last.get(read.slot.index())).and_then(|last| later(last.at, after))
+        let at = match node.kind {
+            Kind::Remember(Memory::Sequence(sequence), _) => {
+                cell(sequence.cell.into()).and_then(|cell| sequence.deadline(&cell))
             }
-            Probe::Silent { after } => later(view.newest, after),
-            Probe::Service { item, .. } | Probe::ServiceProbability { item, .. } => {
-                applicable(view, item).map(|_| next_day(view.now))
-            }
+            Kind::Probe(probe) => when(probe, tables, view),
             _ => None,
         };
         let at = at.filter(|at| *at > view.now);
         earliest = earliest.into_iter().chain(at).min();
     });
     earliest
+}
+
+fn when(probe: Probe, tables: &Tables, view: &View<'_>) -> Option<Time> {
+    match probe {
+        Probe::Stale { read, after } => {
+            let read = tables.reads.get(usize::from(read));
+            read.and_then(|read| view.last.get(read.slot.index())).and_then(|last| later(last.at, after))
+        }
+        Probe::Silent { after } => later(view.newest, after),
+        Probe::Service { item, .. } | Probe::ServiceProbability { item, .. } => {
+            applicable(view, item).map(|_| next_day(view.now))
+        }
+        _ => None,
+    }
 }
 
 fn later(from: Time, after: Span) -> Option<Time> {

@@ -25,7 +25,7 @@ pub(super) fn fold(node: Node) -> Node {
                     (condition, a, b) => Kind::Choose(Box::new([condition, a, b])),
                 }
             }
-            Kind::Held(hold, of) => Kind::Held(hold, Box::new(fold(*of))),
+            Kind::Remember(memory, of) => Kind::Remember(memory, of.into_iter().map(fold).collect()),
             leaf @ (Kind::Const(_) | Kind::Text(_) | Kind::Probe(_)) => leaf,
         };
     Node { kind, is, place }

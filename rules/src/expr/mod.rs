@@ -12,6 +12,7 @@ mod due;
 mod error;
 mod fold;
 mod function;
+mod memory;
 mod nearest;
 mod normal;
 mod parse;

@@ -5,6 +5,7 @@ use super::view::{FaultCycle, FaultPhase, ItemState, View};
 use crate::fault_code::FaultPattern;
 use crate::signal::Slot;
 use crate::time::{Span, Time};
+use crate::window::Stat;
 
 /// One question to the view. Indices lead into the program's [`Tables`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,6 +45,16 @@ pub(super) enum Probe {
     ServiceProbability {
         item: u16,
         days: f32,
+    },
+    /// Of the last ten trips those in which a matching code failed.
+    FaultTrips {
+        pattern: FaultPattern,
+    },
+    /// `window`: number among those of the rule set.
+    Window {
+        read: u16,
+        window: u16,
+        stat: Stat,
     },
 }
 
@@ -141,6 +152,14 @@ impl Probe {
             Self::ServiceProbability { item, days } => applicable(view, item).map_or(f64::NAN, |state| {
                 normal::probability_within(days.into(), state.days_left.into(), state.days_sigma.into())
             }),
+            Self::FaultTrips { pattern } => {
+                let trips = view.faults.iter().filter(|cycle| pattern.matches(cycle.code)).map(|cycle| cycle.trips);
+                trips.fold(0, |all, one| all | one).count_ones().into()
+            }
+            Self::Window { read, window, stat } => {
+                let last = tables.reads.get(usize::from(read)).and_then(|read| view.last.get(read.slot.index()));
+                view.windows.ask(window, stat, view.now, last.map_or(f64::NAN, |last| last.value))
+            }
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::cell::Hold;
+use super::memory::{Asks, Memory, Sequence};
 use super::probe::{Probe, Tables};
 use super::tree::{Binary, Kind, Node, Unary};
 use crate::signal::Slot;
+use crate::time::Span;
 
 /// Most intermediate values at once.
 pub(super) const STACK: usize = 32;
@@ -28,15 +29,15 @@ pub(super) enum Op {
     SkipIfFalse(u16),
     /// Go on at this instruction, and keep the value, if it is true.
     SkipIfTrue(u16),
-    /// Index into `Program::holds`.
-    Held(u16),
+    /// Index into `Program::memories`.
+    Remember(u16),
 }
 
 /// A compiled expression. Cheap to clone; holds no state of any vehicle.
 #[derive(Clone, Debug)]
 pub struct Program {
     pub(super) ops: Arc<[Op]>,
-    pub(super) holds: Arc<[Hold]>,
+    pub(super) memories: Arc<[Memory]>,
     pub(super) cold: Arc<Cold>,
 }
 
@@ -55,13 +56,20 @@ pub(super) struct Cold {
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "four independent facts, each asked by name")]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each asked by name")]
 struct Reads {
     code: bool,
     faults: bool,
     service: bool,
-    absence: bool,
+    /// The shortest absence it asks about.
+    absence: Option<Span>,
     silence: bool,
+}
+
+impl Reads {
+    fn absent_after(&mut self, span: Span) {
+        self.absence = Some(self.absence.map_or(span, |known| known.min(span)));
+    }
 }
 
 impl Program {
@@ -116,8 +124,13 @@ impl Program {
         self.cold.reads.service
     }
 
-    /// Whether silence can make it true: it has `stale` or `silent` in it.
+    /// Whether silence can make it true: it has `stale`, `silent` or `not_followed_by` in it.
     pub fn absence(&self) -> bool {
+        self.cold.reads.absence.is_some()
+    }
+
+    /// The shortest silence that can make it true.
+    pub fn shortest_absence(&self) -> Option<Span> {
         self.cold.reads.absence
     }
 
@@ -149,13 +162,13 @@ pub(super) fn emit(tree: Node, texts: Vec<String>, tables: Tables, cells: u16, s
     emitter.node(&tree)?;
     let (slots, evidence, reads) = inventory(&tree, &tables);
     let cold = Cold { tables, tree, texts, source: source.to_owned(), slots, evidence, cells: cells.into(), reads };
-    Some(Program { ops: emitter.ops.into(), holds: emitter.holds.into(), cold: Arc::new(cold) })
+    Some(Program { ops: emitter.ops.into(), memories: emitter.memories.into(), cold: Arc::new(cold) })
 }
 
 #[derive(Default)]
 struct Emitter {
     ops: Vec<Op>,
-    holds: Vec<Hold>,
+    memories: Vec<Memory>,
     depth: usize,
 }
 
@@ -169,10 +182,13 @@ impl Emitter {
                 self.ops.push(Op::Unary(*op));
                 Some(())
             }
-            Kind::Held(hold, of) => {
-                self.node(of)?;
-                self.ops.push(Op::Held(self.holds.len() as u16));
-                self.holds.push(*hold);
+            Kind::Remember(memory, of) => {
+                for part in of {
+                    self.node(part)?;
+                }
+                self.depth -= memory.parts() - 1;
+                self.ops.push(Op::Remember(self.memories.len() as u16));
+                self.memories.push(*memory);
                 Some(())
             }
             Kind::Binary(op, both) => self.binary(*op, both),
@@ -240,22 +256,25 @@ fn inventory(tree: &Node, tables: &Tables) -> (Vec<Slot>, Vec<Slot>, Reads) {
     let (mut slots, mut evidence, mut reads) = (Vec::new(), Vec::new(), Reads::default());
     let slot_of = |read: u16| tables.reads.get(usize::from(read)).map(|read| read.slot);
     tree.walk(&mut |node| {
+        if let Kind::Remember(Memory::Sequence(Sequence { asks: Asks::NotFollowed, within, .. }), _) = node.kind {
+            reads.absent_after(within);
+        }
         let Kind::Probe(probe) = node.kind else { return };
         match probe {
-            Probe::Value { read } => {
+            Probe::Value { read } | Probe::Window { read, .. } => {
                 slots.extend(slot_of(read));
                 evidence.extend(slot_of(read).filter(|slot| !evidence.contains(slot)));
             }
             Probe::Known { read } | Probe::Age { read } => slots.extend(slot_of(read)),
-            Probe::Stale { read, .. } => {
+            Probe::Stale { read, after } => {
                 slots.extend(slot_of(read));
-                reads.absence = true;
+                reads.absent_after(after);
             }
-            Probe::Silent { .. } => {
-                reads.absence = true;
+            Probe::Silent { after } => {
+                reads.absent_after(after);
                 reads.silence = true;
             }
-            Probe::Fault { .. } | Probe::FaultCount { .. } => reads.faults = true,
+            Probe::Fault { .. } | Probe::FaultCount { .. } | Probe::FaultTrips { .. } => reads.faults = true,
             Probe::Code(_) => reads.code = true,
             Probe::Service { .. } | Probe::ServiceProbability { .. } => reads.service = true,
         }

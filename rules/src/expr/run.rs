@@ -3,7 +3,7 @@
 //! A stack of floats, NaN for unknown; no allocation, no strings, no maps. Stack positions are
 //! masked instead of checked: the compiler has bounded the depth.
 
-use super::cell::{Cell, Hold};
+use super::cell::Cell;
 use super::probe::value;
 use super::program::{Op, Program, STACK};
 use super::tree::choose;
@@ -65,20 +65,13 @@ fn execute(program: &Program, view: &View<'_>, cells: &mut [Cell]) -> f64 {
                     at = usize::from(target);
                 }
             }
-            Op::Held(index) => {
+            Op::Remember(index) => {
+                let Some(memory) = program.memories.get(usize::from(index)) else { return f64::NAN };
+                top = top.wrapping_sub(memory.parts() - 1);
                 let place = top.wrapping_sub(1) & MASK;
-                stack[place] = match program.holds.get(usize::from(index)) {
-                    Some(hold) => hold_on(*hold, stack[place], view, cells),
-                    None => f64::NAN,
-                };
+                stack[place] = memory.apply([stack[place], stack[top & MASK]], view, cells);
             }
         }
     }
     stack[0]
-}
-
-/// One `held`, at a step or for a Timer.
-pub(super) fn hold_on(hold: Hold, condition: f64, view: &View<'_>, cells: &mut [Cell]) -> f64 {
-    let Some(cell) = cells.get_mut(usize::from(hold.cell)) else { return f64::NAN };
-    if view.now > view.newest { hold.judge(cell, condition, view.newest) } else { hold.step(cell, condition, view.now) }
 }

@@ -4,7 +4,6 @@ use super::cell::Cell;
 use super::parse::Place;
 use super::probe::{Probe, Tables};
 use super::program::Program;
-use super::run::hold_on;
 use super::tree::{Kind, Node, Type, choose};
 use super::tri::Tri;
 use super::view::View;
@@ -38,7 +37,7 @@ pub enum State {
     Derived,
     /// A signal: when it was measured, and whether that is recent enough to be used.
     Measured { slot: Slot, at: Option<Time>, usable: bool },
-    /// `held`: since when its condition holds, if it does.
+    /// A function that remembers: since when its condition holds, or when its first event came.
     Held { since: Option<Time> },
 }
 
@@ -76,7 +75,7 @@ impl Tracer<'_> {
             self.steps.push(Step { depth, text, value: Value::Truth(Tri::Unknown), state: State::Derived });
         }
         let below = depth + usize::from(written);
-        let own = Some(node.place).filter(|_| !matches!(node.kind, Kind::Held(..)));
+        let own = Some(node.place).filter(|_| !matches!(node.kind, Kind::Remember(..)));
         let parts: Vec<f64> = node.children().iter().map(|child| self.node(child, below, own)).collect();
         let part = |at: usize| parts.get(at).copied().unwrap_or(f64::NAN);
         let (value, state) = match &node.kind {
@@ -86,9 +85,9 @@ impl Tracer<'_> {
             Kind::Unary(op, _) => (op.apply(part(0)), State::Derived),
             Kind::Binary(op, _) => (op.apply(part(0), part(1)), State::Derived),
             Kind::Choose(_) => (choose(part(0), part(1), part(2)), State::Derived),
-            Kind::Held(hold, _) => {
-                let value = hold_on(*hold, part(0), self.view, &mut self.cells);
-                let since = self.cells.get(usize::from(hold.cell)).and_then(Cell::holds_since);
+            Kind::Remember(memory, _) => {
+                let value = memory.apply([part(0), part(1)], self.view, &mut self.cells);
+                let since = self.cells.get(usize::from(memory.cell())).and_then(Cell::holds_since);
                 (value, State::Held { since })
             }
         };
@@ -100,7 +99,11 @@ impl Tracer<'_> {
     }
 
     fn measured(&self, probe: Probe) -> State {
-        let (Probe::Value { read } | Probe::Known { read } | Probe::Age { read } | Probe::Stale { read, .. }) = probe
+        let (Probe::Value { read }
+        | Probe::Known { read }
+        | Probe::Age { read }
+        | Probe::Stale { read, .. }
+        | Probe::Window { read, .. }) = probe
         else {
             return State::Derived;
         };

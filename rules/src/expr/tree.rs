@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::cell::Hold;
+use super::memory::Memory;
 use super::parse::Place;
 use super::probe::Probe;
 use super::tri;
@@ -45,7 +45,8 @@ pub(super) enum Kind {
     Binary(Binary, Box<[Node; 2]>),
     /// Condition, then, else.
     Choose(Box<[Node; 3]>),
-    Held(Hold, Box<Node>),
+    /// As many conditions as the function looks at.
+    Remember(Memory, Box<[Node]>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,7 +178,8 @@ impl Node {
     pub fn children(&self) -> &[Self] {
         match &self.kind {
             Kind::Const(_) | Kind::Text(_) | Kind::Probe(_) => &[],
-            Kind::Unary(_, of) | Kind::Held(_, of) => std::slice::from_ref(of),
+            Kind::Unary(_, of) => std::slice::from_ref(of),
+            Kind::Remember(_, of) => of,
             Kind::Binary(_, both) => both.as_slice(),
             Kind::Choose(three) => three.as_slice(),
         }
@@ -193,6 +195,6 @@ impl Node {
 
     /// Whether anything below keeps state, and so must run at every step.
     pub fn keeps_state(&self) -> bool {
-        matches!(self.kind, Kind::Held(..)) || self.children().iter().any(Self::keeps_state)
+        matches!(self.kind, Kind::Remember(..)) || self.children().iter().any(Self::keeps_state)
     }
 }

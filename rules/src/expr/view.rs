@@ -7,6 +7,7 @@ use crate::fault_code::FaultCode;
 use crate::severity::Severity;
 use crate::sparse::Sparse;
 use crate::time::Time;
+use crate::window::Windows;
 
 /// The last folded value of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,4 +78,5 @@ pub struct View<'a> {
     pub code: Option<&'a FaultCycle>,
     /// By index of the service item in the catalogue.
     pub service: &'a [ItemState],
+    pub windows: Windows<'a>,
 }

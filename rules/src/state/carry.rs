@@ -9,6 +9,7 @@ use crate::rule_set::{RuleNo, RuleSet};
 use crate::sparse::Sparse;
 use crate::state::{Suspect, Vehicle};
 use crate::time::Time;
+use crate::window::WindowSpec;
 
 impl Vehicle {
     /// Switches the state to `to`; withdrawals are appended to `effects`.
@@ -45,6 +46,7 @@ impl Vehicle {
             .collect();
         self.unchanged = vec![self.segment.moving_s; to.stuck_count()].into();
         self.estimates.usage.carry(from, to);
+        self.carry_windows(from, to);
         self.watches.carry(from, to, counterpart);
         for finding in self.cases.iter_mut().flat_map(|case| &mut case.findings) {
             if let Some((no, _)) = counterpart(finding.key.rule) {
@@ -52,5 +54,21 @@ impl Vehicle {
             }
         }
         self.take_profile(to);
+    }
+
+    /// A window belongs to a signal, not to a rule: it goes on as long as some rule asks for the same.
+    fn carry_windows(&mut self, from: &RuleSet, to: &RuleSet) {
+        let mut windows = Sparse::new(to.windows.len());
+        for (number, spec) in to.windows.iter() {
+            let signal = to.catalogue.signals.get(spec.slot).no;
+            let same = from.windows.iter().find(|(_, old)| {
+                let slot = old.slot;
+                from.catalogue.signals.get(slot).no == signal && WindowSpec { slot, ..*spec } == **old
+            });
+            if let Some(known) = same.and_then(|(old, _)| self.windows.get(old)) {
+                windows.set(number, known.clone());
+            }
+        }
+        self.windows = windows;
     }
 }

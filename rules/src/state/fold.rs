@@ -13,6 +13,7 @@ use crate::state::faults::{begin_trip, conditions, fold_faults};
 use crate::state::odometer::Odometry;
 use crate::state::{SlotSet, Suspect, Vehicle, segment};
 use crate::time::{Span, Time};
+use crate::window::Window;
 
 const SUSPECT: i16 = 1;
 const LATE: i16 = 2;
@@ -67,7 +68,28 @@ pub fn fold(vehicle: &mut Vehicle, sample: &Sample, received_at: Time, set: &Rul
         step.faults |= fold_faults(vehicle, &sample.faults, at, now, &set.catalogue);
     }
     estimate::update(vehicle, &mut step, trip_began, set);
+    fold_windows(vehicle, &step, set);
     step
+}
+
+/// Takes what was measured, and the features it led to, into the windows that rules ask for.
+fn fold_windows(vehicle: &mut Vehicle, step: &Step, set: &RuleSet) {
+    if set.windows.is_empty() {
+        return;
+    }
+    for slot in step.touched.iter() {
+        for number in set.windows_of(slot) {
+            let Some(spec) = set.windows.get(*number) else { continue };
+            let value = vehicle.last(Some(slot)).value;
+            let place = usize::from(*number);
+            if vehicle.windows.get(place).is_none() {
+                vehicle.windows.set(place, Window::new(spec));
+            }
+            if let Some(window) = vehicle.windows.get_mut(place) {
+                window.take(spec, value, step.at, &vehicle.segment);
+            }
+        }
+    }
 }
 
 fn fold_reading(

@@ -29,6 +29,7 @@ use crate::signal::Slot;
 use crate::sparse::Sparse;
 use crate::time::Time;
 use crate::vehicle::{Profile, VehicleId};
+use crate::window::{Window, Windows};
 
 /// One vehicle, from its numbering to its open visits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,6 +57,8 @@ pub struct Vehicle {
     pub storm: faults::Storm,
     pub estimates: Estimates,
     pub watches: Watches,
+    /// By number among the windows of the set.
+    pub windows: Sparse<Window>,
     pub cases: Vec<Case>,
     pub past: Vec<PastCase>,
     pub visits: Vec<Visit>,
@@ -117,6 +120,7 @@ impl Vehicle {
             storm: faults::Storm::default(),
             estimates: Estimates::new(&profile, set),
             watches: Watches::new(set),
+            windows: Sparse::new(set.windows.len()),
             cases: Vec::new(),
             past: Vec::new(),
             visits: Vec::new(),
@@ -145,7 +149,7 @@ impl Vehicle {
     }
 
     /// What an expression sees at `now`.
-    pub fn view(&self, now: Time) -> View<'_> {
+    pub fn view<'a>(&'a self, now: Time, set: &'a RuleSet) -> View<'a> {
         View {
             now,
             newest: self.newest,
@@ -153,6 +157,7 @@ impl Vehicle {
             faults: &self.faults,
             code: None,
             service: &self.estimates.usage.items,
+            windows: Windows { specs: &set.windows, states: &self.windows },
         }
     }
 

@@ -93,6 +93,13 @@ impl<'a> Checker<'a> {
         index as u16
     }
 
+    /// A cell that no other function of the expression has.
+    pub fn cell(&mut self) -> Option<u16> {
+        let cell = self.cells;
+        self.cells = cell.checked_add(1)?;
+        Some(cell)
+    }
+
     fn literal(&mut self, expr: &IdedExpr, literal: &LiteralValue) -> Option<Node> {
         let place = self.parsed.leaf(expr);
         let number = |value: f64| Some(Node::constant(value, Type::Number(None), place));

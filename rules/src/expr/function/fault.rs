@@ -42,6 +42,19 @@ pub(super) const FAULT_COUNT: Function = Function {
     },
 };
 
+pub(super) const FAULT_TRIPS: Function = Function {
+    name: "fault_trips",
+    signature: "fault_trips(\"P0420\")",
+    description: "In how many of the last ten trips a code that matches failed.",
+    example: "fault_trips(\"P0420\") >= 3",
+    behaviour: CODES,
+    arguments: (1, 1),
+    check: |checker, call| {
+        let (pattern, _) = query(checker, call)?;
+        Some(leaf(Probe::FaultTrips { pattern }, Type::Number(Some(Unit::default())), call))
+    },
+};
+
 fn query(checker: &mut Checker<'_>, call: &Call<'_>) -> Option<(FaultPattern, PhaseFilter)> {
     let (text, token) = checker.text_argument(call, 0)?;
     let pattern = match text.parse() {

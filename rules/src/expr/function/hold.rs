@@ -3,6 +3,7 @@
 use super::{Behaviour, Function, LATE};
 use crate::expr::cell::Hold;
 use crate::expr::check::{Call, Checker};
+use crate::expr::memory::Memory;
 use crate::expr::probe::Probe;
 use crate::expr::tree::{Kind, Node, Type};
 use crate::time::Span;
@@ -32,10 +33,10 @@ fn check(checker: &mut Checker<'_>, call: &Call<'_>) -> Option<Node> {
 
 /// The same condition, for a span; stands where the condition stands.
 pub(in crate::expr) fn held(checker: &mut Checker<'_>, of: Node, span: Span) -> Option<Node> {
-    let cell = checker.cells;
-    checker.cells = cell.checked_add(1)?;
+    let cell = checker.cell()?;
     let (gap, place) = (smallest_gap(checker, &of), of.place);
-    Some(Node { kind: Kind::Held(Hold { cell, span, gap }, Box::new(of)), is: Type::Flag, place })
+    let memory = Memory::Held(Hold { cell, span, gap });
+    Some(Node { kind: Kind::Remember(memory, Box::new([of])), is: Type::Flag, place })
 }
 
 /// The smallest `max_gap` of the signals whose values a condition takes; unlimited without any.

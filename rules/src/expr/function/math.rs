@@ -1,9 +1,12 @@
 //! Arithmetic beyond the operators, and the only way from one unit to another.
 
-use super::{Behaviour, Function, LATE, NO_TICK};
+use cel::common::ast::{Expr, LiteralValue};
+
+use super::{Behaviour, Function, LATE, NO_TICK, window};
 use crate::expr::check::{Call, Checker};
 use crate::expr::tree::{Binary, Node, Type, Unary};
 use crate::unit::Unit;
+use crate::window::Stat;
 
 const PLAIN: Behaviour = Behaviour { gap: "as its argument", missing: "unknown", late: LATE, tick: NO_TICK };
 
@@ -29,22 +32,22 @@ pub(super) const FLOOR: Function = Function {
 
 pub(super) const MIN: Function = Function {
     name: "min",
-    signature: "min(a, b, …)",
-    description: "The smallest of two to eight numbers of one unit.",
+    signature: "min(a, b, …) or min(signal, \"10m\")",
+    description: "The smallest of two to eight numbers of one unit, or of the readings in a window.",
     example: "min(Vehicle.Speed, 100) > 60",
     behaviour: PLAIN,
     arguments: (2, 8),
-    check: |checker, call| fold(checker, call, Binary::Min),
+    check: |checker, call| fold_or_window(checker, call, Binary::Min, Stat::Min),
 };
 
 pub(super) const MAX: Function = Function {
     name: "max",
-    signature: "max(a, b, …)",
-    description: "The largest of two to eight numbers of one unit.",
+    signature: "max(a, b, …) or max(signal, \"10m\")",
+    description: "The largest of two to eight numbers of one unit, or of the readings in a window.",
     example: "max(Vehicle.Speed, 10) > 60",
     behaviour: PLAIN,
     arguments: (2, 8),
-    check: |checker, call| fold(checker, call, Binary::Max),
+    check: |checker, call| fold_or_window(checker, call, Binary::Max, Stat::Max),
 };
 
 pub(super) const TO: Function = Function {
@@ -61,6 +64,11 @@ fn unary(checker: &mut Checker<'_>, call: &Call<'_>, op: Unary) -> Option<Node> 
     let of = checker.number(call.args.first()?)?;
     let is = of.is.clone();
     Some(Node::unary(op, of, is, call.place))
+}
+
+fn fold_or_window(checker: &mut Checker<'_>, call: &Call<'_>, op: Binary, stat: Stat) -> Option<Node> {
+    let of_window = matches!(call.args.get(1)?.expr, Expr::Literal(LiteralValue::String(_)));
+    if of_window { window::over(checker, call, stat) } else { fold(checker, call, op) }
 }
 
 fn fold(checker: &mut Checker<'_>, call: &Call<'_>, op: Binary) -> Option<Node> {

@@ -7,7 +7,9 @@ mod absence;
 mod fault;
 pub(super) mod hold;
 mod math;
+mod sequence;
 mod service;
+mod window;
 
 use super::check::{Call, Checker};
 use super::tree::Node;
@@ -45,12 +47,26 @@ const NO_TICK: &str = "not asked";
 /// All functions, in the order of the reference.
 pub static FUNCTIONS: &[Function] = &[
     hold::HELD,
+    sequence::SINCE,
+    sequence::THEN_WITHIN,
+    sequence::NOT_FOLLOWED_BY,
+    window::AVG,
+    window::SUM,
+    window::COUNT,
+    window::RATE,
+    window::SLOPE,
+    window::STDDEV,
+    window::FIRST,
+    window::LAST,
+    window::DELTA,
+    window::CHANGED,
     absence::STALE,
     absence::SILENT,
     absence::AGE,
     absence::HAS,
     fault::FAULT,
     fault::FAULT_COUNT,
+    fault::FAULT_TRIPS,
     service::SERVICE,
     service::SERVICE_DAYS,
     service::SERVICE_KM,

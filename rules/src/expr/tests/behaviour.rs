@@ -94,7 +94,7 @@ fn held_counts_measured_time() {
 #[test]
 fn a_condition_with_a_span_is_as_if_inside_held() {
     let (signals, items) = (signals(), items());
-    let context = Context { signals: &signals, items: &items, by_code: false };
+    let context = Context { signals: &signals, items: &items, windows: &RefCell::default(), by_code: false };
     let program = compile_held("Vehicle.Speed > 60 // fast", Span::from_secs(10), &context).unwrap();
     let mut car = Car::new();
     for (second, outcome) in [(0, U), (6, U), (10, T)] {
@@ -148,15 +148,15 @@ fn silence_is_true_after_its_span_and_knows_when() {
     assert!(program.absence() && program.every_step());
     let mut car = Car::new();
     assert_eq!(car.run(&program), U);
-    assert_eq!(next_change(&program, &car.view()), None);
+    assert_eq!(next_change(&program, &car.view(), |_| None), None);
     car.at(100, &[(SPEED, 1.0)]);
     assert_eq!(car.run(&program), F);
-    assert_eq!(next_change(&program, &car.view()), Some(Time::from_secs(3_700)));
+    assert_eq!(next_change(&program, &car.view(), |_| None), Some(Time::from_secs(3_700)));
     car.at(3_700, &[]);
     assert_eq!(car.run(&program), T);
-    assert_eq!(next_change(&program, &car.view()), Some(Time::from_secs(7_300)));
+    assert_eq!(next_change(&program, &car.view(), |_| None), Some(Time::from_secs(7_300)));
     car.at(7_300, &[]);
-    assert_eq!(next_change(&program, &car.view()), None);
+    assert_eq!(next_change(&program, &car.view(), |_| None), None);
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn service_items_have_phases_days_and_probabilities() {
     }
     let program = compiled("service(\"oil\") >= due");
     assert!(program.reads_service() && program.needs_timer() && !program.absence());
-    assert_eq!(next_change(&program, &car.view()), Some(Time::from_secs(86_400)));
+    assert_eq!(next_change(&program, &car.view(), |_| None), Some(Time::from_secs(86_400)));
 }
 
 fn cycle(code: &str, phase: FaultPhase, held_until: Option<i64>) -> FaultCycle {
@@ -240,7 +240,7 @@ fn fault_codes_match_by_pattern_and_phase() {
 #[test]
 fn rules_by_fault_code_look_at_one_cycle() {
     let (signals, items) = (signals(), items());
-    let context = Context { signals: &signals, items: &items, by_code: true };
+    let context = Context { signals: &signals, items: &items, windows: &RefCell::default(), by_code: true };
     let program = compile("code.severity <= 2 && code.confirmed && code.active && !code.stored", &context).unwrap();
     let mut car = Car::new();
     assert_eq!(car.run(&program), U);

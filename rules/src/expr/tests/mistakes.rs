@@ -7,6 +7,15 @@ use std::fmt::Write as _;
 fn every_mistake_has_a_place_and_a_way_out() {
     let mut report = String::new();
     for text in [
+        "avg(Vehicle.Speed, \"10 m\") > 60",
+        "avg(Vehicle.Speed, \"1 readings\") > 60",
+        "slope(Vehicle.Speed, \"5 readings\") > 1",
+        "rate(Vehicle.Speed, \"10s\") > Vehicle.Speed",
+        "sum(Vehicle.Coolant, \"1h\") > 5",
+        "avg(Vehicle.LowVoltageSystemState, \"1h\") > 5",
+        "then_within(Vehicle.Speed, Vehicle.Speed < 5, \"10s\")",
+        "not_followed_by(Vehicle.Speed > 5, Vehicle.Speed < 5, \"0s\")",
+        "fault_trips(\"X1\") > 3",
         "Vehicle.Sped > 60",
         "Speed > 60",
         "Vehicle.Speed > 60 &&\n  Vehicle.OilPressure < Vehicle.LowVoltageBattery.CurrentVoltage",
@@ -77,7 +86,7 @@ fn all_mistakes_are_reported_at_once() {
 #[test]
 fn code_is_for_rules_by_fault_code() {
     let (signals, items) = (signals(), items());
-    let context = Context { signals: &signals, items: &items, by_code: true };
+    let context = Context { signals: &signals, items: &items, windows: &RefCell::default(), by_code: true };
     let program = compile("code.severity <= 2 && code.confirmed", &context).unwrap();
     assert!(program.reads_code());
 }

@@ -3,14 +3,19 @@
 mod behaviour;
 mod mistakes;
 mod properties;
+mod sequences;
+
+use std::cell::RefCell;
 
 use super::*;
 use crate::signal::{Kind, Signal, SignalNo, Signals};
 use crate::sparse::Sparse;
+use crate::state::segment::Segment;
 use crate::text::Text;
 use crate::time::{Span, Time};
 use crate::unit::Unit;
 use crate::vehicle::Purpose;
+use crate::window::{Window, WindowSpecs, Windows};
 
 pub(super) const SPEED: &str = "Vehicle.Speed";
 pub(super) const VOLTAGE: &str = "Vehicle.LowVoltageBattery.CurrentVoltage";
@@ -59,7 +64,7 @@ pub(super) fn items() -> Vec<String> {
 }
 
 pub(super) fn try_compile(text: &str) -> Result<Program, Vec<ExprError>> {
-    compile(text, &Context { signals: &signals(), items: &items(), by_code: false })
+    compile(text, &Context { signals: &signals(), items: &items(), windows: &RefCell::default(), by_code: false })
 }
 
 pub(super) fn compiled(text: &str) -> Program {
@@ -76,6 +81,8 @@ pub(super) struct Car {
     pub faults: Vec<FaultCycle>,
     pub code: Option<FaultCycle>,
     pub cells: Vec<Cell>,
+    pub specs: WindowSpecs,
+    pub windows: Sparse<Window>,
 }
 
 impl Car {
@@ -92,6 +99,8 @@ impl Car {
             faults: Vec::new(),
             code: None,
             cells: vec![Cell::EMPTY; 8],
+            specs: WindowSpecs::default(),
+            windows: Sparse::new(0),
         }
     }
 
@@ -104,6 +113,11 @@ impl Car {
         for (path, value) in readings {
             let slot = self.signals.slot_of_path(path).unwrap();
             self.last.set(slot.index(), Last { value: *value, at: self.now });
+            for (number, spec) in self.specs.iter().filter(|(_, spec)| spec.slot == slot) {
+                if let Some([window]) = self.windows.fill(number, 1, Window::new(spec)) {
+                    window.take(spec, *value, self.now, &Segment::default());
+                }
+            }
         }
         self
     }
@@ -116,6 +130,7 @@ impl Car {
             faults: &self.faults,
             code: self.code.as_ref(),
             service: &self.service,
+            windows: Windows { specs: &self.specs, states: &self.windows },
         }
     }
 
@@ -124,6 +139,16 @@ impl Car {
         let outcome = run(program, &self.view(), &mut cells);
         self.cells = cells;
         outcome
+    }
+
+    /// Compiles with the windows that it asks for; before readings, or they miss those.
+    pub fn compile(&mut self, text: &str) -> Program {
+        let windows = RefCell::new(std::mem::take(&mut self.specs));
+        let context = Context { signals: &self.signals, items: &items(), windows: &windows, by_code: false };
+        let program = compile(text, &context).unwrap_or_else(|errors| panic!("{text}: {errors:?}"));
+        self.specs = windows.into_inner();
+        self.windows = Sparse::new(self.specs.len());
+        program
     }
 
     /// Compiles and runs once.

@@ -1,0 +1,647 @@
+//! Aggregates over measured time: of a sliding window, a trip, a charge, a session, or the last readings.
+//!
+//! One window per signal and extent serves every rule and every statistic that asks for it. Updating
+//! and asking take constant time and memory: a time window is a ring of [`BUCKETS`] buckets, so it
+//! looks back at least its span and at most an eleventh more. That is the error bound of every
+//! statistic over time; the others are exact. Sums are kept as differences from a base, because an
+//! odometer in metres would leave nothing of itself in 32 bits.
+
+use serde::{Deserialize, Serialize};
+
+use crate::signal::Slot;
+use crate::sparse::Sparse;
+use crate::state::segment::{Segment, SegmentKind};
+use crate::time::{Span, Time};
+
+/// Buckets of a time window; one of them is always partly outside it.
+pub const BUCKETS: usize = 12;
+/// Most readings of a window that counts readings.
+pub const MOST_READINGS: u16 = 32;
+
+/// What a window extends over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Extent {
+    Time(Span),
+    Readings(u16),
+    /// Since the trip began; the last trip's until the next one begins.
+    Trip,
+    Charge,
+    /// Since readings came without a gap longer than this.
+    Session(Span),
+}
+
+/// What can be asked of a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stat {
+    Avg,
+    Min,
+    Max,
+    Sum,
+    Count,
+    /// Change from the first to the last reading, per second between them.
+    Rate,
+    Stddev,
+    /// Least squares, per second.
+    Slope,
+    First,
+    Last,
+    /// Change from the reading before.
+    Delta,
+    /// Whether this step brought a reading that differs from the one before.
+    Changed,
+}
+
+/// Sums that buckets keep, as bits; a bucket holds those that are asked for, in this order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parts(u16);
+
+impl Parts {
+    const COUNT: Self = Self(1);
+    const SUM: Self = Self(2);
+    const SQUARES: Self = Self(4);
+    const MIN: Self = Self(8);
+    const MAX: Self = Self(16);
+    const FIRST: Self = Self(32);
+    /// Seconds of the first reading after the start of its bucket.
+    const FIRST_AT: Self = Self(64);
+    /// Sums of seconds after the start of the bucket, of their squares, and of seconds times value.
+    const TIMES: Self = Self(128);
+    const TIME_SQUARES: Self = Self(256);
+    const PRODUCTS: Self = Self(512);
+
+    pub const fn of(stat: Stat) -> Self {
+        let more = match stat {
+            Stat::Avg | Stat::Sum => Self::SUM.0,
+            Stat::Min => Self::MIN.0,
+            Stat::Max => Self::MAX.0,
+            Stat::Stddev => Self::SUM.0 | Self::SQUARES.0,
+            Stat::Rate => Self::FIRST.0 | Self::FIRST_AT.0,
+            Stat::Slope => Self::SUM.0 | Self::TIMES.0 | Self::TIME_SQUARES.0 | Self::PRODUCTS.0,
+            Stat::First => Self::FIRST.0,
+            Stat::Count | Stat::Last | Stat::Delta | Stat::Changed => 0,
+        };
+        Self(Self::COUNT.0 | more)
+    }
+
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    const fn count(self) -> usize {
+        self.0.count_ones() as usize
+    }
+
+    /// Where a part lies in a bucket, if it is kept.
+    const fn place(self, part: Self) -> Option<usize> {
+        if self.0 & part.0 == 0 { None } else { Some((self.0 & (part.0 - 1)).count_ones() as usize) }
+    }
+}
+
+/// A window that some rule of a set asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WindowSpec {
+    pub slot: Slot,
+    pub extent: Extent,
+    pub parts: Parts,
+    pub max_gap: Span,
+}
+
+/// The windows of a rule set: each signal and extent once.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WindowSpecs(Vec<WindowSpec>);
+
+impl WindowSpecs {
+    /// The number of the window, made or widened to answer `stat` as well.
+    pub fn ask_for(&mut self, slot: Slot, extent: Extent, stat: Stat, max_gap: Span) -> u16 {
+        let known = self.0.iter().position(|spec| spec.slot == slot && spec.extent == extent);
+        let index = known.unwrap_or_else(|| {
+            self.0.push(WindowSpec { slot, extent, parts: Parts::COUNT, max_gap });
+            self.0.len() - 1
+        });
+        self.0[index].parts = self.0[index].parts.with(Parts::of(stat));
+        index as u16
+    }
+
+    pub fn get(&self, number: u16) -> Option<&WindowSpec> {
+        self.0.get(usize::from(number))
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (usize, &WindowSpec)> {
+        self.0.iter().enumerate()
+    }
+}
+
+/// The windows of a vehicle as expressions see them.
+#[derive(Clone, Copy, Debug)]
+pub struct Windows<'a> {
+    pub specs: &'a WindowSpecs,
+    pub states: &'a Sparse<Window>,
+}
+
+impl Windows<'_> {
+    /// Answers at `now`, given the signal's last value; NaN for unknown.
+    pub fn ask(&self, number: u16, stat: Stat, now: Time, last: f64) -> f64 {
+        match (self.specs.get(number), self.states.get(number.into())) {
+            (Some(spec), Some(window)) => window.ask(spec, stat, now, last),
+            _ => f64::NAN,
+        }
+    }
+}
+
+/// One window of one vehicle.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Window {
+    /// Since when readings have come without a gap; of a trip, charge or session its first reading.
+    since: Time,
+    newest: Time,
+    /// Number of the newest bucket, of the newest reading, or of the trip, charge or session.
+    head: i64,
+    base: f64,
+    data: Box<[f32]>,
+}
+
+impl Window {
+    pub fn new(spec: &WindowSpec) -> Self {
+        let cells = match spec.extent {
+            Extent::Time(_) => BUCKETS * spec.parts.count(),
+            Extent::Readings(count) => usize::from(count),
+            Extent::Trip | Extent::Charge | Extent::Session(_) => spec.parts.count(),
+        };
+        Self { since: Time::NEVER, newest: Time::NEVER, head: 0, base: 0.0, data: vec![0.0; cells].into() }
+    }
+
+    /// Takes a settled reading.
+    pub fn take(&mut self, spec: &WindowSpec, value: f64, at: Time, segment: &Segment) {
+        match spec.extent {
+            Extent::Time(span) => {
+                self.note_gap(spec, at);
+                self.take_in_time(spec.parts, bucket_of(span), value, at);
+            }
+            Extent::Readings(count) => {
+                self.note_gap(spec, at);
+                self.take_counted(i64::from(count), value);
+            }
+            Extent::Trip => self.take_whole(spec.parts, i64::from(segment.trip), value, at),
+            Extent::Charge if segment.kind == SegmentKind::Charge => {
+                self.take_whole(spec.parts, segment.since.micros(), value, at);
+            }
+            Extent::Charge => return,
+            Extent::Session(longest) => {
+                let session = if at.since(self.newest) > longest { at.micros() } else { self.head };
+                self.take_whole(spec.parts, session, value, at);
+            }
+        }
+        self.newest = at;
+    }
+
+    fn note_gap(&mut self, spec: &WindowSpec, at: Time) {
+        if at.since(self.newest) > spec.max_gap {
+            self.since = at;
+        }
+    }
+
+    fn take_in_time(&mut self, parts: Parts, bucket: Span, value: f64, at: Time) {
+        let number = number_of(at, bucket);
+        let passed = if self.newest == Time::NEVER { RING } else { number - self.head };
+        for skipped in 0..passed.min(RING) {
+            self.data[place_of(parts, number - skipped)].fill(0.0);
+        }
+        self.head = number;
+        if passed >= RING {
+            self.base = value;
+        } else if passed > 0 && number.rem_euclid(RING) < passed {
+            // Once per turn of the ring, or a signal that only grows would outgrow its base.
+            self.rebase(parts, value);
+        }
+        let seconds = at.since(start_of(number, bucket)).secs_f64() as f32;
+        add(&mut self.data[place_of(parts, number)], parts, (value - self.base) as f32, seconds);
+    }
+
+    fn take_counted(&mut self, count: i64, value: f64) {
+        let place = self.head.rem_euclid(count);
+        if place == 0 {
+            let shift = (self.base - value) as f32;
+            self.data.iter_mut().for_each(|kept| *kept += shift);
+            self.base = value;
+        }
+        self.data[place as usize] = (value - self.base) as f32;
+        self.head += 1;
+    }
+
+    fn take_whole(&mut self, parts: Parts, number: i64, value: f64, at: Time) {
+        if self.newest == Time::NEVER || self.head != number {
+            self.data.fill(0.0);
+            (self.head, self.base, self.since) = (number, value, at);
+        }
+        let seconds = at.since(self.since).secs_f64() as f32;
+        add(&mut self.data, parts, (value - self.base) as f32, seconds);
+    }
+
+    /// Moves the base without changing what the sums say.
+    fn rebase(&mut self, parts: Parts, base: f64) {
+        let shift = (self.base - base) as f32;
+        self.base = base;
+        for bucket in self.data.chunks_exact_mut(parts.count()).filter(|bucket| bucket[0] > 0.0) {
+            let count = bucket[0];
+            let (sum, times) = (part(bucket, parts, Parts::SUM), part(bucket, parts, Parts::TIMES));
+            for (of, change) in [
+                (Parts::SQUARES, 2.0 * shift * sum + count * shift * shift),
+                (Parts::PRODUCTS, shift * times),
+                (Parts::SUM, count * shift),
+                (Parts::MIN, shift),
+                (Parts::MAX, shift),
+                (Parts::FIRST, shift),
+            ] {
+                if let Some(place) = parts.place(of) {
+                    bucket[place] += change;
+                }
+            }
+        }
+    }
+
+    /// Answers at `now`, given the signal's last value; NaN for unknown.
+    pub fn ask(&self, spec: &WindowSpec, stat: Stat, now: Time, last: f64) -> f64 {
+        match spec.extent {
+            Extent::Readings(count) => self.ask_counted(i64::from(count), stat, now),
+            Extent::Time(span) => {
+                let total = self.total_in_time(spec.parts, bucket_of(span), now);
+                // What counts readings knows that there were none; what describes them wants all of them.
+                let full = now.since(self.since) >= span && now.since(self.newest) <= spec.max_gap;
+                if full || matches!(stat, Stat::Count | Stat::Sum) { self.answer(&total, stat, last) } else { f64::NAN }
+            }
+            Extent::Trip | Extent::Charge | Extent::Session(_) => {
+                let mut total = Total::default();
+                total.add(&self.data, spec.parts, self.since, self.since);
+                self.answer(&total, stat, last)
+            }
+        }
+    }
+
+    fn total_in_time(&self, parts: Parts, bucket: Span, now: Time) -> Total {
+        let mut total = Total::default();
+        let oldest = number_of(now, bucket) - RING + 1;
+        let origin = start_of(self.head, bucket);
+        for number in oldest.max(self.head - RING + 1)..=self.head {
+            total.add(&self.data[place_of(parts, number)], parts, start_of(number, bucket), origin);
+        }
+        total
+    }
+
+    fn answer(&self, total: &Total, stat: Stat, last: f64) -> f64 {
+        let n = total.count;
+        if n == 0.0 {
+            return if matches!(stat, Stat::Count | Stat::Sum) { 0.0 } else { f64::NAN };
+        }
+        let mean = total.sum / n;
+        match stat {
+            Stat::Count => n,
+            Stat::Sum => total.sum + n * self.base,
+            Stat::Avg => mean + self.base,
+            Stat::Min => total.min + self.base,
+            Stat::Max => total.max + self.base,
+            Stat::First => total.first + self.base,
+            Stat::Last => last,
+            Stat::Stddev => (total.squares / n - mean * mean).max(0.0).sqrt(),
+            Stat::Rate => quotient(last - (total.first + self.base), total.lasts_for(self.newest)),
+            Stat::Slope => {
+                let mean_time = total.times / n;
+                let spread = total.time_squares - n * mean_time * mean_time;
+                quotient(total.products - mean_time * total.sum, if spread > 1e-6 { spread } else { 0.0 })
+            }
+            Stat::Delta | Stat::Changed => f64::NAN,
+        }
+    }
+
+    fn ask_counted(&self, count: i64, stat: Stat, now: Time) -> f64 {
+        if self.head < count {
+            return f64::NAN;
+        }
+        let value = |back: i64| f64::from(self.data[(self.head - 1 - back).rem_euclid(count) as usize]) + self.base;
+        // The reading before lies beyond a gap.
+        let apart = self.since == self.newest;
+        match stat {
+            Stat::Delta if apart => f64::NAN,
+            Stat::Delta => value(0) - value(1),
+            Stat::Changed if now > self.newest => 0.0,
+            Stat::Changed if apart => f64::NAN,
+            Stat::Changed => f64::from(u8::from((value(0) - value(1)).abs() > 0.0)),
+            Stat::First => value(count - 1),
+            Stat::Last => value(0),
+            Stat::Count => count as f64,
+            _ => {
+                let mut total = Total::default();
+                for back in 0..count {
+                    total.value(f64::from(self.data[back as usize]));
+                }
+                self.answer(&total, stat, f64::NAN)
+            }
+        }
+    }
+}
+
+const RING: i64 = BUCKETS as i64;
+
+fn bucket_of(span: Span) -> Span {
+    // Rounded up: rather look back a microsecond too far than miss the oldest reading.
+    Span::from_micros((span.micros() + RING - 2) / (RING - 1))
+}
+
+fn number_of(at: Time, bucket: Span) -> i64 {
+    at.micros().div_euclid(bucket.micros())
+}
+
+fn start_of(number: i64, bucket: Span) -> Time {
+    Time::from_micros(number.saturating_mul(bucket.micros()))
+}
+
+fn place_of(parts: Parts, number: i64) -> std::ops::Range<usize> {
+    let first = number.rem_euclid(RING) as usize * parts.count();
+    first..first + parts.count()
+}
+
+/// Adds one reading to a bucket.
+fn add(bucket: &mut [f32], parts: Parts, value: f32, seconds: f32) {
+    let first = bucket[0] == 0.0;
+    bucket[0] += 1.0;
+    let mut sum = |of: Parts, more: f32| {
+        if let Some(place) = parts.place(of) {
+            bucket[place] += more;
+        }
+    };
+    sum(Parts::SUM, value);
+    sum(Parts::SQUARES, value * value);
+    sum(Parts::TIMES, seconds);
+    sum(Parts::TIME_SQUARES, seconds * seconds);
+    sum(Parts::PRODUCTS, seconds * value);
+    if let Some(place) = parts.place(Parts::MIN) {
+        bucket[place] = if first { value } else { bucket[place].min(value) };
+    }
+    if let Some(place) = parts.place(Parts::MAX) {
+        bucket[place] = if first { value } else { bucket[place].max(value) };
+    }
+    if first {
+        for (of, value) in [(Parts::FIRST, value), (Parts::FIRST_AT, seconds)] {
+            if let Some(place) = parts.place(of) {
+                bucket[place] = value;
+            }
+        }
+    }
+}
+
+fn part(bucket: &[f32], parts: Parts, of: Parts) -> f32 {
+    parts.place(of).map_or(0.0, |place| bucket[place])
+}
+
+fn quotient(of: f64, by: f64) -> f64 {
+    if by > 0.0 { of / by } else { f64::NAN }
+}
+
+/// Buckets added up; times in seconds after an origin.
+#[derive(Clone, Copy, Debug)]
+struct Total {
+    count: f64,
+    sum: f64,
+    squares: f64,
+    min: f64,
+    max: f64,
+    first: f64,
+    first_at: Option<Time>,
+    times: f64,
+    time_squares: f64,
+    products: f64,
+}
+
+impl Default for Total {
+    fn default() -> Self {
+        Self {
+            count: 0.0,
+            sum: 0.0,
+            squares: 0.0,
+            min: f64::INFINITY,
+            max: f64::NEG_INFINITY,
+            first: f64::NAN,
+            first_at: None,
+            times: 0.0,
+            time_squares: 0.0,
+            products: 0.0,
+        }
+    }
+}
+
+impl Total {
+    /// Adds a bucket that starts at `start`; buckets come oldest first.
+    fn add(&mut self, bucket: &[f32], parts: Parts, start: Time, origin: Time) {
+        let of = |of: Parts| f64::from(part(bucket, parts, of));
+        let n = f64::from(bucket[0]);
+        if n == 0.0 {
+            return;
+        }
+        if self.count == 0.0 {
+            self.first = of(Parts::FIRST);
+            self.first_at = Some(start + Span::from_micros((of(Parts::FIRST_AT) * 1e6) as i64));
+        }
+        let shift = start.since(origin).secs_f64();
+        self.count += n;
+        self.sum += of(Parts::SUM);
+        self.squares += of(Parts::SQUARES);
+        self.min = self.min.min(of(Parts::MIN));
+        self.max = self.max.max(of(Parts::MAX));
+        self.times += of(Parts::TIMES) + n * shift;
+        self.time_squares += of(Parts::TIME_SQUARES) + 2.0 * shift * of(Parts::TIMES) + n * shift * shift;
+        self.products += of(Parts::PRODUCTS) + shift * of(Parts::SUM);
+    }
+
+    /// Adds one reading without its time.
+    fn value(&mut self, value: f64) {
+        self.count += 1.0;
+        self.sum += value;
+        self.squares += value * value;
+        self.min = self.min.min(value);
+        self.max = self.max.max(value);
+    }
+
+    fn lasts_for(&self, newest: Time) -> f64 {
+        self.first_at.map_or(0.0, |first| newest.since(first).secs_f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const STATS: [Stat; 9] =
+        [Stat::Avg, Stat::Min, Stat::Max, Stat::Sum, Stat::Count, Stat::Rate, Stat::Stddev, Stat::Slope, Stat::First];
+
+    fn spec(extent: Extent, max_gap: i64) -> WindowSpec {
+        let parts = STATS.iter().fold(Parts::default(), |parts, stat| parts.with(Parts::of(*stat)));
+        WindowSpec { slot: Slot(0), extent, parts, max_gap: Span::from_secs(max_gap) }
+    }
+
+    /// The statistic computed from the readings themselves.
+    fn plainly(readings: &[(i64, f64)], stat: Stat) -> f64 {
+        let n = readings.len() as f64;
+        let values = readings.iter().map(|(_, value)| *value);
+        let mean = values.clone().sum::<f64>() / n;
+        let seconds = |micros: i64| (micros - readings[0].0) as f64 / 1e6;
+        let (first, last) = (readings[0], readings[readings.len() - 1]);
+        match stat {
+            Stat::Avg => mean,
+            Stat::Min => values.fold(f64::INFINITY, f64::min),
+            Stat::Max => values.fold(f64::NEG_INFINITY, f64::max),
+            Stat::Sum => values.sum(),
+            Stat::Count => n,
+            Stat::Rate => (last.1 - first.1) / seconds(last.0),
+            Stat::Stddev => (values.map(|value| (value - mean).powi(2)).sum::<f64>() / n).sqrt(),
+            Stat::Slope => {
+                let mid = readings.iter().map(|(at, _)| seconds(*at)).sum::<f64>() / n;
+                let of = |f: &dyn Fn(f64, f64) -> f64| {
+                    readings.iter().map(|(at, value)| f(seconds(*at) - mid, value - mean)).sum::<f64>()
+                };
+                of(&|t, x| t * x) / of(&|t, _| t * t)
+            }
+            Stat::First => first.1,
+            Stat::Last | Stat::Delta | Stat::Changed => f64::NAN,
+        }
+    }
+
+    fn close(a: f64, b: f64, scale: f64) -> bool {
+        (a - b).abs() <= 1e-3 * scale.max(1.0)
+    }
+
+    /// Steps of one to twenty seconds, and values around a level as large as an odometer's.
+    fn readings() -> impl Strategy<Value = Vec<(i64, f64)>> {
+        let level = prop_oneof![Just(0.0), Just(80.0), Just(2e8)];
+        (level, prop::collection::vec((1_i64..20, -50.0..50.0_f64), 20..400)).prop_map(|(level, steps)| {
+            let mut at = 1_700_000_000;
+            let step = |(wait, value): (i64, f64)| {
+                at += wait;
+                (at * 1_000_000, level + value)
+            };
+            steps.into_iter().map(step).collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_sliding_window_says_what_its_readings_say(readings in readings(), minutes in 1_i64..15) {
+            let span = Span::from_mins(minutes);
+            let spec = spec(Extent::Time(span), 30);
+            let mut window = Window::new(&spec);
+            for (index, (at, value)) in readings.iter().enumerate() {
+                let now = Time::from_micros(*at);
+                window.take(&spec, *value, now, &Segment::default());
+                let bucket = bucket_of(span);
+                let from = start_of(number_of(now, bucket) - RING + 1, bucket);
+                prop_assert!(now.since(from) >= span && now.since(from).micros() <= span.micros() * 12 / 11 + 12);
+                let inside: Vec<(i64, f64)> =
+                    readings[..=index].iter().copied().filter(|(at, _)| *at >= from.micros()).collect();
+                let full = now.since(Time::from_micros(readings[0].0)) >= span;
+                for stat in STATS {
+                    let answer = window.ask(&spec, stat, now, *value);
+                    if full || matches!(stat, Stat::Count | Stat::Sum) {
+                        let wanted = plainly(&inside, stat);
+                        let scale = if stat == Stat::Sum { wanted.abs() / 100.0 } else { 50.0 };
+                        prop_assert!(close(answer, wanted, scale), "{stat:?} {answer} {wanted}");
+                    } else {
+                        prop_assert!(answer.is_nan(), "{stat:?}");
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn the_last_readings_are_exact(readings in readings(), count in 2_u16..=MOST_READINGS) {
+            let spec = spec(Extent::Readings(count), 30);
+            let mut window = Window::new(&spec);
+            for (index, (at, value)) in readings.iter().enumerate() {
+                let now = Time::from_micros(*at);
+                window.take(&spec, *value, now, &Segment::default());
+                let Some(first) = (index + 1).checked_sub(usize::from(count)) else {
+                    prop_assert!(window.ask(&spec, Stat::Avg, now, *value).is_nan());
+                    continue;
+                };
+                for stat in [Stat::Avg, Stat::Min, Stat::Max, Stat::Stddev, Stat::First] {
+                    let answer = window.ask(&spec, stat, now, *value);
+                    let wanted = plainly(&readings[first..=index], stat);
+                    prop_assert!(close(answer, wanted, 50.0), "{stat:?} {answer} {wanted}");
+                }
+                let delta = window.ask(&spec, Stat::Delta, now, *value);
+                prop_assert!(close(delta, value - readings[index - 1].1, 50.0), "{delta}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_trip_starts_anew_and_the_last_one_stays_readable() {
+        let spec = spec(Extent::Trip, 30);
+        let mut window = Window::new(&spec);
+        let mut segment = Segment::default();
+        for (second, trip, value) in [(0, 1, 10.0), (5, 1, 20.0), (9_000, 2, 50.0)] {
+            segment.trip = trip;
+            window.take(&spec, value, Time::from_secs(second), &segment);
+            if second == 5 {
+                let later = Time::from_secs(5_000);
+                assert_eq!(window.ask(&spec, Stat::Avg, later, value), 15.0);
+                assert_eq!(window.ask(&spec, Stat::Rate, later, value), 2.0);
+            }
+        }
+        assert_eq!(window.ask(&spec, Stat::Max, Time::from_secs(9_000), 50.0), 50.0);
+        assert_eq!(window.ask(&spec, Stat::Count, Time::from_secs(9_000), 50.0), 1.0);
+    }
+
+    #[test]
+    fn a_session_ends_by_silence() {
+        let spec = spec(Extent::Session(Span::from_mins(5)), 30);
+        let mut window = Window::new(&spec);
+        for second in [0, 200, 400, 1_000, 1_010] {
+            window.take(&spec, 1.0, Time::from_secs(second), &Segment::default());
+        }
+        assert_eq!(window.ask(&spec, Stat::Count, Time::from_secs(1_010), 1.0), 2.0);
+    }
+
+    #[test]
+    fn a_gap_makes_a_sliding_window_unknown_but_not_its_count() {
+        let spec = spec(Extent::Time(Span::from_secs(60)), 30);
+        let mut window = Window::new(&spec);
+        let take = |window: &mut Window, second: i64| {
+            window.take(&spec, 5.0, Time::from_secs(second), &Segment::default());
+            (
+                window.ask(&spec, Stat::Avg, Time::from_secs(second), 5.0),
+                window.ask(&spec, Stat::Count, Time::from_secs(second), 5.0),
+            )
+        };
+        for second in (0..=60).step_by(10) {
+            take(&mut window, second);
+        }
+        assert_eq!(take(&mut window, 70).0, 5.0);
+        let (avg, count) = take(&mut window, 105);
+        assert!(avg.is_nan() && count >= 4.0, "{avg} {count}");
+        assert_eq!(window.ask(&spec, Stat::Count, Time::from_secs(400), 5.0), 0.0);
+    }
+
+    #[test]
+    fn a_change_across_a_gap_is_unknown() {
+        let spec = spec(Extent::Readings(2), 30);
+        let mut window = Window::new(&spec);
+        let mut changed = Vec::new();
+        for (second, value) in [(0, 1.0), (10, 1.0), (20, 3.0), (100, 4.0), (110, 4.0)] {
+            let now = Time::from_secs(second);
+            window.take(&spec, value, now, &Segment::default());
+            changed.push(window.ask(&spec, Stat::Changed, now, value));
+        }
+        assert!(changed[0].is_nan() && changed[3].is_nan(), "{changed:?}");
+        assert_eq!([changed[1], changed[2], changed[4]], [0.0, 1.0, 0.0]);
+        assert_eq!(window.ask(&spec, Stat::Changed, Time::from_secs(111), 4.0), 0.0);
+    }
+}
