@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use crate::catalogue::nearest;
+use crate::command::Command;
+use crate::component::Component;
 use crate::effect::{Effect, Effects};
 use crate::fault_code::FaultCode;
 use crate::reading::{FaultReport, Message, Reading, Sample, Sequence, What};
@@ -47,6 +49,26 @@ pub struct Step {
     pub at: Span,
     pub readings: Vec<Reading>,
     pub fault: Option<FaultReport>,
+    pub act: Option<Act>,
+}
+
+/// What the workshop did.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Act {
+    /// `done oil 5100`: a service item, at km.
+    Done { item: String, odometer_km: f64 },
+    /// `replaced electrics.battery12v`.
+    Replaced { component: Component },
+}
+
+impl Act {
+    fn command(self, at: Time) -> What {
+        let command = match self {
+            Self::Done { item, odometer_km } => Command::ServiceDone { item, odometer_km, effective_at: at },
+            Self::Replaced { component } => Command::Replaced { component, effective_at: at },
+        };
+        What::Command { command_id: 0, command, received_at: at }
+    }
 }
 
 /// Runs an example of a rule and says what became of it.
@@ -58,7 +80,11 @@ pub fn run(set: &RuleSet, rule: &RuleSource, example: &Example) -> Result<Expect
     for (index, step) in steps.into_iter().enumerate() {
         last = START + step.at;
         let nothing = step.readings.is_empty() && step.fault.is_none();
-        let input = if nothing { What::Timer { at: last + bounds.lateness } } else { message(step, index, last) };
+        let input = match step.act {
+            Some(act) => act.command(last),
+            None if nothing => What::Timer { at: last + bounds.lateness },
+            None => message(step, index, last),
+        };
         recipe::take(&mut vehicle, input, set, &bounds, &mut effects);
     }
     recipe::take(&mut vehicle, What::Timer { at: last + bounds.lateness }, set, &bounds, &mut effects);
@@ -89,7 +115,7 @@ pub fn parse(lines: &[String], signals: &Signals) -> Result<Vec<Step>, ExampleEr
             _ => (1, Span::ZERO),
         };
         let rest: Vec<&str> = words.collect();
-        let (readings, fault) = content(&rest, signals).map_err(wrong)?;
+        let (readings, fault, act) = content(&rest, signals).map_err(wrong)?;
         if steps.last().is_some_and(|step| step.at > at) {
             return Err(ExampleError::Order { line: line.clone() });
         }
@@ -97,7 +123,7 @@ pub fn parse(lines: &[String], signals: &Signals) -> Result<Vec<Step>, ExampleEr
             return Err(ExampleError::Steps);
         }
         let times = (0..count as i64).map(|index| Span::from_micros(at.micros() + every.micros() * index));
-        steps.extend(times.map(|at| Step { at, readings: readings.clone(), fault: fault.clone() }));
+        steps.extend(times.map(|at| Step { at, readings: readings.clone(), fault: fault.clone(), act: act.clone() }));
     }
     if steps.is_empty() { Err(ExampleError::Steps) } else { Ok(steps) }
 }
@@ -118,22 +144,30 @@ fn repetition<'a>(words: &mut impl Iterator<Item = &'a str>, count: usize) -> Re
     Ok((count, every))
 }
 
-fn content(words: &[&str], signals: &Signals) -> Result<(Vec<Reading>, Option<FaultReport>), String> {
+type Content = (Vec<Reading>, Option<FaultReport>, Option<Act>);
+
+fn content(words: &[&str], signals: &Signals) -> Result<Content, String> {
     match words {
-        ["nothing"] => Ok((Vec::new(), None)),
+        ["nothing"] => Ok((Vec::new(), None, None)),
         ["fault", code, status] => fault(code, status, ENGINE_ECU),
         ["fault", code, status, "ecu", ecu] => fault(code, status, ecu),
         ["fault", ..] => Err("write `fault P0301 0x2f` or `fault U0100 0x2f ecu 7A0`".to_owned()),
+        ["done", item, km] => {
+            let odometer_km = km.parse().map_err(|_| format!("`{km}` is not a number of km"))?;
+            Ok((Vec::new(), None, Some(Act::Done { item: (*item).to_owned(), odometer_km })))
+        }
+        ["replaced", component] => Ok((Vec::new(), None, Some(Act::Replaced { component: Component::new(component) }))),
+        ["done" | "replaced", ..] => Err("write `done oil 5100` or `replaced electrics.battery12v`".to_owned()),
         [] => Err("says neither what was measured nor `nothing`".to_owned()),
-        pairs => pairs.iter().map(|pair| reading(pair, signals)).collect::<Result<_, _>>().map(|all| (all, None)),
+        pairs => pairs.iter().map(|pair| reading(pair, signals)).collect::<Result<_, _>>().map(|all| (all, None, None)),
     }
 }
 
-fn fault(code: &str, status: &str, ecu: &str) -> Result<(Vec<Reading>, Option<FaultReport>), String> {
+fn fault(code: &str, status: &str, ecu: &str) -> Result<Content, String> {
     let code: FaultCode = code.parse().map_err(|error: crate::fault_code::FaultCodeError| error.to_string())?;
     let status = status.strip_prefix("0x").and_then(|digits| u8::from_str_radix(digits, 16).ok());
     let status = status.ok_or("a status byte is written 0x2f")?;
-    Ok((Vec::new(), Some(FaultReport { code, ecu: ecu.into(), status, count: None })))
+    Ok((Vec::new(), Some(FaultReport { code, ecu: ecu.into(), status, count: None }), None))
 }
 
 fn reading(pair: &str, signals: &Signals) -> Result<Reading, String> {
@@ -188,7 +222,7 @@ fn vehicle(set: &RuleSet, powertrain: Option<Powertrain>) -> Result<Vehicle, Exa
     };
     let id = VehicleId::try_new("example").map_err(|_| ExampleError::NoModel)?;
     let mut vehicle = Vehicle::new(id, profile.clone(), set);
-    let register = crate::command::Command::Register(Box::new(profile));
+    let register = Command::Register(Box::new(profile));
     let input = What::Command { command_id: 1, received_at: START, command: register };
     recipe::take(&mut vehicle, input, set, &Bounds::default(), &mut Effects::default());
     Ok(vehicle)
