@@ -24,6 +24,7 @@ pub mod peek;
 pub mod plan;
 pub mod reading;
 pub mod recipe;
+pub mod reference;
 pub mod respond;
 pub mod rule;
 pub mod rule_set;

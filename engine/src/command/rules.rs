@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use rules::catalogue::Catalogue;
+use rules::catalogue::{Catalogue, nearest};
 use rules::example;
 use rules::rule_set::RuleSet;
 
@@ -22,6 +22,13 @@ pub struct Args {
 enum Action {
     /// List the rules in force.
     List,
+    /// Show one rule as it is in force: its text, what it reads and what it remembers.
+    Show {
+        #[arg(value_name = "KEY")]
+        key: String,
+    },
+    /// Print the reference of functions and signals as Markdown.
+    Reference,
     /// Compile the catalogue with a directory laid over it and print everything that is wrong.
     Check {
         /// Laid out like `rules/catalogue/`; without it, the configured overlay.
@@ -43,6 +50,10 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<ExitCode> {
             let set = set(directory.as_deref().or(config.catalogue.overlay.as_deref()))?;
             println!("{} rules in {} instances, no errors", set.catalogue.rules.len(), set.rules.len());
         }
+        Action::Show { key } => show(set(config.catalogue.overlay.as_deref())?.as_ref(), key)?,
+        Action::Reference => {
+            print!("{}", rules::reference::markdown(&set(config.catalogue.overlay.as_deref())?.catalogue));
+        }
         Action::Test { only } => return test(set(config.catalogue.overlay.as_deref())?.as_ref(), only.as_deref()),
     }
     Ok(ExitCode::SUCCESS)
@@ -61,6 +72,22 @@ fn list(set: &RuleSet) {
         let severity = rule.severity.map_or_else(|| "S?".to_owned(), |severity| severity.to_string());
         println!("{severity}  {:<28} v{:<3} {:<28} {}", rule.key, rule.version, rule.component, rule.title.en);
     }
+}
+
+fn show(set: &RuleSet, key: &str) -> anyhow::Result<()> {
+    let Some(rule) = set.catalogue.rules.iter().find(|rule| rule.key == key) else {
+        let near = nearest(key, set.catalogue.rules.iter().map(|rule| rule.key.as_str()));
+        let hint = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        anyhow::bail!("there is no rule `{key}`{hint}");
+    };
+    println!("{}", toml::to_string_pretty(rule).context("writing the rule down")?);
+    for instance in set.rules.iter().filter(|instance| instance.source.key == key) {
+        let signals = &set.catalogue.signals;
+        let reads: Vec<&str> = instance.when.slots().iter().map(|slot| signals.get(*slot).path.as_str()).collect();
+        let subject = if instance.subject.is_empty() { "it" } else { &instance.subject };
+        println!("# {subject} reads {}; {} memory cells", reads.join(", "), instance.cells());
+    }
+    Ok(())
 }
 
 fn test(set: &RuleSet, only: Option<&str>) -> anyhow::Result<ExitCode> {

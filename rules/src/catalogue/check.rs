@@ -67,7 +67,7 @@ pub fn signals(entries: Vec<Placed<Signal>>, faults: &mut Vec<Fault>) -> Signals
     }
     let file = map.values().next().map_or_else(String::new, |entry| entry.place.file.clone());
     Signals::try_new(values(map)).unwrap_or_else(|error| {
-        faults.push(Fault { file, line: None, what: error.to_string(), hint: None });
+        faults.push(Fault { file, line: None, column: None, what: error.to_string(), hint: None });
         Signals::default()
     })
 }
@@ -132,7 +132,7 @@ pub fn fault_codes(
     match FaultCodes::try_new(values(codes), values(classes)) {
         Ok(table) => Some(table),
         Err(error) => {
-            faults.push(Fault { file, line: None, what: error.to_string(), hint: None });
+            faults.push(Fault { file, line: None, column: None, what: error.to_string(), hint: None });
             None
         }
     }

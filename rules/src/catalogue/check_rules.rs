@@ -1,13 +1,16 @@
 //! Checks of rules against the rest of the catalogue, before their expressions are compiled.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use super::check::{Names, each_known, said};
 use super::layer::by_key;
 use super::read::{Fault, Place, Placed};
 use crate::example::parse;
+use crate::expr::{self, ExprError, compile_held};
 use crate::rule::{RuleKind, RuleSource};
 use crate::signal::Signals;
+use crate::time::Span;
 
 /// The component of rules whose findings belong where their fault code belongs.
 pub const BY_FAULT_CODE: &str = "by fault code";
@@ -18,6 +21,10 @@ pub struct Scope<'a> {
     pub signals: &'a Signals,
     pub templates: Vec<&'a str>,
     pub models: Vec<&'a str>,
+    /// Codes of the service items.
+    pub items: &'a [String],
+    /// Path and text of every file, to say where in them an expression is wrong.
+    pub files: &'a [(String, String)],
 }
 
 /// Rules in key order.
@@ -27,6 +34,7 @@ pub fn rules(entries: Vec<Placed<RuleSource>>, scope: &Scope<'_>, faults: &mut V
         words(place, value, faults);
         numbers(place, value, faults);
         references(place, value, scope, faults);
+        expressions(place, value, scope, faults);
     }
     map.into_values().map(|entry| entry.value).collect()
 }
@@ -70,8 +78,9 @@ fn numbers(place: &Place, rule: &RuleSource, faults: &mut Vec<Fault>) {
     if rule.each.is_empty() && [&rule.component, &rule.when].iter().any(|text| text.contains("{each}")) {
         wrong("{each} without `each`");
     }
-    if rule.kind == RuleKind::Absence && !rule.when.contains("silent(") && !rule.when.contains("stale(") {
-        wrong("an absence rule asks silent(..) or stale(..)");
+    let absent = ["silent(", "stale(", "not_followed_by("];
+    if rule.kind == RuleKind::Absence && !absent.iter().any(|function| rule.when.contains(function)) {
+        wrong("an absence rule asks silent(..), stale(..) or not_followed_by(..)");
     }
 }
 
@@ -97,6 +106,52 @@ fn references(place: &Place, rule: &RuleSource, scope: &Scope<'_>, faults: &mut 
     if let Some(template) = &rule.template {
         each_known(place, "template", std::slice::from_ref(template), &scope.templates, faults);
     }
+}
+
+/// Compiles what the rule asks; the first instance that is wrong speaks for the others.
+fn expressions(place: &Place, rule: &RuleSource, scope: &Scope<'_>, faults: &mut Vec<Fault>) {
+    // Signals that could not be read, or a name that was never put in, have been named already.
+    if scope.signals.is_empty() || (rule.each.is_empty() && rule.when.contains("{each}")) {
+        return;
+    }
+    let windows = RefCell::default();
+    let by_code = rule.component == BY_FAULT_CODE;
+    let context = expr::Context { signals: scope.signals, items: scope.items, windows: &windows, by_code };
+    let fields = [("when", Some(&rule.when), rule.for_), ("clear", rule.clear.as_ref(), rule.clear_for)];
+    for (field, text, held) in fields.into_iter().filter_map(|(field, text, held)| text.map(|text| (field, text, held)))
+    {
+        for text in instances(rule, text) {
+            match compile_held(&text, held.unwrap_or(Span::ZERO), &context) {
+                Ok(program) if by_code && program.cells() > 0 => {
+                    let what = "a rule by fault code cannot hold for a time: its codes would share one memory";
+                    faults.push(place.fault(format!("rule `{}`: {what}", rule.key)));
+                }
+                Ok(_) => continue,
+                Err(errors) => {
+                    faults.extend(errors.into_iter().map(|error| located(place, rule, field, error, scope)));
+                }
+            }
+            break;
+        }
+    }
+}
+
+/// The fault at its place in the file, where the text stands there as the author sees it.
+fn located(place: &Place, rule: &RuleSource, field: &str, error: ExprError, scope: &Scope<'_>) -> Fault {
+    let near = error.nearest.as_ref().map(|near| format!("did you mean `{near}`?"));
+    let hint = [near, error.hint].into_iter().flatten().collect::<Vec<_>>().join("; ");
+    let hint = Some(hint).filter(|hint| !hint.is_empty());
+    let fault = Fault { hint, ..place.fault(format!("rule `{}`: {field}: {}", rule.key, error.message)) };
+    let text = scope.files.iter().find(|(path, _)| *path == place.file).map_or("", |(_, text)| text);
+    let mut lines = text.lines().enumerate().skip(place.line - 1);
+    let value = lines.find_map(|(index, line)| Some((index, line, line.trim_start().strip_prefix(field)?)));
+    let Some((index, line, rest)) = value.filter(|(.., rest)| rest.trim_start().starts_with('=')) else { return fault };
+    let value = rest.trim_start().trim_start_matches('=').trim_start();
+    let opens = if value.starts_with("\"\"\"") || value.starts_with("'''") { 3 } else { 1 };
+    // The line break behind opening quotes is not part of the text.
+    let below = usize::from(opens == 3 && value.len() == 3) + error.line as usize - 1;
+    let before = if below == 0 { line.chars().count() - value.chars().count() + opens } else { 0 };
+    Fault { line: Some(index + 1 + below), column: Some(before + error.column as usize), ..fault }
 }
 
 /// A text of a rule for each value of `each`.

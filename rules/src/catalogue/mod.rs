@@ -178,6 +178,8 @@ impl Catalogue {
             signals: &signals,
             templates: templates.keys().map(String::as_str).collect(),
             models: models.keys().map(String::as_str).collect(),
+            items: &item_codes,
+            files: &files,
         };
         let rules = check_rules::rules(draft.rules, &scope, &mut faults);
         match fault_codes {

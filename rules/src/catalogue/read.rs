@@ -14,6 +14,8 @@ pub struct Fault {
     pub file: String,
     /// Counted from 1; `None` for what no single line causes.
     pub line: Option<usize>,
+    /// Counted from 1, in characters; known inside expressions.
+    pub column: Option<usize>,
     pub what: String,
     /// What to write instead.
     pub hint: Option<String>,
@@ -24,6 +26,9 @@ impl fmt::Display for Fault {
         f.write_str(&self.file)?;
         if let Some(line) = self.line {
             write!(f, ":{line}")?;
+        }
+        if let Some(column) = self.column {
+            write!(f, ":{column}")?;
         }
         write!(f, ": {}", self.what)?;
         match &self.hint {
@@ -42,7 +47,7 @@ pub struct Place {
 
 impl Place {
     pub fn fault(&self, what: impl Into<String>) -> Fault {
-        Fault { file: self.file.clone(), line: Some(self.line), what: what.into(), hint: None }
+        Fault { file: self.file.clone(), line: Some(self.line), column: None, what: what.into(), hint: None }
     }
 
     /// A fault about a name that is not in the catalogue, with the nearest one that is.
@@ -122,7 +127,7 @@ impl<'a> Document<'a> {
 fn fault(file: &str, text: &str, error: &Error, start: usize) -> Fault {
     let at = error.span().map_or(start, |span| span.start);
     let (what, hint) = split_hint(error.message());
-    Fault { file: file.to_owned(), line: Some(line_of(text, at)), what, hint }
+    Fault { file: file.to_owned(), line: Some(line_of(text, at)), column: None, what, hint }
 }
 
 /// Serde says "unknown field `x`, expected one of `a`, `b`": keeps the nearest of them as the hint.
