@@ -30,7 +30,7 @@ use crate::store::snapshot::{self, SnapshotRow};
 /// Layout of `journal.inputs`. A change that cannot read older rows takes the next number.
 pub const INPUT_LAYOUT: i16 = 1;
 /// Layout of `vehicle_snapshot.state`.
-pub const STATE_LAYOUT: i16 = 1;
+pub const STATE_LAYOUT: i16 = 2;
 
 const ZSTD_LEVEL: i32 = 1;
 const PAGE: i64 = 2_000;

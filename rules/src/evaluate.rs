@@ -43,10 +43,16 @@ struct Watch {
     /// Which of them had an outcome at all.
     judged: u32,
     /// Trip or day of bit 0.
-    period: i64,
-    /// When the finding opened, if it is open.
-    open_at: Option<Time>,
+    period: i32,
+    /// When the finding opened; `NEVER` unless it is open.
+    open_at: Time,
     severity: Severity,
+}
+
+impl Watch {
+    fn open_at(&self) -> Option<Time> {
+        Some(self.open_at).filter(|at| *at != Time::NEVER)
+    }
 }
 
 impl Watches {
@@ -96,7 +102,7 @@ impl Watches {
             .list
             .iter()
             .filter_map(|watch| counterpart(watch.key.rule).map(|(rule, same)| (rule, same, *watch)))
-            .filter(|(_, same, watch)| *same || watch.open_at.is_some())
+            .filter(|(_, same, watch)| *same || watch.open_at().is_some())
             .map(|(rule, _, watch)| Watch { key: FindingKey { rule, ..watch.key }, ..watch })
             .collect();
         list.sort_by_key(|watch| watch.key);
@@ -110,16 +116,16 @@ impl Watches {
 
     /// Makes these findings the open ones; everything else that was open is forgotten.
     pub fn adopt(&mut self, open: &BTreeMap<FindingKey, (Time, Severity)>) {
-        self.list.retain(|watch| watch.open_at.is_none() || open.contains_key(&watch.key));
+        self.list.retain(|watch| watch.open_at().is_none() || open.contains_key(&watch.key));
         for (key, (at, severity)) in open {
             let watch = self.entry(*key);
-            (watch.open_at, watch.severity) = (Some(*at), *severity);
+            (watch.open_at, watch.severity) = (*at, *severity);
         }
     }
 
     /// Open findings by key, for carrying state to another rule set and for tests.
     pub fn open(&self) -> impl Iterator<Item = (FindingKey, Time)> + '_ {
-        self.list.iter().filter_map(|watch| watch.open_at.map(|at| (watch.key, at)))
+        self.list.iter().filter_map(|watch| watch.open_at().map(|at| (watch.key, at)))
     }
 
     /// What a function of a rule remembers.
@@ -133,7 +139,8 @@ impl Watches {
 
     fn entry(&mut self, key: FindingKey) -> &mut Watch {
         let index = self.list.binary_search_by_key(&key, |watch| watch.key).unwrap_or_else(|index| {
-            let fresh = Watch { key, outcomes: 0, judged: 0, period: i64::MIN, open_at: None, severity: Severity::S4 };
+            let fresh =
+                Watch { key, outcomes: 0, judged: 0, period: i32::MIN, open_at: Time::NEVER, severity: Severity::S4 };
             self.list.reserve_exact(1);
             self.list.insert(index, fresh);
             index
@@ -179,7 +186,7 @@ fn evaluate_codes(
         .watches
         .list
         .iter()
-        .filter(|watch| watch.key.rule == rule.no && watch.open_at.is_some())
+        .filter(|watch| watch.key.rule == rule.no && watch.open_at().is_some())
         .map(|watch| watch.key)
         .filter(|key| !vehicle.faults.iter().any(|cycle| Some(cycle.code) == key.code))
         .collect();
@@ -209,19 +216,24 @@ fn evaluate_one(
     let cycle = code.and_then(|code| {
         vehicle.faults.iter().filter(|cycle| cycle.code == code).min_by_key(|cycle| cycle.severity).cloned()
     });
-    let Some(component) = rule.component.clone().or_else(|| cycle.as_ref().map(|cycle| cycle.component.clone())) else {
+    let Some(component) = rule.component.as_ref().or_else(|| cycle.as_ref().map(|cycle| &cycle.component)) else {
         return;
     };
-    if vehicle.is_obsolete(&component, now) {
+    if vehicle.is_obsolete(component, now) {
         return;
     }
     let held = run(vehicle, rule, cycle.as_ref(), now, Which::When, set);
     count(effects, rule, held);
-    let open = vehicle.watches.find(key).and_then(|watch| watch.open_at);
+    let known = vehicle.watches.find(key);
+    if known.is_none() && held != Tri::True {
+        // Nothing is remembered and there is nothing to remember: most rules, most of the time.
+        return;
+    }
+    let open = known.and_then(Watch::open_at);
     let satisfied = gather(vehicle, rule, key, held, now);
     let Some(opened_at) = open else {
         if satisfied == Tri::True {
-            let opened = open_finding(vehicle, rule, key, cycle.as_ref(), component, now, set);
+            let opened = open_finding(vehicle, rule, key, cycle.as_ref(), component.clone(), now, set);
             changes.push(FindingChange::Opened(Box::new(opened)));
         }
         return;
@@ -286,13 +298,10 @@ fn gather(vehicle: &mut Vehicle, rule: &Rule, key: FindingKey, held: Tri, now: T
         return Tri::Unknown;
     }
     let period = match evidence.per {
-        Per::Sample => i64::MAX,
-        Per::Trip => i64::from(vehicle.segment.trip),
-        Per::Day => i64::from(now.day()),
+        Per::Sample => i32::MAX,
+        Per::Trip => vehicle.segment.trip as i32,
+        Per::Day => now.day(),
     };
-    if held == Tri::False && vehicle.watches.find(key).is_none() {
-        return Tri::False;
-    }
     let watch = vehicle.watches.entry(key);
     if watch.period != period || evidence.per == Per::Sample {
         watch.outcomes <<= 1;
@@ -309,7 +318,7 @@ fn gather(vehicle: &mut Vehicle, rule: &Rule, key: FindingKey, held: Tri, now: T
         return Tri::True;
     }
     // An open finding ends only with a full window in which nothing was true.
-    if watch.open_at.is_some() && !none { Tri::Unknown } else { Tri::False }
+    if watch.open_at().is_some() && !none { Tri::Unknown } else { Tri::False }
 }
 
 fn ended(rule: &Rule, key: FindingKey, opened_at: Time, now: Time) -> FindingChange {
@@ -333,21 +342,13 @@ fn open_finding(
     now: Time,
     set: &RuleSet,
 ) -> Opened {
-    // An absence began when the last reading had been followed by nothing long enough.
-    let at = match rule.source.kind {
-        RuleKind::Absence => {
-            let cell = |cell| vehicle.watches.cell(rule.when_cell + cell);
-            expr::next_change(&rule.when, &vehicle.view(vehicle.newest, set), cell).map_or(now, |at| at.min(now))
-        }
-        _ => now,
-    };
     let severity = rule.source.severity.or(cycle.map(|cycle| cycle.severity)).unwrap_or(Severity::S4);
     let watch = vehicle.watches.entry(key);
-    watch.open_at = Some(at);
+    watch.open_at = now;
     watch.severity = severity;
-    let evidence = evidence_of(vehicle, rule, cycle, at, set);
+    let evidence = evidence_of(vehicle, rule, cycle, now, set);
     let because = reason_of(rule, &evidence, set);
-    Opened { key, component, severity, at, evidence, because }
+    Opened { key, component, severity, at: now, evidence, because }
 }
 
 /// The evidence of an open finding as the state has it now.

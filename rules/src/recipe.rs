@@ -128,21 +128,33 @@ fn pass_time(vehicle: &mut Vehicle, at: Time, set: &RuleSet, bounds: &Bounds, ef
         let now = at - bounds.lateness;
         if now > vehicle.newest {
             pass_days(vehicle, now, set, effects);
+            pass_silence(vehicle, now, set, effects);
             vehicle.judged = vehicle.judged.max(now);
-            let changes = evaluate_mask(vehicle, *set.absence(), now, set, effects);
-            decide_and_respond(vehicle, changes, set, effects);
         }
     }
     respond_unless_backfilling(vehicle, set, effects);
 }
 
-/// Judges what was absent before this reading ended it, as if a Timer had come in between: how
-/// messages were cut must not matter.
+/// Judges absence at every instant up to `to` at which it can come to hold, as Timers in between
+/// would have: how messages were cut, and which signals they carried, must not matter.
 fn pass_silence(vehicle: &mut Vehicle, to: Time, set: &RuleSet, effects: &mut Effects) {
-    if vehicle.newest != Time::NEVER && to.since(vehicle.newest) >= set.shortest_absence() {
-        let changes = evaluate_mask(vehicle, *set.absence(), to, set, effects);
+    let mut from = vehicle.newest;
+    while let Some(at) = next_absence(vehicle, from, set).filter(|at| *at <= to) {
+        let changes = evaluate_mask(vehicle, *set.absence(), at, set, effects);
         decide_and_respond(vehicle, changes, set, effects);
+        from = at;
     }
+}
+
+/// When absence can next come to hold after `from`.
+fn next_absence(vehicle: &Vehicle, from: Time, set: &RuleSet) -> Option<Time> {
+    if vehicle.newest == Time::NEVER {
+        return None;
+    }
+    let view = vehicle.view(from, set);
+    set.in_mask(vehicle.watches.in_scope(*set.absence()))
+        .filter_map(|rule| expr::next_change(&rule.when, &view, |cell| vehicle.watches.cell(rule.when_cell + cell)))
+        .min()
 }
 
 /// Judges calendar due dates at every start of a day up to `to`, so that it does not matter
@@ -162,12 +174,7 @@ pub fn wake(vehicle: &Vehicle, set: &RuleSet, bounds: &Bounds) -> Option<Time> {
     let snooze = vehicle.snoozed.iter().map(|(_, until)| *until).min();
     let silent = waiting.is_none() && backfill.is_none() && vehicle.newest != Time::NEVER;
     let judged = silent.then(|| {
-        let view = vehicle.view(vehicle.newest, set);
-        let absence = set
-            .in_mask(vehicle.watches.in_scope(*set.absence()))
-            .filter_map(|rule| expr::next_change(&rule.when, &view, |cell| vehicle.watches.cell(rule.when_cell + cell)))
-            .filter(|at| *at > vehicle.judged)
-            .min();
+        let absence = next_absence(vehicle, vehicle.newest.max(vehicle.judged), set);
         absence.into_iter().chain(usage::wake(vehicle)).min().map(|at| at + bounds.lateness)
     });
     [waiting, backfill, snooze, judged.flatten()].into_iter().flatten().min()

@@ -28,9 +28,6 @@ pub struct RuleNo(pub u16);
 /// Words of a rule mask: a set holds at most 64 times this many rule instances.
 pub const MASK_WORDS: usize = 16;
 
-/// Shorter gaps between steps need no judgement in between, unless a rule asks about less.
-const LONGEST_UNASKED: Span = Span::from_mins(1);
-
 /// A set of rule instances without allocation.
 pub type RuleMask = [u64; MASK_WORDS];
 
@@ -90,7 +87,6 @@ pub struct RuleSet {
     pub windows: WindowSpecs,
     /// Numbers of the windows over each slot.
     windows_of: Vec<Vec<u16>>,
-    shortest_absence: Span,
 }
 
 impl RuleSet {
@@ -115,7 +111,6 @@ impl RuleSet {
             rules: Vec::new(),
             windows: WindowSpecs::default(),
             windows_of: vec![Vec::new(); catalogue.signals.len()],
-            shortest_absence: LONGEST_UNASKED,
             catalogue,
         };
         if set.catalogue.signals.len() > SlotSet::CAPACITY {
@@ -154,11 +149,6 @@ impl RuleSet {
     /// The windows that a reading of the slot goes into.
     pub fn windows_of(&self, slot: Slot) -> &[u16] {
         self.windows_of.get(slot.index()).map_or(&[], Vec::as_slice)
-    }
-
-    /// The shortest absence that any rule asks about, at most a minute: shorter gaps need no judgement in between.
-    pub fn shortest_absence(&self) -> Span {
-        self.shortest_absence
     }
 
     pub fn rule(&self, no: RuleNo) -> Option<&Rule> {
@@ -334,9 +324,6 @@ impl RuleSet {
                 }
                 if program.reads_service() {
                     self.by_service[word] |= bit;
-                }
-                if let Some(span) = program.shortest_absence() {
-                    self.shortest_absence = self.shortest_absence.min(span);
                 }
                 if program.absence() {
                     self.absence[word] |= bit;

@@ -11,6 +11,7 @@ use crate::expr::ItemState;
 use crate::plan::{self, Combinator, Item, Meters, Phase};
 use crate::rule_set::RuleSet;
 use crate::signal::Slot;
+use crate::sparse::Sparse;
 use crate::state::Vehicle;
 use crate::state::fold::Step;
 use crate::time::{Span, Time};
@@ -79,12 +80,10 @@ pub struct Usage {
     utc_offset_h: i8,
     workday: Class,
     weekend: Class,
-    anchors: Box<[Option<Anchor>]>,
-    /// By index of the catalogue's service items.
-    pub items: Box<[ItemState]>,
+    /// By index of the catalogue's service items, as far as the vehicle's plan has them.
+    anchors: Sparse<Anchor>,
+    pub items: Sparse<ItemState>,
 }
-
-const UNKNOWN: ItemState = ItemState { phase: None, days_left: f32::NAN, days_sigma: f32::NAN, km_left: f32::NAN };
 
 impl Usage {
     pub fn new(profile: &Profile, set: &RuleSet) -> Self {
@@ -97,8 +96,8 @@ impl Usage {
             utc_offset_h: 8,
             workday: Class::default(),
             weekend: Class::default(),
-            anchors: vec![None; count].into(),
-            items: vec![UNKNOWN; count].into(),
+            anchors: Sparse::new(count),
+            items: Sparse::new(count),
         };
         usage.take_profile(profile, set);
         usage
@@ -117,11 +116,10 @@ impl Usage {
     /// An item was done at this odometer and time.
     pub fn anchor(&mut self, item: &str, km: f64, at: Time, set: &RuleSet) {
         let index = set.catalogue.item_codes().iter().position(|code| code == item);
-        if let Some(place) = index.and_then(|index| self.anchors.get_mut(index)) {
-            // A record of an older service must not undo a newer one.
-            if place.is_none_or(|known| !known.done || known.at() <= at) {
-                *place = Some(Anchor::new(km, self.engine_h, at, true));
-            }
+        let Some(index) = index else { return };
+        // A record of an older service must not undo a newer one.
+        if self.anchors.get(index).is_none_or(|known| !known.done || known.at() <= at) {
+            self.anchors.set(index, Anchor::new(km, self.engine_h, at, true));
         }
     }
 
@@ -129,8 +127,16 @@ impl Usage {
     pub fn carry(&mut self, from: &RuleSet, to: &RuleSet) {
         let (old, new) = (from.catalogue.item_codes(), to.catalogue.item_codes());
         let place = |code: &String| old.iter().position(|known| known == code);
-        self.anchors = new.iter().map(|code| place(code).and_then(|index| self.anchors[index])).collect();
-        self.items = new.iter().map(|code| place(code).map_or(UNKNOWN, |index| self.items[index])).collect();
+        let (mut anchors, mut items) = (Sparse::new(new.len()), Sparse::new(new.len()));
+        for (index, old) in new.iter().map(place).enumerate().filter_map(|(index, old)| Some((index, old?))) {
+            if let Some(anchor) = self.anchors.get(old) {
+                anchors.set(index, *anchor);
+            }
+            if let Some(item) = self.items.get(old) {
+                items.set(index, *item);
+            }
+        }
+        (self.anchors, self.items) = (anchors, items);
     }
 
     fn local_day(&self, at: Time) -> i32 {
@@ -274,20 +280,19 @@ pub fn recompute(vehicle: &mut Vehicle, now: Time, set: &RuleSet) {
     let powertrain = vehicle.profile.powertrain;
     let usage = &mut vehicle.estimates.usage;
     for (index, item) in plan.items(powertrain) {
-        let Some(place) = usage.anchors.get_mut(index) else { continue };
-        if place.is_none() && km.is_finite() {
+        if usage.anchors.get(index).is_none() && km.is_finite() {
             // A used car without records: its intervals start at what is known, the present odometer.
             let used = item.first().km.is_some_and(|first| km > f64::from(first) * USED);
-            *place = Some(if used {
+            let anchor = if used {
                 Anchor::new(km, usage.engine_h, now, false)
             } else {
                 Anchor::new(0.0, 0.0, delivered_at, false)
-            });
+            };
+            usage.anchors.set(index, anchor);
         }
-        let anchor = *place;
-        let state = anchor.map_or(UNKNOWN, |anchor| usage.state_of(item, anchor, km, now));
-        if let Some(place) = usage.items.get_mut(index) {
-            *place = state;
+        if let Some(anchor) = usage.anchors.get(index) {
+            let state = usage.state_of(item, *anchor, km, now);
+            usage.items.set(index, state);
         }
     }
 }

@@ -5,44 +5,62 @@ use serde::{Deserialize, Serialize};
 use crate::time::{Span, Time};
 
 /// State of one stateful function, kept by the vehicle per rule and version.
+///
+/// Every vehicle has dozens, so the flags share a word with a time: micros since 1970 need 55 bits
+/// until the year 2500.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cell {
     /// Since when the condition has held without a break.
-    pub since: Time,
-    /// The last step at which it was looked at.
-    pub last: Time,
-    flags: u32,
+    since: Time,
+    /// Micros of the last step at which it was looked at, shifted left, and the flags.
+    last: i64,
 }
 
 impl Cell {
     /// Before the first step.
-    pub const EMPTY: Self = Self { since: Time::from_micros(0), last: Time::from_micros(0), flags: 0 };
+    pub const EMPTY: Self = Self { since: Time::from_micros(0), last: 0 };
+
+    /// Bits that the flags take.
+    const FLAGS: u32 = 3;
+
+    const fn flags(self) -> i64 {
+        self.last & ((1 << Self::FLAGS) - 1)
+    }
+
+    const fn last(self) -> Time {
+        Time::from_micros(self.last >> Self::FLAGS)
+    }
+
+    const fn look(&mut self, at: Time, flags: i64) {
+        self.last = at.micros() << Self::FLAGS | flags;
+    }
 
     /// The condition held at the last step.
-    const HOLDS: u32 = 1;
+    const HOLDS: i64 = 1;
     /// Nothing certain is known from before `since`: no false was seen, or there was a gap.
-    const UNSURE: u32 = 2;
+    const UNSURE: i64 = 2;
     /// There was a step before.
-    const SEEN: u32 = 4;
+    const SEEN: i64 = 4;
 
     /// Notes an event, if it came.
     pub(super) const fn note(&mut self, came: bool, now: Time) {
         if came {
-            (self.since, self.flags) = (now, Self::SEEN | Self::HOLDS);
+            self.since = now;
+            self.look(now, Self::SEEN | Self::HOLDS);
         }
     }
 
     pub(super) const fn doubt(&mut self) {
-        self.flags |= Self::UNSURE;
+        self.last |= Self::UNSURE;
     }
 
     pub(super) const fn is_unsure(&self) -> bool {
-        self.flags & Self::UNSURE != 0
+        self.flags() & Self::UNSURE != 0
     }
 
     /// Since when the condition holds, or when the event came, if so.
     pub const fn holds_since(&self) -> Option<Time> {
-        if self.flags & Self::HOLDS != 0 { Some(self.since) } else { None }
+        if self.flags() & Self::HOLDS != 0 { Some(self.since) } else { None }
     }
 }
 
@@ -64,17 +82,18 @@ pub(super) struct Hold {
 impl Hold {
     /// Takes the condition at one step into the cell and says whether it has held long enough.
     pub fn step(self, cell: &mut Cell, condition: f64, now: Time) -> f64 {
-        let gap = cell.flags == 0 || now.since(cell.last) > self.gap;
-        let surely_false = cell.flags == Cell::SEEN && !gap;
-        let goes_on = cell.flags & Cell::HOLDS != 0 && !gap;
-        cell.last = now;
+        let gap = cell.flags() == 0 || now.since(cell.last()) > self.gap;
+        let surely_false = cell.flags() == Cell::SEEN && !gap;
+        let goes_on = cell.flags() & Cell::HOLDS != 0 && !gap;
         if condition.is_nan() {
-            cell.flags = Cell::SEEN | Cell::UNSURE;
+            cell.look(now, Cell::SEEN | Cell::UNSURE);
         } else if condition == 0.0 {
-            cell.flags = Cell::SEEN;
-        } else if !goes_on {
+            cell.look(now, Cell::SEEN);
+        } else if goes_on {
+            cell.look(now, cell.flags());
+        } else {
             cell.since = now;
-            cell.flags = Cell::SEEN | Cell::HOLDS | if surely_false { 0 } else { Cell::UNSURE };
+            cell.look(now, Cell::SEEN | Cell::HOLDS | if surely_false { 0 } else { Cell::UNSURE });
         }
         self.judge(cell, condition, now)
     }
@@ -87,7 +106,7 @@ impl Hold {
         let Some(since) = cell.holds_since() else { return f64::NAN };
         if now.since(since) >= self.span {
             1.0
-        } else if cell.flags & Cell::UNSURE != 0 {
+        } else if cell.flags() & Cell::UNSURE != 0 {
             f64::NAN
         } else {
             0.0

@@ -126,13 +126,13 @@ pub(super) fn value(read: Read, view: &View<'_>) -> f64 {
 }
 
 impl Probe {
-    pub fn ask(self, tables: &Tables, view: &View<'_>) -> f64 {
+    pub fn ask(self, reads: &[Read], view: &View<'_>) -> f64 {
         match self {
-            Self::Value { read } => tables.reads.get(usize::from(read)).map_or(f64::NAN, |read| value(*read, view)),
-            Self::Known { read } => truth(!Self::Value { read }.ask(tables, view).is_nan()),
-            Self::Age { read } => silence(tables, read, view).map_or(f64::NAN, Span::secs_f64),
+            Self::Value { read } => reads.get(usize::from(read)).map_or(f64::NAN, |read| value(*read, view)),
+            Self::Known { read } => truth(!Self::Value { read }.ask(reads, view).is_nan()),
+            Self::Age { read } => silence(reads, read, view).map_or(f64::NAN, Span::secs_f64),
             Self::Stale { read, after } => {
-                silence(tables, read, view).map_or(f64::NAN, |silence| truth(silence >= after))
+                silence(reads, read, view).map_or(f64::NAN, |silence| truth(silence >= after))
             }
             Self::Silent { after } => {
                 if view.newest == Time::NEVER {
@@ -157,7 +157,7 @@ impl Probe {
                 trips.fold(0, |all, one| all | one).count_ones().into()
             }
             Self::Window { read, window, stat } => {
-                let last = tables.reads.get(usize::from(read)).and_then(|read| view.last.get(read.slot.index()));
+                let last = reads.get(usize::from(read)).and_then(|read| view.last.get(read.slot.index()));
                 view.windows.ask(window, stat, view.now, last.map_or(f64::NAN, |last| last.value))
             }
         }
@@ -165,8 +165,8 @@ impl Probe {
 }
 
 /// How long a signal has been silent; `None` if it never spoke.
-pub(super) fn silence(tables: &Tables, read: u16, view: &View<'_>) -> Option<Span> {
-    let read = tables.reads.get(usize::from(read))?;
+pub(super) fn silence(reads: &[Read], read: u16, view: &View<'_>) -> Option<Span> {
+    let read = reads.get(usize::from(read))?;
     let last = view.last.get(read.slot.index())?;
     (last.at != Time::NEVER).then(|| view.now.since(last.at))
 }

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use super::memory::{Asks, Memory, Sequence};
-use super::probe::{Probe, Tables};
+use super::probe::{Probe, Read, Tables};
 use super::tree::{Binary, Kind, Node, Unary};
 use crate::signal::Slot;
-use crate::time::Span;
 
 /// Most intermediate values at once.
 pub(super) const STACK: usize = 32;
@@ -37,6 +36,8 @@ pub(super) enum Op {
 #[derive(Clone, Debug)]
 pub struct Program {
     pub(super) ops: Arc<[Op]>,
+    /// Those of `cold.tables`, one step nearer.
+    pub(super) reads: Arc<[Read]>,
     pub(super) memories: Arc<[Memory]>,
     pub(super) cold: Arc<Cold>,
 }
@@ -61,15 +62,8 @@ struct Reads {
     code: bool,
     faults: bool,
     service: bool,
-    /// The shortest absence it asks about.
-    absence: Option<Span>,
+    absence: bool,
     silence: bool,
-}
-
-impl Reads {
-    fn absent_after(&mut self, span: Span) {
-        self.absence = Some(self.absence.map_or(span, |known| known.min(span)));
-    }
 }
 
 impl Program {
@@ -126,11 +120,6 @@ impl Program {
 
     /// Whether silence can make it true: it has `stale`, `silent` or `not_followed_by` in it.
     pub fn absence(&self) -> bool {
-        self.cold.reads.absence.is_some()
-    }
-
-    /// The shortest silence that can make it true.
-    pub fn shortest_absence(&self) -> Option<Span> {
         self.cold.reads.absence
     }
 
@@ -162,7 +151,8 @@ pub(super) fn emit(tree: Node, texts: Vec<String>, tables: Tables, cells: u16, s
     emitter.node(&tree)?;
     let (slots, evidence, reads) = inventory(&tree, &tables);
     let cold = Cold { tables, tree, texts, source: source.to_owned(), slots, evidence, cells: cells.into(), reads };
-    Some(Program { ops: emitter.ops.into(), memories: emitter.memories.into(), cold: Arc::new(cold) })
+    let reads = cold.tables.reads.as_slice().into();
+    Some(Program { ops: emitter.ops.into(), reads, memories: emitter.memories.into(), cold: Arc::new(cold) })
 }
 
 #[derive(Default)]
@@ -256,8 +246,8 @@ fn inventory(tree: &Node, tables: &Tables) -> (Vec<Slot>, Vec<Slot>, Reads) {
     let (mut slots, mut evidence, mut reads) = (Vec::new(), Vec::new(), Reads::default());
     let slot_of = |read: u16| tables.reads.get(usize::from(read)).map(|read| read.slot);
     tree.walk(&mut |node| {
-        if let Kind::Remember(Memory::Sequence(Sequence { asks: Asks::NotFollowed, within, .. }), _) = node.kind {
-            reads.absent_after(within);
+        if let Kind::Remember(Memory::Sequence(Sequence { asks: Asks::NotFollowed, .. }), _) = node.kind {
+            reads.absence = true;
         }
         let Kind::Probe(probe) = node.kind else { return };
         match probe {
@@ -266,12 +256,12 @@ fn inventory(tree: &Node, tables: &Tables) -> (Vec<Slot>, Vec<Slot>, Reads) {
                 evidence.extend(slot_of(read).filter(|slot| !evidence.contains(slot)));
             }
             Probe::Known { read } | Probe::Age { read } => slots.extend(slot_of(read)),
-            Probe::Stale { read, after } => {
+            Probe::Stale { read, .. } => {
                 slots.extend(slot_of(read));
-                reads.absent_after(after);
+                reads.absence = true;
             }
-            Probe::Silent { after } => {
-                reads.absent_after(after);
+            Probe::Silent { .. } => {
+                reads.absence = true;
                 reads.silence = true;
             }
             Probe::Fault { .. } | Probe::FaultCount { .. } | Probe::FaultTrips { .. } => reads.faults = true,

@@ -20,7 +20,6 @@ pub fn run(program: &Program, view: &View<'_>, cells: &mut [Cell]) -> Tri {
 
 #[inline]
 fn execute(program: &Program, view: &View<'_>, cells: &mut [Cell]) -> f64 {
-    let tables = &program.cold.tables;
     let mut stack = [0.0_f64; STACK];
     // The next free place.
     let mut top = 0_usize;
@@ -33,11 +32,11 @@ fn execute(program: &Program, view: &View<'_>, cells: &mut [Cell]) -> f64 {
                 top += 1;
             }
             Op::Probe(probe) => {
-                stack[top & MASK] = probe.ask(tables, view);
+                stack[top & MASK] = probe.ask(&program.reads, view);
                 top += 1;
             }
             Op::Compare { read, with, limit } => {
-                let reading = tables.reads.get(usize::from(read)).map_or(f64::NAN, |read| value(*read, view));
+                let reading = program.reads.get(usize::from(read)).map_or(f64::NAN, |read| value(*read, view));
                 stack[top & MASK] = with.apply(reading, limit);
                 top += 1;
             }

@@ -81,7 +81,7 @@ impl Tracer<'_> {
         let (value, state) = match &node.kind {
             Kind::Const(value) => (*value, State::Derived),
             Kind::Text(_) => (f64::NAN, State::Derived),
-            Kind::Probe(probe) => (probe.ask(self.tables, self.view), self.measured(*probe)),
+            Kind::Probe(probe) => (probe.ask(&self.tables.reads, self.view), self.measured(*probe)),
             Kind::Unary(op, _) => (op.apply(part(0)), State::Derived),
             Kind::Binary(op, _) => (op.apply(part(0), part(1)), State::Derived),
             Kind::Choose(_) => (choose(part(0), part(1), part(2)), State::Derived),

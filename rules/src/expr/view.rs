@@ -77,6 +77,6 @@ pub struct View<'a> {
     /// The cycle that a rule `by fault code` is asked about.
     pub code: Option<&'a FaultCycle>,
     /// By index of the service item in the catalogue.
-    pub service: &'a [ItemState],
+    pub service: &'a Sparse<ItemState>,
     pub windows: Windows<'a>,
 }

@@ -22,7 +22,8 @@ pub struct Odometer {
     /// Kilometres; `NaN` before the first.
     pub km: f64,
     pub at: Time,
-    held: Option<Held>,
+    /// Boxed: few vehicles have one, and not for long.
+    held: Option<Box<Held>>,
     /// Added to what the cluster shows, after a replacement.
     pub offset_km: f64,
 }
@@ -81,8 +82,8 @@ impl Odometer {
 
     fn hold(&mut self, km: f64, at: Time) -> Odometry {
         let agrees = |held: &Held| km >= held.km - JITTER_KM && km - held.km <= farthest(at.since(held.at));
-        let Some(held) = self.held.filter(agrees) else {
-            self.held = Some(Held { km, since: at, at, seen: 1 });
+        let Some(held) = self.held.as_deref().copied().filter(agrees) else {
+            self.held = Some(Box::new(Held { km, since: at, at, seen: 1 }));
             return Odometry::Held;
         };
         let held = Held { km, at, seen: held.seen.saturating_add(1), ..held };
@@ -96,7 +97,7 @@ impl Odometer {
             self.at = at;
             return Odometry::Replaced;
         }
-        self.held = Some(held);
+        self.held = Some(Box::new(held));
         Odometry::Held
     }
 }
