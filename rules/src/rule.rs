@@ -70,6 +70,27 @@ pub struct RuleSource {
     pub examples: Vec<Example>,
 }
 
+/// The component of rules whose findings belong where their fault code belongs.
+const BY_FAULT_CODE: &str = "by fault code";
+
+impl RuleSource {
+    /// Whether it is asked about one fault code at a time.
+    pub fn is_by_code(&self) -> bool {
+        self.component == BY_FAULT_CODE
+    }
+
+    /// What its instances are about: the values of `each`, or nothing.
+    pub fn subjects(&self) -> impl Iterator<Item = &str> {
+        let plain = self.each.is_empty().then_some("");
+        plain.into_iter().chain(self.each.iter().map(String::as_str))
+    }
+}
+
+/// A text of a rule as it is for one of its subjects.
+pub fn about(text: &str, subject: &str) -> String {
+    text.replace("{each}", subject)
+}
+
 fn one() -> f64 {
     1.0
 }

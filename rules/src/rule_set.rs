@@ -12,7 +12,7 @@ use crate::catalogue::Catalogue;
 use crate::component::Component;
 use crate::expr::{self, ExprError, Program};
 use crate::model::Model;
-use crate::rule::{RuleKind, RuleSource};
+use crate::rule::{RuleKind, RuleSource, about};
 use crate::severity::Severity;
 use crate::signal::{Kind, Slot};
 use crate::state::SlotSet;
@@ -236,9 +236,8 @@ impl RuleSet {
     }
 
     fn add(&mut self, source: &Arc<RuleSource>, errors: &mut Vec<RuleSetError>) {
-        let subjects = if source.each.is_empty() { vec![String::new()] } else { source.each.clone() };
-        for subject in subjects {
-            match self.instance(source, &subject) {
+        for subject in source.subjects() {
+            match self.instance(source, subject) {
                 Ok(rule) => self.rules.push(rule),
                 Err(mut found) => errors.append(&mut found),
             }
@@ -246,8 +245,8 @@ impl RuleSet {
     }
 
     fn instance(&mut self, source: &Arc<RuleSource>, subject: &str) -> Result<Rule, Vec<RuleSetError>> {
-        let fill = |text: &str| text.replace("{each}", subject);
-        let by_code = source.component == "by fault code";
+        let fill = |text: &str| about(text, subject);
+        let by_code = source.is_by_code();
         if source.severity.is_none() && !by_code {
             return Err(vec![RuleSetError::Rule { rule: source.key.clone(), what: "`severity` is missing" }]);
         }
@@ -257,12 +256,6 @@ impl RuleSet {
         let ending = ending.or_else(|| source.clear_for.map(|_| format!("!({}\n)", fill(&source.when))));
         let clear =
             ending.map(|text| self.compile_text(source, "clear", &text, source.clear_for, by_code)).transpose()?;
-        if by_code && when.cells() + clear.as_ref().map_or(0, Program::cells) > 0 {
-            return Err(vec![RuleSetError::Rule {
-                rule: source.key.clone(),
-                what: "a rule by fault code cannot hold for a time: its codes would share one memory",
-            }]);
-        }
         let mut shows = Vec::new();
         for path in source.shows.iter().map(|path| fill(path)) {
             let Some(slot) = self.catalogue.signals.slot_of_path(&path) else {

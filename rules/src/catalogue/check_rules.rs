@@ -8,12 +8,9 @@ use super::layer::by_key;
 use super::read::{Fault, Place, Placed};
 use crate::example::parse;
 use crate::expr::{self, ExprError, compile_held};
-use crate::rule::{RuleKind, RuleSource};
+use crate::rule::{RuleKind, RuleSource, about};
 use crate::signal::Signals;
 use crate::time::Span;
-
-/// The component of rules whose findings belong where their fault code belongs.
-pub const BY_FAULT_CODE: &str = "by fault code";
 
 /// What rules may refer to besides components, operations and parts.
 pub struct Scope<'a> {
@@ -71,7 +68,7 @@ fn numbers(place: &Place, rule: &RuleSource, faults: &mut Vec<Fault>) {
     if rule.scope.year.is_some_and(|(first, last)| first > last) {
         wrong("the first model year is after the last");
     }
-    let by_code = rule.component == BY_FAULT_CODE;
+    let by_code = rule.is_by_code();
     if rule.severity.is_none() && !by_code {
         wrong("`severity` may be left out only with component \"by fault code\"");
     }
@@ -85,12 +82,10 @@ fn numbers(place: &Place, rule: &RuleSource, faults: &mut Vec<Fault>) {
 }
 
 fn references(place: &Place, rule: &RuleSource, scope: &Scope<'_>, faults: &mut Vec<Fault>) {
-    for component in instances(rule, &rule.component) {
-        if component != BY_FAULT_CODE {
-            scope.names.component(place, &component, faults);
-        }
+    for subject in rule.subjects().filter(|_| !rule.is_by_code()) {
+        scope.names.component(place, &about(&rule.component, subject), faults);
     }
-    for path in rule.shows.iter().flat_map(|path| instances(rule, path)) {
+    for path in rule.shows.iter().flat_map(|path| rule.subjects().map(|subject| about(path, subject))) {
         if scope.signals.by_path(&path).is_none() {
             let known = scope.signals.iter().map(|(_, signal)| signal.path.as_str());
             faults.push(place.unknown("signal", &path, known));
@@ -115,24 +110,15 @@ fn expressions(place: &Place, rule: &RuleSource, scope: &Scope<'_>, faults: &mut
         return;
     }
     let windows = RefCell::default();
-    let by_code = rule.component == BY_FAULT_CODE;
+    let by_code = rule.is_by_code();
     let context = expr::Context { signals: scope.signals, items: scope.items, windows: &windows, by_code };
     let fields = [("when", Some(&rule.when), rule.for_), ("clear", rule.clear.as_ref(), rule.clear_for)];
-    for (field, text, held) in fields.into_iter().filter_map(|(field, text, held)| text.map(|text| (field, text, held)))
-    {
-        for text in instances(rule, text) {
-            match compile_held(&text, held.unwrap_or(Span::ZERO), &context) {
-                Ok(program) if by_code && program.cells() > 0 => {
-                    let what = "a rule by fault code cannot hold for a time: its codes would share one memory";
-                    faults.push(place.fault(format!("rule `{}`: {what}", rule.key)));
-                }
-                Ok(_) => continue,
-                Err(errors) => {
-                    faults.extend(errors.into_iter().map(|error| located(place, rule, field, error, scope)));
-                }
-            }
-            break;
-        }
+    for (field, text, held) in fields {
+        let compile = |subject| {
+            text.and_then(|text| compile_held(&about(text, subject), held.unwrap_or(Span::ZERO), &context).err())
+        };
+        let errors = rule.subjects().find_map(compile).into_iter().flatten();
+        faults.extend(errors.map(|error| located(place, rule, field, error, scope)));
     }
 }
 
@@ -152,12 +138,4 @@ fn located(place: &Place, rule: &RuleSource, field: &str, error: ExprError, scop
     let below = usize::from(opens == 3 && value.len() == 3) + error.line as usize - 1;
     let before = if below == 0 { line.chars().count() - value.chars().count() + opens } else { 0 };
     Fault { line: Some(index + 1 + below), column: Some(before + error.column as usize), ..fault }
-}
-
-/// A text of a rule for each value of `each`.
-fn instances(rule: &RuleSource, text: &str) -> Vec<String> {
-    if rule.each.is_empty() {
-        return vec![text.to_owned()];
-    }
-    rule.each.iter().map(|value| text.replace("{each}", value)).collect()
 }

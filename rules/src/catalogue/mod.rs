@@ -16,7 +16,6 @@ mod read;
 use std::collections::BTreeMap;
 use std::fmt;
 
-pub use check_rules::BY_FAULT_CODE;
 pub use layer::OVERLAY;
 pub use near::nearest;
 pub use read::{Fault, Place, Placed};

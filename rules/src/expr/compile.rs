@@ -49,7 +49,10 @@ pub(super) fn build(
         Some(span) => tree.and_then(|tree| hold::held(&mut checker, tree, span)),
         None => tree,
     };
-    let (tables, cells, mut errors) = (checker.tables, checker.cells, checker.errors);
+    let (reads, cells, mut errors) = (checker.reads, checker.cells, checker.errors);
+    if context.by_code && cells > 0 {
+        errors.push(parsed.error(0, "a rule by fault code cannot hold for a time: its codes would share one memory"));
+    }
     let Some(tree) = tree.filter(|_| errors.is_empty()) else {
         errors.sort_by_key(|error| (error.line, error.column));
         return Err(errors);
@@ -61,7 +64,7 @@ pub(super) fn build(
     if let (Some(span), Some(whole)) = (span, texts.first_mut()) {
         *whole = format!("held({whole}, \"{span}\")");
     }
-    emit(tree, texts, tables, cells, text).ok_or_else(|| {
+    emit(tree, texts, reads, cells, text).ok_or_else(|| {
         vec![parsed.error(0, "the expression needs too many intermediate values").hint("split the rule")]
     })
 }

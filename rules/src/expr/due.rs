@@ -2,7 +2,7 @@
 
 use super::cell::Cell;
 use super::memory::Memory;
-use super::probe::{Probe, Tables, applicable};
+use super::probe::{Probe, Read, applicable};
 use super::program::Program;
 use super::tree::Kind;
 use super::view::View;
@@ -14,14 +14,13 @@ pub fn next_change(program: &Program, view: &View<'_>, cell: impl Fn(usize) -> O
     if !program.needs_timer() {
         return None;
     }
-    let tables = &program.cold.tables;
     let mut earliest: Option<Time> = None;
     program.cold.tree.walk(&mut |node| {
         let at = match node.kind {
             Kind::Remember(Memory::Sequence(sequence), _) => {
                 cell(sequence.cell.into()).and_then(|cell| sequence.deadline(&cell))
             }
-            Kind::Probe(probe) => when(probe, tables, view),
+            Kind::Probe(probe) => when(probe, &program.reads, view),
             _ => None,
         };
         let at = at.filter(|at| *at > view.now);
@@ -30,10 +29,10 @@ pub fn next_change(program: &Program, view: &View<'_>, cell: impl Fn(usize) -> O
     earliest
 }
 
-fn when(probe: Probe, tables: &Tables, view: &View<'_>) -> Option<Time> {
+fn when(probe: Probe, reads: &[Read], view: &View<'_>) -> Option<Time> {
     match probe {
         Probe::Stale { read, after } => {
-            let read = tables.reads.get(usize::from(read));
+            let read = reads.get(usize::from(read));
             read.and_then(|read| view.last.get(read.slot.index())).and_then(|last| later(last.at, after))
         }
         Probe::Silent { after } => later(view.newest, after),

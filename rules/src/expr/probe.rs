@@ -7,7 +7,7 @@ use crate::signal::Slot;
 use crate::time::{Span, Time};
 use crate::window::Stat;
 
-/// One question to the view. Indices lead into the program's [`Tables`].
+/// One question to the view. Indices lead into the program's reads.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Probe {
     /// The last value of a signal, if it is young enough.
@@ -108,12 +108,6 @@ pub(super) enum ServiceField {
 pub(super) struct Read {
     pub slot: Slot,
     pub max_gap: Span,
-}
-
-/// What probes point into.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Tables {
-    pub reads: Vec<Read>,
 }
 
 /// The value of a slot at the view's instant; unknown if never measured or too old.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::memory::{Asks, Memory, Sequence};
-use super::probe::{Probe, Read, Tables};
+use super::probe::{Probe, Read};
 use super::tree::{Binary, Kind, Node, Unary};
 use crate::signal::Slot;
 
@@ -36,7 +36,7 @@ pub(super) enum Op {
 #[derive(Clone, Debug)]
 pub struct Program {
     pub(super) ops: Arc<[Op]>,
-    /// Those of `cold.tables`, one step nearer.
+    /// What its probes point into.
     pub(super) reads: Arc<[Read]>,
     pub(super) memories: Arc<[Memory]>,
     pub(super) cold: Arc<Cold>,
@@ -45,7 +45,6 @@ pub struct Program {
 /// What running does not need.
 #[derive(Debug)]
 pub(super) struct Cold {
-    pub tables: Tables,
     pub tree: Node,
     /// The source text of every node, by the order of [`Node::walk`].
     pub texts: Vec<String>,
@@ -53,12 +52,12 @@ pub(super) struct Cold {
     slots: Vec<Slot>,
     evidence: Vec<Slot>,
     cells: usize,
-    reads: Reads,
+    touches: Touches,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, each asked by name")]
-struct Reads {
+struct Touches {
     code: bool,
     faults: bool,
     service: bool,
@@ -82,7 +81,7 @@ impl Program {
     pub fn asks_above(&self, slot: Slot) -> Option<bool> {
         let reads = |node: &Node| match node.kind {
             Kind::Probe(Probe::Value { read }) => {
-                self.cold.tables.reads.get(usize::from(read)).is_some_and(|read| read.slot == slot)
+                self.reads.get(usize::from(read)).is_some_and(|read| read.slot == slot)
             }
             _ => false,
         };
@@ -105,22 +104,22 @@ impl Program {
 
     /// Whether it looks at all fault codes of the vehicle.
     pub fn reads_faults(&self) -> bool {
-        self.cold.reads.faults
+        self.cold.touches.faults
     }
 
     /// Whether it looks at the one fault code it is asked about.
     pub fn reads_code(&self) -> bool {
-        self.cold.reads.code
+        self.cold.touches.code
     }
 
     /// Whether it looks at the service plan.
     pub fn reads_service(&self) -> bool {
-        self.cold.reads.service
+        self.cold.touches.service
     }
 
     /// Whether silence can make it true: it has `stale`, `silent` or `not_followed_by` in it.
     pub fn absence(&self) -> bool {
-        self.cold.reads.absence
+        self.cold.touches.absence
     }
 
     /// Whether time alone can change it, by silence or by the calendar of the service plan: it needs
@@ -131,7 +130,7 @@ impl Program {
 
     /// Whether every step touches it, because it asks how long the vehicle was silent.
     pub fn every_step(&self) -> bool {
-        self.cold.reads.silence
+        self.cold.touches.silence
     }
 
     /// How many state cells [`super::run`] needs.
@@ -146,13 +145,17 @@ impl Program {
 }
 
 /// Lays a checked tree out as instructions; `None` if it needs too many intermediate values.
-pub(super) fn emit(tree: Node, texts: Vec<String>, tables: Tables, cells: u16, source: &str) -> Option<Program> {
+pub(super) fn emit(tree: Node, texts: Vec<String>, reads: Vec<Read>, cells: u16, source: &str) -> Option<Program> {
     let mut emitter = Emitter::default();
     emitter.node(&tree)?;
-    let (slots, evidence, reads) = inventory(&tree, &tables);
-    let cold = Cold { tables, tree, texts, source: source.to_owned(), slots, evidence, cells: cells.into(), reads };
-    let reads = cold.tables.reads.as_slice().into();
-    Some(Program { ops: emitter.ops.into(), reads, memories: emitter.memories.into(), cold: Arc::new(cold) })
+    let (slots, evidence, touches) = inventory(&tree, &reads);
+    let cold = Cold { tree, texts, source: source.to_owned(), slots, evidence, cells: cells.into(), touches };
+    Some(Program {
+        ops: emitter.ops.into(),
+        reads: reads.into(),
+        memories: emitter.memories.into(),
+        cold: Arc::new(cold),
+    })
 }
 
 #[derive(Default)]
@@ -242,12 +245,12 @@ fn is_fused(node: &Node) -> bool {
     matches!(&node.kind, Kind::Binary(op, both) if compare(*op, &both[0], &both[1]).is_some())
 }
 
-fn inventory(tree: &Node, tables: &Tables) -> (Vec<Slot>, Vec<Slot>, Reads) {
-    let (mut slots, mut evidence, mut reads) = (Vec::new(), Vec::new(), Reads::default());
-    let slot_of = |read: u16| tables.reads.get(usize::from(read)).map(|read| read.slot);
+fn inventory(tree: &Node, reads: &[Read]) -> (Vec<Slot>, Vec<Slot>, Touches) {
+    let (mut slots, mut evidence, mut touches) = (Vec::new(), Vec::new(), Touches::default());
+    let slot_of = |read: u16| reads.get(usize::from(read)).map(|read| read.slot);
     tree.walk(&mut |node| {
         if let Kind::Remember(Memory::Sequence(Sequence { asks: Asks::NotFollowed, .. }), _) = node.kind {
-            reads.absence = true;
+            touches.absence = true;
         }
         let Kind::Probe(probe) = node.kind else { return };
         match probe {
@@ -258,18 +261,18 @@ fn inventory(tree: &Node, tables: &Tables) -> (Vec<Slot>, Vec<Slot>, Reads) {
             Probe::Known { read } | Probe::Age { read } => slots.extend(slot_of(read)),
             Probe::Stale { read, .. } => {
                 slots.extend(slot_of(read));
-                reads.absence = true;
+                touches.absence = true;
             }
             Probe::Silent { .. } => {
-                reads.absence = true;
-                reads.silence = true;
+                touches.absence = true;
+                touches.silence = true;
             }
-            Probe::Fault { .. } | Probe::FaultCount { .. } | Probe::FaultTrips { .. } => reads.faults = true,
-            Probe::Code(_) => reads.code = true,
-            Probe::Service { .. } | Probe::ServiceProbability { .. } => reads.service = true,
+            Probe::Fault { .. } | Probe::FaultCount { .. } | Probe::FaultTrips { .. } => touches.faults = true,
+            Probe::Code(_) => touches.code = true,
+            Probe::Service { .. } | Probe::ServiceProbability { .. } => touches.service = true,
         }
     });
     slots.sort_unstable();
     slots.dedup();
-    (slots, evidence, reads)
+    (slots, evidence, touches)
 }

@@ -2,7 +2,7 @@
 
 use super::cell::Cell;
 use super::parse::Place;
-use super::probe::{Probe, Tables};
+use super::probe::{Probe, Read};
 use super::program::Program;
 use super::tree::{Kind, Node, Type, choose};
 use super::tri::Tri;
@@ -45,7 +45,7 @@ pub enum State {
 /// from before or after the step; they are not changed.
 pub fn trace(program: &Program, view: &View<'_>, cells: &[Cell]) -> Vec<Step> {
     let mut tracer = Tracer {
-        tables: &program.cold.tables,
+        reads: &program.reads,
         texts: program.cold.texts.iter(),
         view,
         cells: cells.to_vec(),
@@ -56,7 +56,7 @@ pub fn trace(program: &Program, view: &View<'_>, cells: &[Cell]) -> Vec<Step> {
 }
 
 struct Tracer<'a> {
-    tables: &'a Tables,
+    reads: &'a [Read],
     /// In the order of [`Node::walk`].
     texts: std::slice::Iter<'a, String>,
     view: &'a View<'a>,
@@ -81,7 +81,7 @@ impl Tracer<'_> {
         let (value, state) = match &node.kind {
             Kind::Const(value) => (*value, State::Derived),
             Kind::Text(_) => (f64::NAN, State::Derived),
-            Kind::Probe(probe) => (probe.ask(&self.tables.reads, self.view), self.measured(*probe)),
+            Kind::Probe(probe) => (probe.ask(self.reads, self.view), self.measured(*probe)),
             Kind::Unary(op, _) => (op.apply(part(0)), State::Derived),
             Kind::Binary(op, _) => (op.apply(part(0), part(1)), State::Derived),
             Kind::Choose(_) => (choose(part(0), part(1), part(2)), State::Derived),
@@ -107,7 +107,7 @@ impl Tracer<'_> {
         else {
             return State::Derived;
         };
-        let Some(read) = self.tables.reads.get(usize::from(read)) else { return State::Derived };
+        let Some(read) = self.reads.get(usize::from(read)) else { return State::Derived };
         let last = self.view.last.get(read.slot.index());
         let at = last.map(|last| last.at).filter(|at| *at != Time::NEVER);
         let usable = at.is_some_and(|at| self.view.now.since(at) <= read.max_gap);

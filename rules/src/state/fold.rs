@@ -82,11 +82,12 @@ fn fold_windows(vehicle: &mut Vehicle, step: &Step, set: &RuleSet) {
             let Some(spec) = set.windows.get(*number) else { continue };
             let value = vehicle.last(Some(slot)).value;
             let place = usize::from(*number);
-            if vehicle.windows.get(place).is_none() {
-                vehicle.windows.set(place, Window::new(spec));
-            }
             if let Some(window) = vehicle.windows.get_mut(place) {
                 window.take(spec, value, step.at, &vehicle.segment);
+            } else {
+                let mut window = Window::new(spec);
+                window.take(spec, value, step.at, &vehicle.segment);
+                vehicle.windows.set(place, window);
             }
         }
     }

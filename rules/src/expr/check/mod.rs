@@ -14,7 +14,7 @@ use super::error::ExprError;
 use super::function;
 use super::nearest::nearest;
 use super::parse::{Parsed, Place};
-use super::probe::{Probe, Read, Tables};
+use super::probe::{Probe, Read};
 use super::tree::{Kind, Node, Type};
 use crate::signal::Slot;
 
@@ -25,7 +25,8 @@ pub(super) use names::phases;
 pub(super) struct Checker<'a> {
     pub parsed: &'a Parsed<'a>,
     pub context: &'a Context<'a>,
-    pub tables: Tables,
+    /// Slots whose values it takes, each once.
+    pub reads: Vec<Read>,
     /// State cells given out.
     pub cells: u16,
     pub errors: Vec<ExprError>,
@@ -33,7 +34,7 @@ pub(super) struct Checker<'a> {
 
 impl<'a> Checker<'a> {
     pub fn new(parsed: &'a Parsed<'a>, context: &'a Context<'a>) -> Self {
-        Self { parsed, context, tables: Tables::default(), cells: 0, errors: Vec::new() }
+        Self { parsed, context, reads: Vec::new(), cells: 0, errors: Vec::new() }
     }
 
     /// Checks one sub-expression; `None` if it is wrong and the errors say why.
@@ -85,7 +86,7 @@ impl<'a> Checker<'a> {
 
     /// The index of a slot among those the expression reads.
     pub fn read(&mut self, slot: Slot) -> u16 {
-        let reads = &mut self.tables.reads;
+        let reads = &mut self.reads;
         let index = reads.iter().position(|read| read.slot == slot).unwrap_or_else(|| {
             reads.push(Read { slot, max_gap: self.context.signals.get(slot).max_gap });
             reads.len() - 1

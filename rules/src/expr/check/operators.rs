@@ -160,7 +160,7 @@ impl Checker<'_> {
         let (Kind::Probe(Probe::Value { read }), Kind::Const(limit)) = (&signal.kind, &limit.kind) else {
             return Some(());
         };
-        let slot = self.tables.reads.get(usize::from(*read))?.slot;
+        let slot = self.reads.get(usize::from(*read))?.slot;
         let found = self.context.signals.get(slot);
         let (low, high) = found.range;
         if found.kind != signal::Kind::Number || low >= high {

@@ -44,7 +44,7 @@ fn smallest_gap(checker: &Checker<'_>, of: &Node) -> Span {
     let mut gap = Span::from_micros(i64::MAX);
     of.walk(&mut |node| {
         if let Kind::Probe(Probe::Value { read }) = node.kind
-            && let Some(found) = checker.tables.reads.get(usize::from(read))
+            && let Some(found) = checker.reads.get(usize::from(read))
         {
             gap = gap.min(found.max_gap);
         }
