@@ -6,6 +6,7 @@
 
 use std::time::{Duration, Instant};
 
+use rules::catalogue::Catalogue;
 use rules::effect::Effects;
 use rules::evaluate::evaluate;
 use rules::rule_set::RuleSet;
@@ -27,7 +28,8 @@ const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_secs(2);
 
 fn main() -> anyhow::Result<()> {
-    let Settled { set, mut vehicles, .. } = Settled::simulate(VEHICLES, DAYS, Uuid::nil())?;
+    let (Settled { set, mut vehicles, .. }, _) =
+        Settled::simulate(Catalogue::builtin()?, VEHICLES, DAYS, 0, Uuid::nil())?;
     let mut rates: Vec<f64> = (0..ROUNDS).map(|_| round(&mut vehicles, &set)).collect();
     rates.sort_by(f64::total_cmp);
     let mut figures = Figures::default();

@@ -8,7 +8,7 @@ use engine::journal;
 use ingest::admit::{Admission, Envelope};
 use rules::catalogue::Catalogue;
 use rules::effect::Effects;
-use rules::reading::What;
+use rules::reading::{Message, What};
 use rules::recipe::{take, wake};
 use rules::rule_set::RuleSet;
 use rules::state::Vehicle;
@@ -23,6 +23,11 @@ const SEED: u64 = 42;
 /// 2026-09-01T00:00:00Z.
 const START: Time = Time::from_secs(1_788_220_800);
 
+/// What a fleet says in some days: vehicle, payload, and the message it is admitted as.
+pub struct Day {
+    pub messages: Vec<(usize, Vec<u8>, Message)>,
+}
+
 /// A settled fleet.
 pub struct Settled {
     pub set: Arc<RuleSet>,
@@ -31,11 +36,20 @@ pub struct Settled {
 }
 
 impl Settled {
-    /// Lets a mixed fleet of healthy vehicles live for some days and settles everything it says.
-    pub fn simulate(count: u32, days: i64, dealer: Uuid) -> anyhow::Result<Self> {
-        let set = journal::rule_set(Arc::new(Catalogue::builtin()?)).context("compiling the rules")?;
+    /// Lets a mixed fleet of healthy vehicles live for some days and settles everything it says;
+    /// what it says in the `next` days is admitted only.
+    pub fn simulate(
+        catalogue: Catalogue,
+        count: u32,
+        days: i64,
+        next: i64,
+        dealer: Uuid,
+    ) -> anyhow::Result<(Self, Day)> {
+        let set = journal::rule_set(Arc::new(catalogue)).context("compiling the rules")?;
         let mut plan = FleetPlan::new(SEED, count, START);
-        plan.end = Some(START + Span::from_days(days));
+        let until = START + Span::from_days(days);
+        plan.end = Some(until + Span::from_days(next));
+        let mut day = Day { messages: Vec::new() };
         let admission = Admission::new(&set.catalogue.signals);
         let bounds = Bounds::default();
         let vehicles = plan.build()?.iter().map(|vehicle| newborn(&vehicle.spec, dealer, &set)).collect();
@@ -43,17 +57,23 @@ impl Settled {
         let mut effects = Effects::default();
         for delivery in plan.deliveries()? {
             let Some(vehicle) = settled.vehicles.get_mut(delivery.number as usize) else { continue };
-            pass_time(vehicle, delivery.due, &settled.set, &bounds, &mut effects);
             let topic = ingest::topic::telemetry(vehicle.id.as_str());
             let payload = delivery.encode();
-            let envelope = Envelope { topic: &topic, client: None, payload: &payload, received_at: delivery.due };
-            let admitted =
-                admission.admit(&envelope, Some(&vehicle.profile)).map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?;
-            effects = Effects::default();
+            let received_at = delivery.due;
+            let envelope = Envelope { topic: &topic, client: None, vehicle: None, payload: &payload, received_at };
+            let admitted = admission
+                .admit(&envelope, Some(&vehicle.profile), &mut effects.shelf)
+                .map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?;
+            if delivery.due >= until {
+                day.messages.push((delivery.number as usize, payload, admitted.message));
+                continue;
+            }
+            pass_time(vehicle, delivery.due, &settled.set, &bounds, &mut effects);
+            effects.clear();
             take(vehicle, What::Message(admitted.message), &settled.set, &bounds, &mut effects);
             settled.messages += 1;
         }
-        Ok(settled)
+        Ok((settled, day))
     }
 }
 
@@ -74,6 +94,8 @@ fn newborn(spec: &Specification, dealer: Uuid, set: &RuleSet) -> Vehicle {
         model_year: 2024,
         powertrain: spec.model.powertrain,
         region: String::new(),
+        software: String::new(),
+        tier: String::new(),
         dealer,
         owner: None,
         consents: BTreeSet::from([Purpose::Maintenance, Purpose::Diagnostics]),

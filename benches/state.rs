@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::env;
 
 use peak_alloc::PeakAlloc;
+use rules::catalogue::Catalogue;
 use rules::state::Vehicle;
 use rules::vehicle::VehicleId;
 use uuid::Uuid;
@@ -22,7 +23,7 @@ const DAYS: i64 = 30;
 
 fn main() -> anyhow::Result<()> {
     let count = env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(200);
-    let settled = Settled::simulate(count, DAYS, Uuid::nil())?;
+    let (settled, _) = Settled::simulate(Catalogue::builtin()?, count, DAYS, 0, Uuid::nil())?;
     let messages = settled.messages;
     let vehicles: HashMap<VehicleId, Box<Vehicle>> =
         settled.vehicles.into_iter().map(|vehicle| (vehicle.id.clone(), Box::new(vehicle))).collect();

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use engine::journal::{Position, snapshot_row};
 use engine::store::session::{As, begin_as};
 use engine::store::snapshot;
+use rules::catalogue::Catalogue;
 use rules::vehicle::VehicleId;
 
 use super::Bench;
@@ -21,7 +22,7 @@ const AT_ONCE: usize = 1_000;
 
 pub fn measure(bench: &Bench<'_>, figures: &mut Figures) -> anyhow::Result<()> {
     let count = bench.effort.snapshots;
-    let settled = Settled::simulate(SIMULATED, DAYS, DEALER)?;
+    let (settled, _) = Settled::simulate(Catalogue::builtin()?, SIMULATED, DAYS, 0, DEALER)?;
     let (seconds, resident) = bench.runtime.block_on(async {
         let database = Database::fresh(bench.server, "ready").await?;
         write(&database, &settled, count).await?;

@@ -8,7 +8,7 @@ cd "$ROOT"
 deploy/setup/packages.sh test
 say "building in release mode"
 # In one go: built apart, binary and benches would each build every dependency with features of their own.
-built=$(cargo build --quiet --release --workspace --bins --bench end_to_end --bench state --bench evaluate \
+built=$(cargo build --quiet --release --workspace --bins --bench end_to_end --bench state --bench evaluate --bench message \
     --message-format=json-render-diagnostics | grep -o '"executable":"[^"]*"' | cut -d'"' -f4)
 bench() {
     local name=$1
@@ -25,5 +25,6 @@ bench end_to_end "$@"
 if [ $# -eq 0 ]; then
     bench state
     bench evaluate
+    bench message
 fi
 say "results are in $PREMEND_BENCH_OUT"

@@ -7,6 +7,7 @@
 use std::io::Write as _;
 
 use rules::reading::{Message, Reason, Sample, Sequence};
+use rules::shelf::Shelf;
 use rules::signal::{SignalNo, Signals};
 use rules::time::{Span, Time};
 use rules::vehicle::{Profile, Purpose, VehicleId};
@@ -43,6 +44,8 @@ pub struct Envelope<'a> {
     pub topic: &'a str,
     /// The MQTT client that published it, where the source knows.
     pub client: Option<&'a str>,
+    /// The vehicle of the topic, where the caller knows it: its id need not be made again.
+    pub vehicle: Option<&'a VehicleId>,
     pub payload: &'a [u8],
     pub received_at: Time,
 }
@@ -93,6 +96,7 @@ pub struct Admission {
     signals: SignalIndex,
     dialect: &'static dyn Dialect,
     skew: Span,
+    when_measured: bool,
 }
 
 /// Why a message is refused, before it is written down.
@@ -108,7 +112,12 @@ impl Admission {
     pub const DEFAULT_SKEW: Span = Span::from_mins(5);
 
     pub fn new(signals: &Signals) -> Self {
-        Self { signals: SignalIndex::new(signals), dialect: &PremendJson, skew: Self::DEFAULT_SKEW }
+        Self {
+            signals: SignalIndex::new(signals),
+            dialect: &PremendJson,
+            skew: Self::DEFAULT_SKEW,
+            when_measured: false,
+        }
     }
 
     #[must_use]
@@ -123,19 +132,32 @@ impl Admission {
         self
     }
 
+    /// Every message counts as received when its newest sample was measured: for records that do not
+    /// say when they were received.
+    #[must_use]
+    pub fn received_when_measured(mut self) -> Self {
+        self.when_measured = true;
+        self
+    }
+
     pub fn signals(&self) -> &SignalIndex {
         &self.signals
     }
 
     /// Judges one message. Without a profile the vehicle is unknown.
-    pub fn admit(&self, envelope: &Envelope<'_>, profile: Option<&Profile>) -> Result<Admitted, Box<Refusal>> {
-        let vehicle = match topic::parse(envelope.topic) {
+    pub fn admit(
+        &self,
+        envelope: &Envelope<'_>,
+        profile: Option<&Profile>,
+        shelf: &mut Shelf,
+    ) -> Result<Admitted, Box<Refusal>> {
+        let vehicle = match envelope.vehicle.cloned().map_or_else(|| topic::parse(envelope.topic), Ok) {
             Ok(vehicle) => vehicle,
             Err(error) => {
                 return Err(write_down(Refused::by_topic(&error, envelope.topic), None, envelope.payload));
             }
         };
-        match self.judge(&vehicle, envelope, profile) {
+        match self.judge(&vehicle, envelope, profile, shelf) {
             Ok((message, refused)) => Ok(Admitted { vehicle, message, refused }),
             Err(refused) => Err(write_down(refused, Some(vehicle), envelope.payload)),
         }
@@ -146,6 +168,7 @@ impl Admission {
         vehicle: &VehicleId,
         envelope: &Envelope<'_>,
         profile: Option<&Profile>,
+        shelf: &mut Shelf,
     ) -> Result<(Message, RefusedReadings), Refused> {
         if envelope.client.is_some_and(|client| client != vehicle.as_str()) {
             return Err(Refused::new(Reason::TopicMismatch, "published by another client"));
@@ -155,20 +178,23 @@ impl Admission {
         }
         let decoded = self
             .dialect
-            .decode(envelope.payload, &self.signals)
+            .decode(envelope.payload, &self.signals, shelf)
             .map_err(|error| Refused::new(error.reason, &error.to_string()))?;
-        self.weigh(decoded, vehicle, envelope.received_at, profile)
+        self.weigh(decoded, vehicle, envelope.received_at, profile, shelf)
     }
 
     /// What holds for the whole message first, then each of its samples.
     fn weigh(
         &self,
-        decoded: Decoded,
+        decoded: Decoded<'_>,
         vehicle: &VehicleId,
         received_at: Time,
         profile: Option<&Profile>,
+        shelf: &mut Shelf,
     ) -> Result<(Message, RefusedReadings), Refused> {
         let sequence = decoded.sequence;
+        let measured_at = decoded.samples.last().map(|sample| sample.measured_at);
+        let received_at = measured_at.filter(|_| self.when_measured).unwrap_or(received_at);
         let refuse = |reason, detail: &str| Err(Refused::new(reason, detail).numbered(sequence));
         if decoded.vehicle.is_some_and(|claimed| *claimed != *vehicle.as_str()) {
             return refuse(Reason::TopicMismatch, "the payload names another vehicle");
@@ -197,7 +223,11 @@ impl Admission {
         if samples.is_empty() && decoded.seen.is_empty() {
             return Err(Refused::nothing_left(refused).numbered(sequence));
         }
-        let hash = content_hash(&samples, &decoded.seen);
+        // A number says as much, for less.
+        let hash = match sequence {
+            Some(sequence) => sequence.seq,
+            None => content_hash(&samples, &decoded.seen, shelf.scratch()),
+        };
         Ok((Message { sequence, received_at, samples, seen: decoded.seen, hash }, refused))
     }
 
@@ -323,8 +353,7 @@ fn write_down(refused: Refused, vehicle: Option<VehicleId>, payload: &[u8]) -> B
 }
 
 /// A hash of what was measured, whatever number it came under and whenever it arrived.
-fn content_hash(samples: &[Sample], seen: &[uuid::Uuid]) -> u64 {
-    let mut content = Vec::with_capacity(256);
+fn content_hash(samples: &[Sample], seen: &[uuid::Uuid], content: &mut Vec<u8>) -> u64 {
     for sample in samples {
         content.extend_from_slice(&sample.measured_at.micros().to_le_bytes());
         content.extend_from_slice(&(sample.readings.len() as u32).to_le_bytes());
@@ -345,7 +374,7 @@ fn content_hash(samples: &[Sample], seen: &[uuid::Uuid]) -> u64 {
     for id in seen {
         content.extend_from_slice(id.as_bytes());
     }
-    xxh3_64(&content)
+    xxh3_64(content)
 }
 
 #[cfg(test)]
@@ -366,6 +395,8 @@ mod tests {
             model_year: 2024,
             powertrain: Powertrain::Ice,
             region: String::new(),
+            software: String::new(),
+            tier: String::new(),
             dealer: Uuid::nil(),
             owner: None,
             consents: consents.iter().copied().collect(),
@@ -383,10 +414,11 @@ mod tests {
         let envelope = Envelope {
             topic: "premend/v1/car-1/telemetry",
             client: Some("car-1"),
+            vehicle: None,
             payload: payload.as_bytes(),
             received_at,
         };
-        Admission::new(&signals()).admit(&envelope, profile)
+        Admission::new(&signals()).admit(&envelope, profile, &mut Shelf::default())
     }
 
     fn admit(payload: &str, profile: Option<&Profile>) -> Result<Admitted, Box<Refusal>> {
@@ -444,14 +476,18 @@ mod tests {
         let mut envelope = Envelope {
             topic: "premend/v1/car-1/telemetry",
             client: Some("car-2"),
+            vehicle: None,
             payload: payload.as_bytes(),
             received_at: NOW,
         };
-        assert_eq!(admission.admit(&envelope, Some(&full())).unwrap_err().reason, Reason::TopicMismatch);
+        assert_eq!(
+            admission.admit(&envelope, Some(&full()), &mut Shelf::default()).unwrap_err().reason,
+            Reason::TopicMismatch
+        );
         envelope.client = None;
-        assert!(admission.admit(&envelope, Some(&full())).is_ok());
+        assert!(admission.admit(&envelope, Some(&full()), &mut Shelf::default()).is_ok());
         envelope.topic = "premend/v1/car-1/down";
-        let refusal = admission.admit(&envelope, Some(&full())).unwrap_err();
+        let refusal = admission.admit(&envelope, Some(&full()), &mut Shelf::default()).unwrap_err();
         assert_eq!((refusal.reason, refusal.vehicle), (Reason::TopicMismatch, None));
         let claim = payload.replacen('{', r#"{"vehicle":"car-9","#, 1);
         assert_eq!(admit(&claim, Some(&full())).unwrap_err().reason, Reason::TopicMismatch);
@@ -492,7 +528,8 @@ mod tests {
     #[test]
     fn hashes_what_was_measured_and_nothing_else() {
         let hash = |payload: &str, now| admit_at(payload, now, Some(&full())).unwrap().message.hash;
-        let payload = message(r#""Vehicle.TraveledDistance":5,"Vehicle.LowVoltageBattery.CurrentVoltage":-0.0"#);
+        let payload = message(r#""Vehicle.TraveledDistance":5,"Vehicle.LowVoltageBattery.CurrentVoltage":-0.0"#)
+            .replace(r#""stream":1,"seq":7,"#, "");
         let again =
             r#"{"signals":{"Vehicle.LowVoltageBattery.CurrentVoltage":0,"Vehicle.TraveledDistance":5.0},"ts":"@"}"#
                 .replace('@', &NOW.to_string());
@@ -505,9 +542,14 @@ mod tests {
         let admission = Admission::new(&signals());
         let profile = full();
         for hostile in hostile_payloads(7, 20_000, "car-1") {
-            let envelope =
-                Envelope { topic: &hostile.topic, client: None, payload: &hostile.payload, received_at: NOW };
-            let refusal = admission.admit(&envelope, Some(&profile)).expect_err(hostile.trick);
+            let envelope = Envelope {
+                topic: &hostile.topic,
+                client: None,
+                vehicle: None,
+                payload: &hostile.payload,
+                received_at: NOW,
+            };
+            let refusal = admission.admit(&envelope, Some(&profile), &mut Shelf::default()).expect_err(hostile.trick);
             assert!(refusal.excerpt.len() <= 120 && refusal.size == hostile.payload.len(), "{}", hostile.trick);
             assert!(
                 !refusal.detail.is_empty()
@@ -529,13 +571,16 @@ mod tests {
         let envelope = Envelope {
             topic: "premend/v1/car-1/telemetry",
             client: None,
+            vehicle: None,
             payload: payload.as_bytes(),
             received_at: NOW,
         };
         for _ in 0..5 {
             let started = std::time::Instant::now();
             for _ in 0..100_000 {
-                assert!(std::hint::black_box(admission.admit(&envelope, Some(&profile))).is_ok());
+                assert!(
+                    std::hint::black_box(admission.admit(&envelope, Some(&profile), &mut Shelf::default())).is_ok()
+                );
             }
             println!("{} ns for {} bytes", started.elapsed().as_nanos() / 100_000, payload.len());
         }
@@ -548,9 +593,9 @@ mod tests {
             let mut payload = message(ALL).into_bytes();
             if let Some(byte) = payload.get_mut(at) { *byte ^= flip; }
             payload.truncate(payload.len() - cut.min(payload.len()) * usize::from(cut % 3 == 0));
-            let envelope = Envelope { topic: "premend/v1/car-1/telemetry", client: None, payload: &payload, received_at: NOW };
+            let envelope = Envelope { topic: "premend/v1/car-1/telemetry", client: None, vehicle: None, payload: &payload, received_at: NOW };
             let admission = Admission::new(&signals());
-            if let Ok(admitted) = admission.admit(&envelope, Some(&profile)) {
+            if let Ok(admitted) = admission.admit(&envelope, Some(&profile), &mut Shelf::default()) {
                 for reading in admitted.message.samples.iter().flat_map(|sample| &sample.readings) {
                     let range = admission.signals().by_no(reading.signal).unwrap().range;
                     proptest::prop_assert!(reading.value >= range.0 && reading.value <= range.1);

@@ -185,6 +185,7 @@ impl Json {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use rules::shelf::Shelf;
 
     use super::*;
     use crate::dialect::{Dialect, PremendJson};
@@ -222,7 +223,9 @@ mod tests {
         #[test]
         fn is_read_back_by_the_dialect(samples in 0_usize..5, value in any::<f64>()) {
             let upload = upload(samples, value);
-            let decoded = PremendJson.decode(&upload.to_json(), &SignalIndex::new(&signals())).unwrap();
+            let payload = upload.to_json();
+            let decoded =
+                PremendJson.decode(&payload, &SignalIndex::new(&signals()), &mut Shelf::default()).unwrap();
             prop_assert_eq!(decoded.samples.len(), samples);
             prop_assert_eq!(&decoded.seen, &upload.seen);
             for (read, written) in decoded.samples.iter().zip(&upload.samples) {

@@ -3,10 +3,11 @@
 use ingest::dialect::{Decoded, Dialect, PremendJson};
 use ingest::signal_index::SignalIndex;
 use rules::catalogue::Catalogue;
+use rules::shelf::Shelf;
 use rules::signal::SignalNo;
 
-fn decode(payload: &str) -> Decoded {
-    PremendJson.decode(payload.as_bytes(), &index()).expect("a golden payload is readable")
+fn decode(payload: &str) -> Decoded<'_> {
+    PremendJson.decode(payload.as_bytes(), &index(), &mut Shelf::default()).expect("a golden payload is readable")
 }
 
 fn index() -> SignalIndex {
@@ -14,7 +15,7 @@ fn index() -> SignalIndex {
 }
 
 /// `(signal, value)` of all readings, by instant.
-fn readings(decoded: &Decoded) -> Vec<(String, Vec<(String, f64)>)> {
+fn readings(decoded: &Decoded<'_>) -> Vec<(String, Vec<(String, f64)>)> {
     let index = index();
     let path = |no: SignalNo| index.by_no(no).map(|entry| entry.path.to_string()).unwrap_or_default();
     let of = |sample: &rules::reading::Sample| {
@@ -23,19 +24,19 @@ fn readings(decoded: &Decoded) -> Vec<(String, Vec<(String, f64)>)> {
     decoded.samples.iter().map(|sample| (sample.measured_at.to_string(), of(sample))).collect()
 }
 
-fn faults(decoded: &Decoded) -> Vec<String> {
+fn faults(decoded: &Decoded<'_>) -> Vec<String> {
     let all = decoded.samples.iter().flat_map(|sample| &sample.faults);
     all.map(|fault| format!("{} {:?} {} {:?}", fault.code, fault.ecu, fault.status, fault.count)).collect()
 }
 
-fn numbering(decoded: &Decoded) -> Option<(u64, u64, Option<u64>)> {
+fn numbering(decoded: &Decoded<'_>) -> Option<(u64, u64, Option<u64>)> {
     decoded.sequence.map(|sequence| (sequence.stream, sequence.seq, sequence.oldest))
 }
 
 const DISTANCE: &str = "Vehicle.TraveledDistance";
 const VOLTAGE: &str = "Vehicle.LowVoltageBattery.CurrentVoltage";
 
-fn expect(decoded: &Decoded, expected: &[(&str, &[(&str, f64)])]) {
+fn expect(decoded: &Decoded<'_>, expected: &[(&str, &[(&str, f64)])]) {
     let expected: Vec<_> = expected
         .iter()
         .map(|(ts, values)| {

@@ -6,6 +6,7 @@
 //! tests hold it to serde_json's judgement on what is a document.
 
 use std::borrow::Cow;
+use std::str::FromStr;
 
 use rules::reading::Reason;
 
@@ -36,10 +37,10 @@ pub enum Value<'a> {
 
 /// A number as written, and enough of it to make a float quickly.
 pub struct Number<'a> {
-    text: &'a str,
+    text: &'a [u8],
     negative: bool,
     mantissa: u64,
-    /// Digits that went into the mantissa, leading zeros not counted.
+    /// Digits that went into the mantissa.
     digits: u32,
     exponent: i32,
     /// Neither fraction nor exponent.
@@ -149,16 +150,19 @@ impl<'a> Reader<'a> {
     }
 
     /// Skips white space and looks at what comes.
+    #[inline]
     fn next_byte(&mut self) -> Option<u8> {
-        while let Some(byte) = self.bytes.get(self.at) {
-            if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
-                return Some(*byte);
+        loop {
+            let byte = *self.bytes.get(self.at)?;
+            // Everything up to the blank is white space or no JSON at all.
+            if byte > b' ' || !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+                return Some(byte);
             }
             self.at += 1;
         }
-        None
     }
 
+    #[inline]
     fn descend(&mut self) -> Result<()> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
@@ -168,6 +172,7 @@ impl<'a> Reader<'a> {
     }
 
     /// After an element: a comma (false), or the end of what encloses it (true).
+    #[inline]
     fn ends_or_continues(&mut self, close: u8) -> Result<bool> {
         let byte = self.next_byte();
         if byte == Some(close) {
@@ -190,21 +195,34 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    #[inline]
     fn string(&mut self) -> Result<Cow<'a, str>> {
         self.at += 1;
         let start = self.at;
-        loop {
-            match self.bytes.get(self.at) {
-                Some(b'"') => {
-                    let text = self.text.get(start..self.at).unwrap_or_default();
-                    self.at += 1;
-                    return Ok(Cow::Borrowed(text));
-                }
-                Some(b'\\') => return self.escaped_string(start).map(Cow::Owned),
-                Some(0..=0x1f) => return Err(self.error("a control character in a string")),
-                Some(_) => self.at += 1,
-                None => return Err(self.error("the payload ends early")),
+        let (eights, rest) = self.bytes.get(start..).unwrap_or_default().as_chunks::<8>();
+        let mut length = 0;
+        let mut ended = false;
+        for eight in eights {
+            let plain = plain_bytes(u64::from_le_bytes(*eight));
+            length += plain;
+            if plain < 8 {
+                ended = true;
+                break;
             }
+        }
+        if !ended {
+            length += rest.iter().take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1f)).count();
+        }
+        self.at = start + length;
+        match self.bytes.get(self.at) {
+            Some(b'"') => {
+                let text = self.text.get(start..self.at).unwrap_or_default();
+                self.at += 1;
+                Ok(Cow::Borrowed(text))
+            }
+            Some(b'\\') => self.escaped_string(start).map(Cow::Owned),
+            Some(_) => Err(self.error("a control character in a string")),
+            None => Err(self.error("the payload ends early")),
         }
     }
 
@@ -272,50 +290,46 @@ impl<'a> Reader<'a> {
         Ok(code)
     }
 
+    #[inline]
     fn number(&mut self) -> Result<Number<'a>> {
         let start = self.at;
-        let mut number = Number { text: "", negative: false, mantissa: 0, digits: 0, exponent: 0, whole: true };
-        if self.bytes.get(self.at) == Some(&b'-') {
-            number.negative = true;
-            self.at += 1;
-        }
-        let first = self.bytes.get(self.at).copied();
-        if self.digits(&mut number) == 0 {
+        let negative = self.bytes.get(start) == Some(&b'-');
+        let first = start + usize::from(negative);
+        let (mut mantissa, integer) = digits(self.bytes, first, 0);
+        if integer == 0 {
+            self.at = first;
             return Err(self.error("a digit is expected"));
         }
-        let integer_end = self.at;
-        if first == Some(b'0') && integer_end - start - usize::from(number.negative) > 1 {
+        if integer > 1 && self.bytes.get(first) == Some(&b'0') {
+            self.at = first;
             return Err(self.error("a number begins with zero"));
         }
+        self.at = first + integer;
+        let mut fraction = 0;
+        let mut whole = true;
         if self.bytes.get(self.at) == Some(&b'.') {
-            number.whole = false;
-            self.at += 1;
-            let fraction = self.digits(&mut number);
+            whole = false;
+            (mantissa, fraction) = digits(self.bytes, self.at + 1, mantissa);
+            self.at += 1 + fraction;
             if fraction == 0 {
                 return Err(self.error("a digit is expected"));
             }
-            number.exponent -= fraction as i32;
         }
+        let mut number = Number {
+            text: &[],
+            negative,
+            mantissa,
+            digits: (integer + fraction) as u32,
+            exponent: -(fraction as i32),
+            whole,
+        };
         if matches!(self.bytes.get(self.at), Some(b'e' | b'E')) {
             number.whole = false;
             self.at += 1;
             self.exponent(&mut number)?;
         }
-        number.text = self.text.get(start..self.at).unwrap_or_default();
+        number.text = self.bytes.get(start..self.at).unwrap_or_default();
         Ok(number)
-    }
-
-    /// Takes digits into the mantissa; returns how many there were.
-    fn digits(&mut self, number: &mut Number<'a>) -> usize {
-        let start = self.at;
-        while let Some(byte @ b'0'..=b'9') = self.bytes.get(self.at) {
-            number.mantissa = number.mantissa.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
-            if number.mantissa != 0 || number.digits != 0 {
-                number.digits += 1;
-            }
-            self.at += 1;
-        }
-        self.at - start
     }
 
     fn exponent(&mut self, number: &mut Number<'a>) -> Result<()> {
@@ -337,11 +351,38 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// How many of eight bytes, from the lowest, are neither quote, backslash nor control character.
+#[inline]
+fn plain_bytes(eight: u64) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH: u64 = ONES << 7;
+    // The high bit of each byte that is zero, and perhaps of bytes above one: only the lowest counts.
+    let zero = |bytes: u64| bytes.wrapping_sub(ONES) & !bytes & HIGH;
+    let control = eight.wrapping_sub(ONES * 0x20) & !eight & HIGH;
+    let special = zero(eight ^ (ONES * u64::from(b'"'))) | zero(eight ^ (ONES * u64::from(b'\\'))) | control;
+    special.trailing_zeros() as usize / 8
+}
+
 /// Powers of ten that a float holds exactly.
 const EXACT_POWERS: [f64; 23] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
     1e21, 1e22,
 ];
+
+/// Digits from a place on, taken into a mantissa, and how many there were.
+#[inline]
+fn digits(bytes: &[u8], from: usize, mut mantissa: u64) -> (u64, usize) {
+    let mut count = 0;
+    for byte in bytes.get(from..).unwrap_or_default() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
+        count += 1;
+    }
+    (mantissa, count)
+}
 
 impl Number<'_> {
     /// The nearest float; infinite when beyond its range.
@@ -353,7 +394,7 @@ impl Number<'_> {
             let value = if self.exponent < 0 { mantissa / power } else { mantissa * power };
             return if self.negative { -value } else { value };
         }
-        self.text.parse().unwrap_or(f64::INFINITY)
+        self.parsed().unwrap_or(f64::INFINITY)
     }
 
     /// The number if it was written as a whole, non-negative one that fits.
@@ -361,7 +402,13 @@ impl Number<'_> {
         if self.negative || !self.whole {
             return None;
         }
-        if self.digits < 20 { Some(self.mantissa) } else { self.text.parse().ok() }
+        if self.digits < 20 { Some(self.mantissa) } else { self.parsed() }
+    }
+
+    /// What the standard library makes of it, which is right and slow.
+    #[cold]
+    fn parsed<T: FromStr>(&self) -> Option<T> {
+        std::str::from_utf8(self.text).ok()?.parse().ok()
     }
 }
 
@@ -380,6 +427,20 @@ mod tests {
         match reader.value().unwrap() {
             Value::Number(number) => number.as_f64(),
             _ => panic!("{text} is no number"),
+        }
+    }
+
+    #[test]
+    fn finds_the_first_special_byte_of_eight() {
+        for place in 0..8 {
+            for special in [b'"', b'\\', 0, 0x1f] {
+                for around in [b'a', 0x20, 0x7f, 0x80, 0xff, b'!', b'#', b'[', b']'] {
+                    let mut eight = [around; 8];
+                    eight[place] = special;
+                    assert_eq!(plain_bytes(u64::from_le_bytes(eight)), place, "{eight:?}");
+                    assert_eq!(plain_bytes(u64::from_le_bytes([around; 8])), 8);
+                }
+            }
         }
     }
 

@@ -4,7 +4,10 @@
 //! each value; what a value means for this vehicle (range, consent, clock) is admission's business,
 //! so that no dialect can forget it.
 
+use std::borrow::Cow;
+
 use rules::reading::{Reason, Sample, Sequence};
+use rules::shelf::Shelf;
 use rules::signal::SignalNo;
 use uuid::Uuid;
 
@@ -29,8 +32,13 @@ pub trait Dialect: Sync {
     fn description(&self) -> &'static str;
 
     /// Reads one payload. Readings that cannot be used are refused one by one; a payload whose
-    /// structure is broken is refused whole.
-    fn decode(&self, payload: &[u8], signals: &SignalIndex) -> Result<Decoded, DecodeError>;
+    /// structure is broken is refused whole. Samples are made of what lies on the shelf.
+    fn decode<'p>(
+        &self,
+        payload: &'p [u8],
+        signals: &SignalIndex,
+        shelf: &mut Shelf,
+    ) -> Result<Decoded<'p>, DecodeError>;
 }
 
 /// The dialect of that key.
@@ -40,9 +48,9 @@ pub fn dialect(key: &str) -> Option<&'static dyn Dialect> {
 
 /// What one payload said, not yet judged.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Decoded {
+pub struct Decoded<'p> {
     /// The vehicle that the payload itself names, if it does.
-    pub vehicle: Option<Box<str>>,
+    pub vehicle: Option<Cow<'p, str>>,
     pub sequence: Option<Sequence>,
     /// Readings of known signals with values of the right kind.
     pub samples: Vec<Sample>,

@@ -12,6 +12,7 @@
 use std::borrow::Cow;
 
 use rules::reading::{FaultReport, Reading, Reason, Sample, Sequence};
+use rules::shelf::Shelf;
 use rules::signal::Kind;
 use rules::time::Time;
 use uuid::Uuid;
@@ -47,9 +48,9 @@ impl Dialect for PremendJson {
         "JSON with VSS paths: one sample in the envelope, or a list of samples"
     }
 
-    fn decode(&self, payload: &[u8], signals: &SignalIndex) -> Result<Decoded> {
+    fn decode<'p>(&self, payload: &'p [u8], signals: &SignalIndex, shelf: &mut Shelf) -> Result<Decoded<'p>> {
         let mut reader = Reader::new(payload)?;
-        let mut envelope = Envelope::new(signals);
+        let mut envelope = Envelope::new(signals, shelf);
         reader.object(|reader, key| envelope.member(reader, &key))?;
         reader.end()?;
         envelope.finish(&reader)
@@ -57,29 +58,31 @@ impl Dialect for PremendJson {
 }
 
 /// What was read of a message so far.
-struct Envelope<'i> {
+struct Envelope<'i, 'p> {
     signals: &'i SignalIndex,
+    shelf: &'i mut Shelf,
     keys: Keys,
     stream: Option<u64>,
     seq: Option<u64>,
     oldest: Option<u64>,
     own: Parts,
     samples: Option<Vec<Sample>>,
-    decoded: Decoded,
+    decoded: Decoded<'p>,
 }
 
 /// The parts of a sample, in whatever order they come.
 #[derive(Default)]
 struct Parts {
     ts: Option<Time>,
-    readings: Option<Vec<Reading>>,
-    faults: Option<Vec<FaultReport>>,
+    /// From the shelf, once there is something to fill it with.
+    sample: Option<Sample>,
 }
 
-impl<'i> Envelope<'i> {
-    fn new(signals: &'i SignalIndex) -> Self {
+impl<'i, 'p> Envelope<'i, 'p> {
+    fn new(signals: &'i SignalIndex, shelf: &'i mut Shelf) -> Self {
         Self {
             signals,
+            shelf,
             keys: Keys::default(),
             stream: None,
             seq: None,
@@ -90,17 +93,19 @@ impl<'i> Envelope<'i> {
         }
     }
 
-    fn member(&mut self, reader: &mut Reader<'_>, key: &str) -> Result<()> {
-        self.keys.note(reader, key)?;
-        match key {
-            "stream" => self.stream = Some(reader.ordinal("`stream` is a whole number from 1")?),
-            "seq" => self.seq = Some(reader.ordinal("`seq` is a whole number from 1")?),
-            "oldest" => self.oldest = Some(reader.ordinal("`oldest` is a whole number from 1")?),
-            "vehicle" => self.decoded.vehicle = Some(reader.text()?.into()),
-            "seen" => self.decoded.seen = seen(reader)?,
-            "samples" => self.samples = Some(samples(reader, self.signals, &mut self.decoded.refused)?),
-            _ => {
-                if !self.own.member(reader, key, self.signals, &mut self.decoded.refused)? {
+    #[inline]
+    fn member(&mut self, reader: &mut Reader<'p>, key: &str) -> Result<()> {
+        match self.keys.note(reader, key)? {
+            Some(Key::Stream) => self.stream = Some(reader.ordinal("`stream` is a whole number from 1")?),
+            Some(Key::Seq) => self.seq = Some(reader.ordinal("`seq` is a whole number from 1")?),
+            Some(Key::Oldest) => self.oldest = Some(reader.ordinal("`oldest` is a whole number from 1")?),
+            Some(Key::Vehicle) => self.decoded.vehicle = Some(reader.text()?),
+            Some(Key::Seen) => self.decoded.seen = seen(reader)?,
+            Some(Key::Samples) => {
+                self.samples = Some(samples(reader, self.signals, self.shelf, &mut self.decoded.refused)?);
+            }
+            key => {
+                if !self.own.member(reader, key, self.signals, self.shelf, &mut self.decoded.refused)? {
                     reader.value()?;
                 }
             }
@@ -108,7 +113,7 @@ impl<'i> Envelope<'i> {
         Ok(())
     }
 
-    fn finish(mut self, reader: &Reader<'_>) -> Result<Decoded> {
+    fn finish(mut self, reader: &Reader<'_>) -> Result<Decoded<'p>> {
         self.decoded.sequence = match (self.stream, self.seq) {
             (Some(stream), Some(seq)) if self.oldest.is_none_or(|oldest| oldest <= seq) => {
                 Some(Sequence { stream, seq, oldest: self.oldest })
@@ -123,7 +128,10 @@ impl<'i> Envelope<'i> {
             }
             Some(samples) => self.decoded.samples = samples,
             None if self.own.is_empty() => {}
-            None => self.decoded.samples.push(self.own.sample(reader)?),
+            None => {
+                self.decoded.samples = self.shelf.list();
+                self.decoded.samples.push(self.own.sample(reader)?);
+            }
         }
         Ok(self.decoded)
     }
@@ -134,35 +142,45 @@ impl Parts {
     fn member(
         &mut self,
         reader: &mut Reader<'_>,
-        key: &str,
+        key: Option<Key>,
         signals: &SignalIndex,
+        shelf: &mut Shelf,
         refused: &mut RefusedReadings,
     ) -> Result<bool> {
         match key {
-            "ts" => {
+            Some(Key::Ts) => {
                 let text = reader.text()?;
                 self.ts = Some(instant::parse(&text).ok_or_else(|| reader.error("`ts` is no RFC 3339 time"))?);
             }
-            "signals" => self.readings = Some(readings(reader, signals, refused)?),
-            "faults" => self.faults = Some(faults(reader, refused)?),
+            Some(Key::Signals) => readings(reader, signals, refused, &mut self.filled(shelf).readings)?,
+            Some(Key::Faults) => faults(reader, refused, &mut self.filled(shelf).faults)?,
             _ => return Ok(false),
         }
         Ok(true)
     }
 
+    fn filled(&mut self, shelf: &mut Shelf) -> &mut Sample {
+        self.sample.get_or_insert_with(|| shelf.sample())
+    }
+
     fn is_empty(&self) -> bool {
-        self.ts.is_none() && self.readings.is_none() && self.faults.is_none()
+        self.ts.is_none() && self.sample.is_none()
     }
 
     fn sample(self, reader: &Reader<'_>) -> Result<Sample> {
         let measured_at = self.ts.ok_or_else(|| reader.error("`ts` is missing"))?;
-        let (readings, faults) = (self.readings.unwrap_or_default(), self.faults.unwrap_or_default());
-        Ok(Sample { measured_at, readings, faults })
+        let empty = || Sample { measured_at, readings: Vec::new(), faults: Vec::new() };
+        Ok(Sample { measured_at, ..self.sample.unwrap_or_else(empty) })
     }
 }
 
-fn samples(reader: &mut Reader<'_>, signals: &SignalIndex, refused: &mut RefusedReadings) -> Result<Vec<Sample>> {
-    let mut samples = Vec::new();
+fn samples(
+    reader: &mut Reader<'_>,
+    signals: &SignalIndex,
+    shelf: &mut Shelf,
+    refused: &mut RefusedReadings,
+) -> Result<Vec<Sample>> {
+    let mut samples = shelf.list();
     reader.list(|reader| {
         if samples.len() == MAX_SAMPLES {
             return Err(too_many(reader, "too many samples"));
@@ -170,8 +188,8 @@ fn samples(reader: &mut Reader<'_>, signals: &SignalIndex, refused: &mut Refused
         let mut parts = Parts::default();
         let mut keys = Keys::default();
         reader.object(|reader, key| {
-            keys.note(reader, &key)?;
-            if !parts.member(reader, &key, signals, refused)? {
+            let key = keys.note(reader, &key)?;
+            if !parts.member(reader, key, signals, shelf, refused)? {
                 reader.value()?;
             }
             Ok(())
@@ -183,30 +201,38 @@ fn samples(reader: &mut Reader<'_>, signals: &SignalIndex, refused: &mut Refused
 }
 
 /// Reads `signals`: known ones with values of their kind become readings, the others are refused.
-fn readings(reader: &mut Reader<'_>, signals: &SignalIndex, refused: &mut RefusedReadings) -> Result<Vec<Reading>> {
-    let mut readings = Vec::with_capacity(16);
+fn readings(
+    reader: &mut Reader<'_>,
+    signals: &SignalIndex,
+    refused: &mut RefusedReadings,
+    readings: &mut Vec<Reading>,
+) -> Result<()> {
     let mut count = 0;
+    let mut before = None;
     reader.object(|reader, path| {
         count += 1;
         if count > MAX_READINGS {
             return Err(too_many(reader, "too many signals"));
         }
         let value = reader.value()?;
-        let Some(entry) = signals.by_path(&path) else {
+        let Some(entry) = signals.by_path_after(before, &path) else {
             refused.unknown(Reason::UnknownSignal, &path);
             return Ok(());
         };
+        before = Some(entry);
         match reading(entry, &value) {
             Ok(value) => readings.push(Reading { signal: entry.no, value }),
             Err(reason) => refused.signal(reason, entry.no),
         }
         Ok(())
     })?;
-    readings.sort_unstable_by_key(|reading| reading.signal);
+    if !readings.is_sorted_by_key(|reading| reading.signal) {
+        readings.sort_unstable_by_key(|reading| reading.signal);
+    }
     if readings.windows(2).any(|pair| matches!(pair, [one, other] if one.signal == other.signal)) {
         return Err(reader.error("a signal is given twice"));
     }
-    Ok(readings)
+    Ok(())
 }
 
 /// The number that a value of this signal's kind stands for.
@@ -227,8 +253,7 @@ fn reading(entry: &Entry, value: &Value<'_>) -> std::result::Result<f64, Reason>
     }
 }
 
-fn faults(reader: &mut Reader<'_>, refused: &mut RefusedReadings) -> Result<Vec<FaultReport>> {
-    let mut faults = Vec::new();
+fn faults(reader: &mut Reader<'_>, refused: &mut RefusedReadings, faults: &mut Vec<FaultReport>) -> Result<()> {
     let mut count = 0;
     reader.list(|reader| {
         count += 1;
@@ -242,8 +267,7 @@ fn faults(reader: &mut Reader<'_>, refused: &mut RefusedReadings) -> Result<Vec<
             None => refused.unknown(Reason::BadFaultCode, parts.code.as_deref().unwrap_or_default()),
         }
         Ok(())
-    })?;
-    Ok(faults)
+    })
 }
 
 /// One fault report as written; a part of the wrong kind spoils this report only.
@@ -298,6 +322,38 @@ fn seen(reader: &mut Reader<'_>) -> Result<Vec<Uuid>> {
     Ok(seen)
 }
 
+/// A key that means something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Key {
+    Stream,
+    Seq,
+    Oldest,
+    Ts,
+    Signals,
+    Faults,
+    Samples,
+    Seen,
+    Vehicle,
+}
+
+impl Key {
+    #[inline]
+    fn of(key: &str) -> Option<Self> {
+        Some(match key.as_bytes() {
+            b"seq" => Self::Seq,
+            b"ts" => Self::Ts,
+            b"signals" => Self::Signals,
+            b"stream" => Self::Stream,
+            b"oldest" => Self::Oldest,
+            b"faults" => Self::Faults,
+            b"vehicle" => Self::Vehicle,
+            b"samples" => Self::Samples,
+            b"seen" => Self::Seen,
+            _ => return None,
+        })
+    }
+}
+
 /// The keys that one object had, to find one given twice.
 #[derive(Default)]
 struct Keys {
@@ -306,18 +362,20 @@ struct Keys {
 }
 
 impl Keys {
-    const KNOWN: [&'static str; 9] =
-        ["stream", "seq", "oldest", "ts", "signals", "faults", "samples", "seen", "vehicle"];
-
-    fn note(&mut self, reader: &Reader<'_>, key: &str) -> Result<()> {
-        if let Some(place) = Self::KNOWN.iter().position(|known| *known == key) {
-            let bit = 1 << place;
-            if self.known & bit != 0 {
-                return Err(reader.error("a key is given twice"));
-            }
-            self.known |= bit;
-            return Ok(());
+    /// What a key means, if anything.
+    #[inline]
+    fn note(&mut self, reader: &Reader<'_>, key: &str) -> Result<Option<Key>> {
+        let Some(known) = Key::of(key) else { return self.note_unknown(reader, key).map(|()| None) };
+        let bit = 1 << known as u16;
+        if self.known & bit != 0 {
+            return Err(reader.error("a key is given twice"));
         }
+        self.known |= bit;
+        Ok(Some(known))
+    }
+
+    #[cold]
+    fn note_unknown(&mut self, reader: &Reader<'_>, key: &str) -> Result<()> {
         if self.unknown.iter().any(|known| **known == *key) {
             return Err(reader.error("a key is given twice"));
         }
@@ -338,8 +396,8 @@ mod tests {
     use super::*;
     use crate::signal_index::tests::signals;
 
-    fn decode(payload: &str) -> Result<Decoded> {
-        PremendJson.decode(payload.as_bytes(), &SignalIndex::new(&signals()))
+    fn decode(payload: &str) -> Result<Decoded<'_>> {
+        PremendJson.decode(payload.as_bytes(), &SignalIndex::new(&signals()), &mut Shelf::default())
     }
 
     const GOOD: &str = r#"{"stream":1,"seq":1234,"oldest":1230,"ts":"2026-11-22T01:20:00.123Z",

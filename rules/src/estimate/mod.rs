@@ -44,22 +44,32 @@ impl Estimates {
     }
 }
 
-/// Runs every estimator on a folded step; features they emit count as touched.
+/// Runs every estimator that a rule asks on a folded step; features they emit count as touched.
 pub fn update(vehicle: &mut Vehicle, step: &mut Step, trip_began: bool, set: &RuleSet) {
     if trip_began {
         vehicle.estimates.battery12v.begin_trip();
     }
-    battery12v::update(vehicle, step, &set.known);
-    tyre::update(vehicle, step, &set.known);
-    warm_up::update(vehicle, step, &set.known);
-    traction::update(vehicle, step, &set.known);
+    if set.wanted.battery12v {
+        battery12v::update(vehicle, step, &set.known);
+    }
+    if set.wanted.tyres {
+        tyre::update(vehicle, step, &set.known);
+    }
+    if set.wanted.warm_up {
+        warm_up::update(vehicle, step, &set.known);
+    }
+    if set.wanted.traction {
+        traction::update(vehicle, step, &set.known);
+    }
     usage::update(vehicle, step, set);
     let storm = f64::from(u8::from(vehicle.storm.is_on()));
     if step.faults || vehicle.last(set.known.storm).value != storm {
         emit(vehicle, step, set.known.storm, storm);
     }
-    let minutes = f64::from(vehicle.segment.trip_moving_s / 60.0);
-    emit(vehicle, step, set.known.moving_minutes, minutes);
+    if set.wanted.moving_minutes {
+        let minutes = f64::from(vehicle.segment.trip_moving_s / 60.0);
+        emit(vehicle, step, set.known.moving_minutes, minutes);
+    }
 }
 
 /// Writes a feature as if it had been measured at the step.

@@ -29,6 +29,8 @@ const HABIT: f64 = 0.25;
 const CALENDAR_SD: f64 = 0.5;
 /// Days passed one by one after a long silence; the rest cannot change a calendar date.
 const MOST_DAYS: i32 = 400;
+/// Intervals are thousands of kilometres: what is due is judged anew after this many.
+const PACE_KM: f64 = 1.0;
 /// A vehicle whose first odometer is beyond this share of the first interval was serviced somewhere.
 const USED: f64 = 1.2;
 
@@ -73,6 +75,8 @@ pub struct Usage {
     day: Option<i32>,
     /// Odometer at its start, km.
     day_km: f32,
+    /// Odometer when the items' states were computed last, km; NaN before.
+    judged_km: f32,
     /// Engine hours, h; NaN while the vehicle does not tell them.
     engine_h: f32,
     /// Days passed without any reading.
@@ -91,6 +95,7 @@ impl Usage {
         let mut usage = Self {
             day: None,
             day_km: f32::NAN,
+            judged_km: f32::NAN,
             engine_h: f32::NAN,
             silent_days: 0,
             utc_offset_h: 8,
@@ -264,9 +269,13 @@ pub fn update(vehicle: &mut Vehicle, step: &mut Step, set: &RuleSet) {
     if !touched(set.known.odometer) {
         return;
     }
-    let first = vehicle.estimates.usage.day_km.is_nan();
-    if first {
-        vehicle.estimates.usage.day_km = vehicle.odometer.km as f32;
+    let usage = &mut vehicle.estimates.usage;
+    if usage.day_km.is_nan() {
+        usage.day_km = vehicle.odometer.km as f32;
+    }
+    // NaN is not near.
+    if !set.wanted.service || (vehicle.odometer.km - f64::from(usage.judged_km)).abs() < PACE_KM {
+        return;
     }
     recompute(vehicle, step.at, set);
     step.service = true;
@@ -279,6 +288,7 @@ pub fn recompute(vehicle: &mut Vehicle, now: Time, set: &RuleSet) {
     let delivered_at = vehicle.profile.delivered_at;
     let powertrain = vehicle.profile.powertrain;
     let usage = &mut vehicle.estimates.usage;
+    usage.judged_km = km as f32;
     for (index, item) in plan.items(powertrain) {
         if usage.anchors.get(index).is_none() && km.is_finite() {
             // A used car without records: its intervals start at what is known, the present odometer.

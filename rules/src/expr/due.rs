@@ -1,32 +1,19 @@
 //! When to ask again although nothing was measured.
 
 use super::cell::Cell;
-use super::memory::Memory;
 use super::probe::{Probe, Read, applicable};
-use super::program::Program;
-use super::tree::Kind;
+use super::program::{Alarm, Program};
 use super::view::View;
 use crate::time::{Span, Time};
 
 /// The earliest measured time after `view.now` at which silence or the calendar could change the
 /// program's outcome, given its cells. The engine sets a Timer for it and judges absence at that instant.
 pub fn next_change(program: &Program, view: &View<'_>, cell: impl Fn(usize) -> Option<Cell>) -> Option<Time> {
-    if !program.needs_timer() {
-        return None;
-    }
-    let mut earliest: Option<Time> = None;
-    program.cold.tree.walk(&mut |node| {
-        let at = match node.kind {
-            Kind::Remember(Memory::Sequence(sequence), _) => {
-                cell(sequence.cell.into()).and_then(|cell| sequence.deadline(&cell))
-            }
-            Kind::Probe(probe) => when(probe, &program.reads, view),
-            _ => None,
-        };
-        let at = at.filter(|at| *at > view.now);
-        earliest = earliest.into_iter().chain(at).min();
+    let at = program.cold.alarms.iter().filter_map(|alarm| match alarm {
+        Alarm::Sequence(sequence) => cell(sequence.cell.into()).and_then(|cell| sequence.deadline(&cell)),
+        Alarm::Probe(probe) => when(*probe, &program.reads, view),
     });
-    earliest
+    at.filter(|at| *at > view.now).min()
 }
 
 fn when(probe: Probe, reads: &[Read], view: &View<'_>) -> Option<Time> {

@@ -15,12 +15,8 @@ pub(super) const STACK: usize = 32;
 pub(super) enum Op {
     Const(f64),
     Probe(Probe),
-    /// The most frequent pair: a signal against a limit.
-    Compare {
-        read: u16,
-        with: Binary,
-        limit: f64,
-    },
+    /// The most frequent triple: a signal against a limit, joined with what was before.
+    Test(Test),
     Unary(Unary),
     Binary(Binary),
     Choose,
@@ -30,6 +26,52 @@ pub(super) enum Op {
     SkipIfTrue(u16),
     /// Index into `Program::memories`.
     Remember(u16),
+}
+
+/// Whether the value of a signal lies between two limits, both included, or outside.
+///
+/// Every comparison with a constant is one of these, as a float has a neighbour: one instruction
+/// without branches instead of six with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Test {
+    pub read: Read,
+    pub low: f64,
+    pub high: f64,
+    pub outside: bool,
+    pub join: Join,
+}
+
+/// What becomes of the outcome of a test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Join {
+    Push,
+    And,
+    Or,
+}
+
+impl Test {
+    /// `None` where a comparison is none of these: with NaN, or at the ends of what floats can tell apart.
+    fn new(read: Read, op: Binary, limit: f64) -> Option<Self> {
+        let (low, high, outside) = match op {
+            Binary::Less => (f64::NEG_INFINITY, limit.next_down(), false),
+            Binary::LessEqual => (f64::NEG_INFINITY, limit, false),
+            Binary::Greater => (limit.next_up(), f64::INFINITY, false),
+            Binary::GreaterEqual => (limit, f64::INFINITY, false),
+            Binary::Equal => (limit, limit, false),
+            Binary::NotEqual => (limit, limit, true),
+            _ => return None,
+        };
+        limit.is_finite().then_some(Self { read, low, high, outside, join: Join::Push })
+    }
+
+    /// 1 or 0; NaN for unknown.
+    #[inline]
+    #[expect(clippy::needless_bitwise_bool, reason = "a branch here is taken at random, and mispredicted")]
+    pub fn judge(&self, value: f64) -> f64 {
+        let holds = ((value >= self.low) & (value <= self.high)) ^ self.outside;
+        // NaN lies nowhere, and must come out as itself.
+        if value.is_nan() { value } else { f64::from(u8::from(holds)) }
+    }
 }
 
 /// A compiled expression. Cheap to clone; holds no state of any vehicle.
@@ -53,6 +95,15 @@ pub(super) struct Cold {
     evidence: Vec<Slot>,
     cells: usize,
     touches: Touches,
+    /// Everything in it that time alone can change.
+    pub alarms: Vec<Alarm>,
+}
+
+/// A part of an expression that time alone can change.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Alarm {
+    Probe(Probe),
+    Sequence(Sequence),
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -146,26 +197,23 @@ impl Program {
 
 /// Lays a checked tree out as instructions; `None` if it needs too many intermediate values.
 pub(super) fn emit(tree: Node, texts: Vec<String>, reads: Vec<Read>, cells: u16, source: &str) -> Option<Program> {
-    let mut emitter = Emitter::default();
+    let mut emitter = Emitter { reads: &reads, ops: Vec::new(), memories: Vec::new(), depth: 0 };
     emitter.node(&tree)?;
+    let Emitter { ops, memories, .. } = emitter;
     let (slots, evidence, touches) = inventory(&tree, &reads);
-    let cold = Cold { tree, texts, source: source.to_owned(), slots, evidence, cells: cells.into(), touches };
-    Some(Program {
-        ops: emitter.ops.into(),
-        reads: reads.into(),
-        memories: emitter.memories.into(),
-        cold: Arc::new(cold),
-    })
+    let alarms = alarms(&tree);
+    let cold = Cold { tree, texts, source: source.to_owned(), slots, evidence, cells: cells.into(), touches, alarms };
+    Some(Program { ops: ops.into(), reads: reads.into(), memories: memories.into(), cold: Arc::new(cold) })
 }
 
-#[derive(Default)]
-struct Emitter {
+struct Emitter<'a> {
+    reads: &'a [Read],
     ops: Vec<Op>,
     memories: Vec<Memory>,
     depth: usize,
 }
 
-impl Emitter {
+impl Emitter<'_> {
     fn node(&mut self, node: &Node) -> Option<()> {
         match &node.kind {
             Kind::Const(value) => self.push(Op::Const(*value)),
@@ -198,13 +246,19 @@ impl Emitter {
     }
 
     fn binary(&mut self, op: Binary, [left, right]: &[Node; 2]) -> Option<()> {
-        if let Some(fused) = compare(op, left, right) {
-            return self.push(fused);
+        if let Some(test) = self.test(op, left, right) {
+            return self.push(Op::Test(test));
         }
         self.node(left)?;
+        if let (Some(join), Kind::Binary(op, both)) = (join_of(op), &right.kind)
+            && let Some(test) = self.test(*op, &both[0], &both[1])
+        {
+            self.ops.push(Op::Test(Test { join, ..test }));
+            return Some(());
+        }
         let is_logic = matches!(op, Binary::And | Binary::Or);
         // State must see every step, and skipping a single instruction costs more than running it.
-        let skip = is_logic && !right.keeps_state() && !right.children().is_empty() && !is_fused(right);
+        let skip = is_logic && !right.keeps_state() && !right.children().is_empty();
         let jump = self.ops.len();
         if skip {
             self.ops.push(Op::Choose);
@@ -219,6 +273,15 @@ impl Emitter {
         Some(())
     }
 
+    fn test(&self, op: Binary, left: &Node, right: &Node) -> Option<Test> {
+        let (read, op, limit) = match (&left.kind, &right.kind) {
+            (Kind::Probe(Probe::Value { read }), Kind::Const(limit)) => (*read, op, *limit),
+            (Kind::Const(limit), Kind::Probe(Probe::Value { read })) => (*read, op.mirrored(), *limit),
+            _ => return None,
+        };
+        self.reads.get(usize::from(read)).and_then(|read| Test::new(*read, op, limit))
+    }
+
     fn push(&mut self, op: Op) -> Option<()> {
         self.ops.push(op);
         self.depth += 1;
@@ -226,23 +289,29 @@ impl Emitter {
     }
 }
 
-fn compare(op: Binary, left: &Node, right: &Node) -> Option<Op> {
-    if !op.is_comparison() {
-        return None;
-    }
-    match (&left.kind, &right.kind) {
-        (Kind::Probe(Probe::Value { read }), Kind::Const(limit)) => {
-            Some(Op::Compare { read: *read, with: op, limit: *limit })
-        }
-        (Kind::Const(limit), Kind::Probe(Probe::Value { read })) => {
-            Some(Op::Compare { read: *read, with: op.mirrored(), limit: *limit })
-        }
+fn join_of(op: Binary) -> Option<Join> {
+    match op {
+        Binary::And => Some(Join::And),
+        Binary::Or => Some(Join::Or),
         _ => None,
     }
 }
 
-fn is_fused(node: &Node) -> bool {
-    matches!(&node.kind, Kind::Binary(op, both) if compare(*op, &both[0], &both[1]).is_some())
+fn alarms(tree: &Node) -> Vec<Alarm> {
+    let mut alarms = Vec::new();
+    tree.walk(&mut |node| match node.kind {
+        Kind::Remember(Memory::Sequence(sequence), _) if sequence.asks == Asks::NotFollowed => {
+            alarms.push(Alarm::Sequence(sequence));
+        }
+        Kind::Probe(
+            probe @ (Probe::Stale { .. }
+            | Probe::Silent { .. }
+            | Probe::Service { .. }
+            | Probe::ServiceProbability { .. }),
+        ) => alarms.push(Alarm::Probe(probe)),
+        _ => {}
+    });
+    alarms
 }
 
 fn inventory(tree: &Node, reads: &[Read]) -> (Vec<Slot>, Vec<Slot>, Touches) {

@@ -5,9 +5,9 @@
 
 use super::cell::Cell;
 use super::probe::value;
-use super::program::{Op, Program, STACK};
+use super::program::{Join, Op, Program, STACK};
 use super::tree::choose;
-use super::tri::Tri;
+use super::tri::{self, Tri};
 use super::view::View;
 
 const MASK: usize = STACK - 1;
@@ -20,57 +20,65 @@ pub fn run(program: &Program, view: &View<'_>, cells: &mut [Cell]) -> Tri {
 
 #[inline]
 fn execute(program: &Program, view: &View<'_>, cells: &mut [Cell]) -> f64 {
+    // What lies below the uppermost value, which is at hand.
     let mut stack = [0.0_f64; STACK];
-    // The next free place.
     let mut top = 0_usize;
+    let mut upper = f64::NAN;
     let mut at = 0_usize;
     while let Some(op) = program.ops.get(at) {
         at += 1;
-        match *op {
+        match op {
+            Op::Test(test) => {
+                let outcome = test.judge(value(test.read, view));
+                upper = match test.join {
+                    Join::And => tri::and(upper, outcome),
+                    Join::Or => tri::or(upper, outcome),
+                    Join::Push => {
+                        stack[top & MASK] = upper;
+                        top += 1;
+                        outcome
+                    }
+                };
+            }
             Op::Const(number) => {
-                stack[top & MASK] = number;
+                stack[top & MASK] = upper;
                 top += 1;
+                upper = *number;
             }
             Op::Probe(probe) => {
-                stack[top & MASK] = probe.ask(&program.reads, view);
+                stack[top & MASK] = upper;
                 top += 1;
+                upper = probe.ask(&program.reads, view);
             }
-            Op::Compare { read, with, limit } => {
-                let reading = program.reads.get(usize::from(read)).map_or(f64::NAN, |read| value(*read, view));
-                stack[top & MASK] = with.apply(reading, limit);
-                top += 1;
-            }
-            Op::Unary(op) => {
-                let place = top.wrapping_sub(1) & MASK;
-                stack[place] = op.apply(stack[place]);
-            }
+            Op::Unary(op) => upper = op.apply(upper),
             Op::Binary(op) => {
                 top = top.wrapping_sub(1);
-                let place = top.wrapping_sub(1) & MASK;
-                stack[place] = op.apply(stack[place], stack[top & MASK]);
+                upper = op.apply(stack[top & MASK], upper);
             }
             Op::Choose => {
                 top = top.wrapping_sub(2);
-                let place = top.wrapping_sub(1) & MASK;
-                stack[place] = choose(stack[place], stack[top & MASK], stack[(top + 1) & MASK]);
+                upper = choose(stack[top & MASK], stack[(top + 1) & MASK], upper);
             }
             Op::SkipIfFalse(target) => {
-                if stack[top.wrapping_sub(1) & MASK] == 0.0 {
-                    at = usize::from(target);
+                if upper == 0.0 {
+                    at = usize::from(*target);
                 }
             }
             Op::SkipIfTrue(target) => {
-                if stack[top.wrapping_sub(1) & MASK] == 1.0 {
-                    at = usize::from(target);
+                if upper == 1.0 {
+                    at = usize::from(*target);
                 }
             }
             Op::Remember(index) => {
-                let Some(memory) = program.memories.get(usize::from(index)) else { return f64::NAN };
-                top = top.wrapping_sub(memory.parts() - 1);
-                let place = top.wrapping_sub(1) & MASK;
-                stack[place] = memory.apply([stack[place], stack[top & MASK]], view, cells);
+                let Some(memory) = program.memories.get(usize::from(*index)) else { return f64::NAN };
+                upper = if memory.parts() == 2 {
+                    top = top.wrapping_sub(1);
+                    memory.apply([stack[top & MASK], upper], view, cells)
+                } else {
+                    memory.apply([upper, f64::NAN], view, cells)
+                };
             }
         }
     }
-    stack[0]
+    upper
 }

@@ -53,15 +53,20 @@ impl From<bool> for Tri {
 }
 
 /// False if either is false, whatever the other is.
+#[inline]
+#[expect(clippy::needless_bitwise_bool, reason = "a branch here is taken at random, and mispredicted")]
 pub(super) fn and(a: f64, b: f64) -> f64 {
-    if a == 0.0 || b == 0.0 { 0.0 } else { a * b }
+    if (a == 0.0) | (b == 0.0) { 0.0 } else { a * b }
 }
 
 /// True if either is true, whatever the other is.
+#[inline]
+#[expect(clippy::needless_bitwise_bool, reason = "a branch here is taken at random, and mispredicted")]
 pub(super) fn or(a: f64, b: f64) -> f64 {
-    if a == 1.0 || b == 1.0 { 1.0 } else { a + b }
+    if (a == 1.0) | (b == 1.0) { 1.0 } else { a + b }
 }
 
+#[inline]
 pub(super) fn not(a: f64) -> f64 {
     1.0 - a
 }

@@ -6,139 +6,21 @@
 //! statistic over time; the others are exact. Sums are kept as differences from a base, because an
 //! odometer in metres would leave nothing of itself in 32 bits.
 
+mod spec;
+mod total;
+
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
-use crate::signal::Slot;
+pub use self::spec::{Extent, MOST_READINGS, Parts, Stat, WindowSpec, WindowSpecs};
+use self::total::{Total, add, part};
 use crate::sparse::Sparse;
 use crate::state::segment::{Segment, SegmentKind};
 use crate::time::{Span, Time};
 
 /// Buckets of a time window; one of them is always partly outside it.
 pub const BUCKETS: usize = 12;
-/// Most readings of a window that counts readings.
-pub const MOST_READINGS: u16 = 32;
-
-/// What a window extends over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Extent {
-    Time(Span),
-    Readings(u16),
-    /// Since the trip began; the last trip's until the next one begins.
-    Trip,
-    Charge,
-    /// Since readings came without a gap longer than this.
-    Session(Span),
-}
-
-/// What can be asked of a window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stat {
-    Avg,
-    Min,
-    Max,
-    Sum,
-    Count,
-    /// Change from the first to the last reading, per second between them.
-    Rate,
-    Stddev,
-    /// Least squares, per second.
-    Slope,
-    First,
-    Last,
-    /// Change from the reading before.
-    Delta,
-    /// Whether this step brought a reading that differs from the one before.
-    Changed,
-}
-
-/// Sums that buckets keep, as bits; a bucket holds those that are asked for, in this order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Parts(u16);
-
-impl Parts {
-    const COUNT: Self = Self(1);
-    const SUM: Self = Self(2);
-    const SQUARES: Self = Self(4);
-    const MIN: Self = Self(8);
-    const MAX: Self = Self(16);
-    const FIRST: Self = Self(32);
-    /// Seconds of the first reading after the start of its bucket.
-    const FIRST_AT: Self = Self(64);
-    /// Sums of seconds after the start of the bucket, of their squares, and of seconds times value.
-    const TIMES: Self = Self(128);
-    const TIME_SQUARES: Self = Self(256);
-    const PRODUCTS: Self = Self(512);
-
-    pub const fn of(stat: Stat) -> Self {
-        let more = match stat {
-            Stat::Avg | Stat::Sum => Self::SUM.0,
-            Stat::Min => Self::MIN.0,
-            Stat::Max => Self::MAX.0,
-            Stat::Stddev => Self::SUM.0 | Self::SQUARES.0,
-            Stat::Rate => Self::FIRST.0 | Self::FIRST_AT.0,
-            Stat::Slope => Self::SUM.0 | Self::TIMES.0 | Self::TIME_SQUARES.0 | Self::PRODUCTS.0,
-            Stat::First => Self::FIRST.0,
-            Stat::Count | Stat::Last | Stat::Delta | Stat::Changed => 0,
-        };
-        Self(Self::COUNT.0 | more)
-    }
-
-    #[must_use]
-    pub const fn with(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    const fn count(self) -> usize {
-        self.0.count_ones() as usize
-    }
-
-    /// Where a part lies in a bucket, if it is kept.
-    const fn place(self, part: Self) -> Option<usize> {
-        if self.0 & part.0 == 0 { None } else { Some((self.0 & (part.0 - 1)).count_ones() as usize) }
-    }
-}
-
-/// A window that some rule of a set asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WindowSpec {
-    pub slot: Slot,
-    pub extent: Extent,
-    pub parts: Parts,
-    pub max_gap: Span,
-}
-
-/// The windows of a rule set: each signal and extent once.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct WindowSpecs(Vec<WindowSpec>);
-
-impl WindowSpecs {
-    /// The number of the window, made or widened to answer `stat` as well.
-    pub fn ask_for(&mut self, slot: Slot, extent: Extent, stat: Stat, max_gap: Span) -> u16 {
-        let known = self.0.iter().position(|spec| spec.slot == slot && spec.extent == extent);
-        let index = known.unwrap_or_else(|| {
-            self.0.push(WindowSpec { slot, extent, parts: Parts::COUNT, max_gap });
-            self.0.len() - 1
-        });
-        self.0[index].parts = self.0[index].parts.with(Parts::of(stat));
-        index as u16
-    }
-
-    pub fn get(&self, number: u16) -> Option<&WindowSpec> {
-        self.0.get(usize::from(number))
-    }
-
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = (usize, &WindowSpec)> {
-        self.0.iter().enumerate()
-    }
-}
 
 /// The windows of a vehicle as expressions see them.
 #[derive(Clone, Copy, Debug)]
@@ -167,6 +49,25 @@ pub struct Window {
     head: i64,
     base: f64,
     data: Box<[f32]>,
+    #[serde(skip)]
+    closed: Closed,
+}
+
+/// The buckets behind the newest one added up: asked at every reading, changed when the ring moves.
+/// Follows from the buckets, so that it is neither stored nor compared.
+#[derive(Clone, Default)]
+struct Closed(Option<Box<Total>>);
+
+impl fmt::Debug for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Closed")
+    }
+}
+
+impl PartialEq for Closed {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl Window {
@@ -176,7 +77,14 @@ impl Window {
             Extent::Readings(count) => usize::from(count),
             Extent::Trip | Extent::Charge | Extent::Session(_) => spec.parts.count(),
         };
-        Self { since: Time::NEVER, newest: Time::NEVER, head: 0, base: 0.0, data: vec![0.0; cells].into() }
+        Self {
+            since: Time::NEVER,
+            newest: Time::NEVER,
+            head: 0,
+            base: 0.0,
+            data: vec![0.0; cells].into(),
+            closed: Closed::default(),
+        }
     }
 
     /// Takes a settled reading.
@@ -221,6 +129,13 @@ impl Window {
         } else if passed > 0 && number.rem_euclid(RING) < passed {
             // Once per turn of the ring, or a signal that only grows would outgrow its base.
             self.rebase(parts, value);
+        }
+        if passed > 0 {
+            let closed = self.sum_up(parts, bucket, number - RING + 1, number - 1);
+            match &mut self.closed.0 {
+                Some(kept) => **kept = closed,
+                kept => *kept = Some(Box::new(closed)),
+            }
         }
         let seconds = at.since(start_of(number, bucket)).secs_f64() as f32;
         add(&mut self.data[place_of(parts, number)], parts, (value - self.base) as f32, seconds);
@@ -287,10 +202,21 @@ impl Window {
     }
 
     fn total_in_time(&self, parts: Parts, bucket: Span, now: Time) -> Total {
+        let number = number_of(now, bucket);
+        if let Some(closed) = self.closed.0.as_deref().filter(|_| number == self.head) {
+            let mut total = *closed;
+            let start = start_of(number, bucket);
+            total.add(&self.data[place_of(parts, number)], parts, start, start);
+            return total;
+        }
+        self.sum_up(parts, bucket, (number - RING + 1).max(self.head - RING + 1), self.head)
+    }
+
+    /// Adds buckets up, both numbers included.
+    fn sum_up(&self, parts: Parts, bucket: Span, from: i64, to: i64) -> Total {
         let mut total = Total::default();
-        let oldest = number_of(now, bucket) - RING + 1;
         let origin = start_of(self.head, bucket);
-        for number in oldest.max(self.head - RING + 1)..=self.head {
+        for number in from..=to {
             total.add(&self.data[place_of(parts, number)], parts, start_of(number, bucket), origin);
         }
         total
@@ -367,115 +293,13 @@ fn place_of(parts: Parts, number: i64) -> std::ops::Range<usize> {
     let first = number.rem_euclid(RING) as usize * parts.count();
     first..first + parts.count()
 }
-
-/// Adds one reading to a bucket.
-fn add(bucket: &mut [f32], parts: Parts, value: f32, seconds: f32) {
-    let first = bucket[0] == 0.0;
-    bucket[0] += 1.0;
-    let mut sum = |of: Parts, more: f32| {
-        if let Some(place) = parts.place(of) {
-            bucket[place] += more;
-        }
-    };
-    sum(Parts::SUM, value);
-    sum(Parts::SQUARES, value * value);
-    sum(Parts::TIMES, seconds);
-    sum(Parts::TIME_SQUARES, seconds * seconds);
-    sum(Parts::PRODUCTS, seconds * value);
-    if let Some(place) = parts.place(Parts::MIN) {
-        bucket[place] = if first { value } else { bucket[place].min(value) };
-    }
-    if let Some(place) = parts.place(Parts::MAX) {
-        bucket[place] = if first { value } else { bucket[place].max(value) };
-    }
-    if first {
-        for (of, value) in [(Parts::FIRST, value), (Parts::FIRST_AT, seconds)] {
-            if let Some(place) = parts.place(of) {
-                bucket[place] = value;
-            }
-        }
-    }
-}
-
-fn part(bucket: &[f32], parts: Parts, of: Parts) -> f32 {
-    parts.place(of).map_or(0.0, |place| bucket[place])
-}
-
 fn quotient(of: f64, by: f64) -> f64 {
     if by > 0.0 { of / by } else { f64::NAN }
 }
 
-/// Buckets added up; times in seconds after an origin.
-#[derive(Clone, Copy, Debug)]
-struct Total {
-    count: f64,
-    sum: f64,
-    squares: f64,
-    min: f64,
-    max: f64,
-    first: f64,
-    first_at: Option<Time>,
-    times: f64,
-    time_squares: f64,
-    products: f64,
-}
-
-impl Default for Total {
-    fn default() -> Self {
-        Self {
-            count: 0.0,
-            sum: 0.0,
-            squares: 0.0,
-            min: f64::INFINITY,
-            max: f64::NEG_INFINITY,
-            first: f64::NAN,
-            first_at: None,
-            times: 0.0,
-            time_squares: 0.0,
-            products: 0.0,
-        }
-    }
-}
-
-impl Total {
-    /// Adds a bucket that starts at `start`; buckets come oldest first.
-    fn add(&mut self, bucket: &[f32], parts: Parts, start: Time, origin: Time) {
-        let of = |of: Parts| f64::from(part(bucket, parts, of));
-        let n = f64::from(bucket[0]);
-        if n == 0.0 {
-            return;
-        }
-        if self.count == 0.0 {
-            self.first = of(Parts::FIRST);
-            self.first_at = Some(start + Span::from_micros((of(Parts::FIRST_AT) * 1e6) as i64));
-        }
-        let shift = start.since(origin).secs_f64();
-        self.count += n;
-        self.sum += of(Parts::SUM);
-        self.squares += of(Parts::SQUARES);
-        self.min = self.min.min(of(Parts::MIN));
-        self.max = self.max.max(of(Parts::MAX));
-        self.times += of(Parts::TIMES) + n * shift;
-        self.time_squares += of(Parts::TIME_SQUARES) + 2.0 * shift * of(Parts::TIMES) + n * shift * shift;
-        self.products += of(Parts::PRODUCTS) + shift * of(Parts::SUM);
-    }
-
-    /// Adds one reading without its time.
-    fn value(&mut self, value: f64) {
-        self.count += 1.0;
-        self.sum += value;
-        self.squares += value * value;
-        self.min = self.min.min(value);
-        self.max = self.max.max(value);
-    }
-
-    fn lasts_for(&self, newest: Time) -> f64 {
-        self.first_at.map_or(0.0, |first| newest.since(first).secs_f64())
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use crate::signal::Slot;
     use proptest::prelude::*;
 
     use super::*;

@@ -1,0 +1,49 @@
+//! One vehicle under a virtual clock: what a lane does with it, without lane, broker and store.
+//!
+//! Back-test, explanation, benchmarks and the tests of simulator and examples stand on it, so that a
+//! vehicle gets its Timers from the same place everywhere: all that are due before its next input.
+
+use serde::{Deserialize, Serialize};
+
+use crate::effect::Effects;
+use crate::reading::What;
+use crate::recipe::{take, wake};
+use crate::rule_set::RuleSet;
+use crate::state::Vehicle;
+use crate::state::settle::{Arrival, Bounds};
+use crate::time::Time;
+
+/// A vehicle and when it wants its next Timer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Trial {
+    pub vehicle: Vehicle,
+    timer: Option<Time>,
+}
+
+impl Trial {
+    pub fn new(vehicle: Vehicle, set: &RuleSet, bounds: &Bounds) -> Self {
+        let timer = wake(&vehicle, set, bounds);
+        Self { vehicle, timer }
+    }
+
+    /// Takes an input after the Timers that are due before it; appends what both lead to.
+    pub fn take(&mut self, input: What, set: &RuleSet, bounds: &Bounds, effects: &mut Effects) -> Arrival {
+        let received_at = input.received_at();
+        if self.timer.is_some_and(|at| at < received_at) {
+            self.pass_time(received_at, set, bounds, effects);
+        }
+        let arrival = take(&mut self.vehicle, input, set, bounds, effects);
+        self.timer = wake(&self.vehicle, set, bounds);
+        arrival
+    }
+
+    /// Gives it every Timer it asks for before `to`.
+    pub fn pass_time(&mut self, to: Time, set: &RuleSet, bounds: &Bounds, effects: &mut Effects) {
+        while let Some(due) = self.timer.filter(|at| *at < to) {
+            let at = due.max(self.vehicle.received);
+            take(&mut self.vehicle, What::Timer { at }, set, bounds, effects);
+            // One that is asked for again at once waits for something else than time.
+            self.timer = wake(&self.vehicle, set, bounds).filter(|next| *next > at);
+        }
+    }
+}
