@@ -3,6 +3,14 @@
 use std::path::Path;
 
 use anyhow::Context as _;
+use rules::catalogue::Catalogue;
+
+/// The shipped catalogue, with a directory laid over it if there is one.
+pub fn catalogue(directory: Option<&Path>) -> anyhow::Result<Catalogue> {
+    let builtin = Catalogue::builtin()?;
+    let Some(directory) = directory else { return Ok(builtin) };
+    builtin.overlay(&read(directory)?).context("the overlay is not sound")
+}
 
 /// Relative path and text of every TOML file below `directory`, sorted.
 pub fn read(directory: &Path) -> anyhow::Result<Vec<(String, String)>> {

@@ -11,6 +11,7 @@ use rules::effect::{Effect, Effects};
 use rules::reading::{Reason, What};
 use rules::recipe::{take, wake};
 use rules::rule_set::RuleSet;
+use rules::shelf::Shelf;
 use rules::signal::SignalNo;
 use rules::state::Vehicle;
 use rules::state::settle::Bounds;
@@ -37,6 +38,8 @@ fn profile(spec: &Specification) -> Profile {
         model_year: 2024,
         powertrain: spec.model.powertrain,
         region: String::new(),
+        software: String::new(),
+        tier: String::new(),
         dealer: uuid::Uuid::nil(),
         owner: None,
         consents: BTreeSet::from([Purpose::Diagnostics, Purpose::Maintenance]),
@@ -76,8 +79,9 @@ fn judge(plan: &FleetPlan) -> Verdict {
         pass_time(vehicle, delivery.due, bounds, &mut effects);
         let topic = topic::telemetry(vehicle.id.as_str());
         let payload = delivery.encode();
-        let envelope = Envelope { topic: &topic, client: None, payload: &payload, received_at: delivery.due };
-        match admission.admit(&envelope, Some(&vehicle.profile)) {
+        let envelope =
+            Envelope { topic: &topic, client: None, vehicle: None, payload: &payload, received_at: delivery.due };
+        match admission.admit(&envelope, Some(&vehicle.profile), &mut Shelf::default()) {
             Ok(admitted) => {
                 verdict.refused += admitted.refused.iter().map(|refused| u64::from(refused.count)).sum::<u64>();
                 take(vehicle, What::Message(admitted.message), &SET, &bounds, &mut effects);

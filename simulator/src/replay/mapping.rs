@@ -2,6 +2,7 @@
 //!
 //! ```toml
 //! model = "sedan-ice-2014"        # of the catalogue; decides the service plan
+//! vehicle = "id"                  # column that names the vehicle, for back-tests
 //! delimiter = ","                 # this is the default
 //!
 //! [time]
@@ -42,6 +43,8 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub struct Mapping {
     pub model: String,
+    /// Column that names the vehicle of a row; back-tests need it, replays have one vehicle.
+    pub vehicle: Option<String>,
     #[serde(default = "comma")]
     pub delimiter: char,
     pub time: TimeRule,

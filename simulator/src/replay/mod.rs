@@ -11,6 +11,6 @@ mod times;
 mod trip;
 
 pub use log::{Log, LogError};
-pub use mapping::{Mapping, MappingError};
+pub use mapping::{Column, Mapping, MappingError, TimeUnit};
 pub use plan::{Plan, PlanError, Replay};
 pub use trip::{Counts, Tally};

@@ -1,0 +1,22 @@
+//! Back-test: what rules would have done with what vehicles have said.
+//!
+//! The same admission, recipe and Timers as in a lane, under a virtual clock, with every core a shard
+//! of the vehicles. Modes are not applied: a shadow rule is tried as if it were live. Nobody repairs
+//! anything: a case lasts as long as its condition. Where what a rule needs was hardly ever there,
+//! the report says so instead of a zero.
+
+mod feed;
+mod html;
+mod lines;
+mod report;
+mod run;
+mod shard;
+mod table;
+mod tally;
+
+pub use html::page;
+pub use report::{Report, draw_up};
+pub use run::{Plan, run};
+pub use shard::{Common, Profiles};
+pub use table::Columns;
+pub use tally::CaseRow;
