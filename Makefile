@@ -2,7 +2,7 @@
 # that are missing and run a private PostgreSQL of their own under .state/; what they do is in deploy/setup/.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fmt bench screenshots torture prepare clean
+.PHONY: help demo test fmt bench screenshots fuzz torture prepare clean
 
 help: ## say what can be made
 	@grep -hE '^[a-z]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+): .*## /make \1\t/' | expand -t 16
@@ -23,6 +23,9 @@ screenshots: ## look at every page in a real browser; renews the pictures of the
 	@deploy/setup/test.sh console
 	@mkdir -p tests/screenshots
 	@cp $(addprefix target/screenshots/,board-desk-en.png order-desk-en.png vehicle-desk-en.png order-phone-zh-CN.png) tests/screenshots/
+
+fuzz: ## ten minutes of every kind of input that people write: no panic, no hang
+	@FUZZ_SECONDS=$${FUZZ_SECONDS:-600} cargo test --quiet --workspace --test fuzz -- --test-threads 1 --nocapture
 
 torture: ## the promises again, with many more seeds and kills
 	@deploy/setup/torture.sh
