@@ -126,11 +126,19 @@ async fn look_at_every_page(browser: &Browser, demo: &Demo, screen: Screen, lang
     let vehicle = browser.find("a[href^='/vehicles/']").await?.attr("href").await?.unwrap_or_default();
     browser.goto(&demo.premend.url(&vehicle)).await?;
     look(browser, "vehicle", screen, language).await?;
+    browser.goto(&demo.premend.url(&format!("{vehicle}/explain?rule=engine.overheat_stop"))).await?;
+    browser.find(".explained").await?;
+    see(browser, "explain", screen, language).await?;
     leave(browser).await?;
     log_in(browser, &demo.premend, "ops").await?;
     in_language(browser, language).await?;
     browser.goto(&demo.premend.url("/status")).await?;
     look(browser, "status", screen, language).await?;
+    // The words of rules are English everywhere.
+    for (name, path) in [("rules", "/rules"), ("rules-reference", "/rules/reference")] {
+        browser.goto(&demo.premend.url(path)).await?;
+        see(browser, name, screen, language).await?;
+    }
     leave(browser).await
 }
 
@@ -152,21 +160,29 @@ async fn in_language(browser: &Browser, language: &str) -> anyhow::Result<()> {
 
 /// What a page must be wherever it is read, and a picture of it.
 async fn look(browser: &Browser, name: &str, screen: Screen, language: &str) -> anyhow::Result<()> {
-    browser.find("main").await?;
+    let text = see(browser, name, screen, language).await?;
     let place = format!("{name} on {screen:?} in {language}");
-    assert!(!browser.overflows().await?, "{place} has to be scrolled sideways");
-    let text = browser.text().await?;
     let chinese = text.chars().filter(|c| ('\u{4e00}'..='\u{9fff}').contains(c)).count();
-    assert!(text.len() > 40, "{place} is empty: {text}");
     match language {
         "en" => assert!(chinese * 10 < text.chars().count(), "{place} is not in English: {text}"),
         _ => assert!(chinese * 10 > text.chars().count(), "{place} is not in Chinese: {text}"),
     }
+    Ok(())
+}
+
+/// What a page of any language must be, and a picture of it; its text.
+async fn see(browser: &Browser, name: &str, screen: Screen, language: &str) -> anyhow::Result<String> {
+    browser.find("main").await?;
+    let place = format!("{name} on {screen:?} in {language}");
+    assert!(!browser.overflows().await?, "{place} has to be scrolled sideways");
+    let text = browser.text().await?;
+    assert!(text.len() > 40, "{place} is empty: {text}");
     for raw in ["{{", "{%", "NaN", "undefined"] {
         assert!(!text.contains(raw), "{place} shows {raw}: {text}");
     }
     let size = if screen == Screen::Desk { "desk" } else { "phone" };
-    browser.screenshot(&pictures()?.join(format!("{name}-{size}-{language}.png"))).await
+    browser.screenshot(&pictures()?.join(format!("{name}-{size}-{language}.png"))).await?;
+    Ok(text)
 }
 
 fn pictures() -> anyhow::Result<PathBuf> {

@@ -7,7 +7,7 @@ use rules::time::Span;
 use simulator::signal::{BRAKE_FLUID, COOLANT, TYRE_PRESSURE};
 
 use crate::world::road::{trip, with, with_code};
-use crate::world::{Advisor, NewCar, Scene, morning};
+use crate::world::{Advisor, NewCar, SOON, Scene, morning, run};
 
 #[tokio::test]
 async fn every_case_order_and_notice_says_why() -> anyhow::Result<()> {
@@ -59,6 +59,31 @@ async fn every_case_order_and_notice_says_why() -> anyhow::Result<()> {
     for statement in unexplained {
         assert_eq!(scene.ledger.count(statement).await?, 0, "{statement}");
     }
+
+    let li = Advisor::log_in(&scene.premend, "li").await?;
+    let explanation = |rule: &'static str| {
+        let li = li.clone();
+        async move {
+            let (status, text) = li.page(&format!("/api/vehicles/a/explain/{rule}")).await?;
+            anyhow::ensure!(status == reqwest::StatusCode::OK, "{status}: {text}");
+            Ok(serde_json::from_str::<serde_json::Value>(&text)?["instances"][0].clone())
+        }
+    };
+    let fired = explanation("engine.overheat_stop").await?;
+    assert!(fired["open_since"].is_string() && fired["parts"][0]["value"] == "true", "{fired:#}");
+    assert!(fired["gates"].as_array().unwrap().iter().all(|gate| gate["passed"] == true), "{fired:#}");
+    // A petrol car has no insulation to measure: not in scope, and never measured.
+    let silent = explanation("insulation.low").await?;
+    let stopped = |name: &str| {
+        silent["gates"].as_array().unwrap().iter().any(|gate| gate["name"] == name && gate["passed"] == false)
+    };
+    assert!(stopped("scope") && stopped("condition") && silent["verdict"] == "unknown", "{silent:#}");
+    let anna = Advisor::log_in(&scene.premend, "anna").await?;
+    let foreign = anna.page("/vehicles/a/explain?rule=engine.overheat_stop").await?.0;
+    assert_eq!(foreign, reqwest::StatusCode::NOT_FOUND, "another dealer's car");
+    let setup = scene.premend.setup().clone().command(&["explain", "a", "engine.overheat_stop"]);
+    let (status, output) = run(&setup, SOON).await?;
+    assert!(status.success() && output.contains("holds since") && output.contains("passed  scope"), "{output}");
 
     let order = scene.ledger.order_on("a", "engine.cooling").await?;
     let li = Advisor::log_in(&scene.premend, "li").await?;

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod architecture;
+mod backtest;
 mod bad_input;
 mod commands;
 mod consent;
@@ -18,6 +19,7 @@ mod never_lost;
 mod one_engine;
 mod operations;
 mod outage;
+mod reload;
 mod safety;
 mod set_up;
 mod silence;

@@ -15,6 +15,8 @@ async fn a_database_is_migrated_and_goes_with_its_fixture() {
     let tier: String = sqlx::query_scalar("select tier from store_tier").fetch_one(&pool).await.unwrap();
     assert_eq!(tier, "native");
     let name = database.name().to_owned();
+    // A session that is still being closed would keep the database.
+    pool.close().await;
     drop(database);
     let other = Database::create().await.unwrap();
     let left: i64 = sqlx::query_scalar("select count(*) from pg_database where datname = $1")

@@ -8,13 +8,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
-use ingest::admit::Admission;
 use ingest::broker::{Broker, BrokerConfig};
 use ingest::queue::{LaneQueues, Limits, lane_of};
 use ingest::source::{Source, Status};
 use ingest::subscriber::{Subscriber, SubscriberConfig};
 use prometheus::Registry;
-use rules::catalogue::Catalogue;
 use rules::rule_set::RuleSet;
 use rules::state::settle::Bounds;
 use rules::vehicle::{Powertrain, Profile, Purpose};
@@ -24,12 +22,13 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::activation::{self, Activation};
 use crate::clock::Clock;
 use crate::config::{Config, Secret, SourceKind};
 use crate::dispatch::Dispatch;
 use crate::http::readiness::Readiness;
 use crate::inbox::Inbox;
-use crate::journal::{self, Restored};
+use crate::journal::Restored;
 use crate::lane::{Common, Lane};
 use crate::metrics::LaneMetrics;
 use crate::services::{Parts, Services};
@@ -59,6 +58,7 @@ pub struct App {
     lanes: Vec<(Lane, Inbox)>,
     dispatch: Dispatch,
     services: Services,
+    activation: Activation,
     listener: TcpListener,
     lock: EngineLock,
     incarnation: i32,
@@ -75,8 +75,10 @@ impl App {
     pub async fn build(config: &Config, clock: Clock, options: Options) -> anyhow::Result<Self> {
         let store = Arc::new(open::open(config, &clock).await.context("opening the store")?);
         let lock = EngineLock::take(&pool::options(&config.database)?, options.take_over).await?;
-        let catalogue = Arc::new(load_catalogue(config)?);
-        let set = journal::rule_set(Arc::clone(&catalogue)).context("compiling the rules")?;
+        let overlay = config.catalogue.overlay.clone();
+        let set = activation::at_start(&store.pool, overlay.as_deref(), &clock).await?;
+        let (sets, in_force) = watch::channel(Arc::clone(&set));
+        let activation = Activation::new(store.pool.clone(), clock.clone(), overlay, sets);
         let bounds = bounds(config);
         let incarnation = start::begin_run(&store.pool).await?;
         let restoring = Instant::now();
@@ -103,7 +105,15 @@ impl App {
             .await
             .with_context(|| format!("listening on {}", config.http.listen))?;
         let http = listener.local_addr()?;
-        let parts = Parts { config, store: &store, clock: &clock, set: &set, registry: &registry, source: &source };
+        let parts = Parts {
+            config,
+            store: &store,
+            clock: &clock,
+            sets: &in_force,
+            problem: activation.problem(),
+            registry: &registry,
+            source: &source,
+        };
         let services = Services::build(&parts, &readiness).await?;
 
         let common = Arc::new(Common {
@@ -111,7 +121,7 @@ impl App {
             clock: clock.clone(),
             bounds,
             limits: config.lanes.clone(),
-            admission: Admission::new(&set.catalogue.signals).with_skew(config.ingest.max_ahead),
+            skew: config.ingest.max_ahead,
             unknown: config.ingest.unknown_vehicle,
             stranger: stranger(config, &set),
             incarnation,
@@ -123,7 +133,7 @@ impl App {
             ingest: ingest_metrics,
             store_away: store_away(&readiness),
         });
-        let (lanes, dispatch) = build_lanes(&common, &set, &queues, restored, &clock);
+        let (lanes, dispatch) = build_lanes(&common, &in_force, &queues, restored, &clock);
         Ok(Self {
             mqtt,
             http,
@@ -137,6 +147,7 @@ impl App {
             lanes,
             dispatch,
             services,
+            activation,
             listener,
             lock,
             incarnation,
@@ -157,6 +168,8 @@ impl App {
             dispatch.run(commands, token).await;
             Ok(())
         });
+        let changes = listen(&mut around, &self.pool, "premend_activation", &end);
+        around.spawn(self.activation.run(changes, end.clone()));
         self.services.spawn(&mut around, self.listener, &end);
         around.spawn(self.lock.keep(self.incarnation, end.clone()));
         around.spawn(follow(self.source.status(), Arc::clone(&self.readiness), end.clone()));
@@ -215,7 +228,7 @@ fn why(ended: Result<anyhow::Result<()>, tokio::task::JoinError>, what: &str) ->
 
 fn build_lanes(
     common: &Arc<Common>,
-    set: &Arc<RuleSet>,
+    sets: &watch::Receiver<Arc<RuleSet>>,
     queues: &LaneQueues,
     restored: Vec<Restored>,
     clock: &Clock,
@@ -232,7 +245,7 @@ fn build_lanes(
         senders.push(sender);
         let source = Arc::clone(&common.source);
         let inbox = Inbox::new(queues.clone(), no, commands, source, clock.clone(), &common.limits);
-        lanes.push((Lane::new(no as i16, Arc::clone(common), Arc::clone(set), share.into_iter()), inbox));
+        lanes.push((Lane::new(no as i16, Arc::clone(common), sets.clone(), share.into_iter()), inbox));
     }
     (lanes, Dispatch::new(common.store.pool.clone(), senders))
 }
@@ -322,7 +335,8 @@ fn store_away(readiness: &Arc<Readiness>) -> Arc<dyn Fn(bool) + Send + Sync> {
     })
 }
 
-fn bounds(config: &Config) -> Bounds {
+/// How long messages may wait, as configured.
+pub fn bounds(config: &Config) -> Bounds {
     Bounds {
         lateness: config.lanes.lateness_bound,
         unsequenced: config.lanes.unsequenced_bound,
@@ -339,6 +353,8 @@ fn stranger(config: &Config, set: &RuleSet) -> Profile {
         model_year: 0,
         powertrain: model.map_or(Powertrain::Ice, |model| model.powertrain),
         region: String::new(),
+        software: String::new(),
+        tier: String::new(),
         dealer: ingest.default_dealer.unwrap_or_default(),
         owner: None,
         consents: ingest.default_consents.iter().copied().collect::<std::collections::BTreeSet<Purpose>>(),
@@ -346,11 +362,4 @@ fn stranger(config: &Config, set: &RuleSet) -> Profile {
         delivered_at: rules::time::Time::from_micros(0),
         attributes: rules::vehicle::Attributes::default(),
     }
-}
-
-fn load_catalogue(config: &Config) -> anyhow::Result<Catalogue> {
-    let builtin = Catalogue::builtin()?;
-    let Some(directory) = &config.catalogue.overlay else { return Ok(builtin) };
-    let files = crate::overlay::read(directory)?;
-    Ok(builtin.overlay(&files)?)
 }

@@ -20,7 +20,7 @@ use rules::state::settle::Bounds;
 use rules::vehicle::VehicleId;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
 use crate::store::committed;
 use crate::store::journal::{self as rows, JournalRow};
@@ -28,9 +28,9 @@ use crate::store::session::{As, begin_as};
 use crate::store::snapshot::{self, SnapshotRow};
 
 /// Layout of `journal.inputs`. A change that cannot read older rows takes the next number.
-pub const INPUT_LAYOUT: i16 = 1;
+pub const INPUT_LAYOUT: i16 = 2;
 /// Layout of `vehicle_snapshot.state`.
-pub const STATE_LAYOUT: i16 = 2;
+pub const STATE_LAYOUT: i16 = 3;
 
 const ZSTD_LEVEL: i32 = 1;
 const PAGE: i64 = 2_000;
@@ -164,6 +164,14 @@ pub async fn keep_rule_set(pool: &PgPool, set: &RuleSet) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A set from the store, compiled again.
+pub async fn stored_rule_set(conn: &mut PgConnection, hash: &[u8]) -> anyhow::Result<Arc<RuleSet>> {
+    let sealed = rows::rule_set(conn, hash).await?.context("a rule set is missing that is named by its hash")?;
+    let body = decompress(&sealed)?;
+    let files: Vec<(String, String)> = postcard::from_bytes(&body).context("reading a stored catalogue")?;
+    rule_set(Arc::new(Catalogue::load(&files).context("loading a stored catalogue")?))
+}
+
 /// Rule sets by hash, compiled once.
 pub struct RuleSets {
     pool: PgPool,
@@ -181,11 +189,7 @@ impl RuleSets {
         if let Some(set) = self.known.get(hash) {
             return Ok(Arc::clone(set));
         }
-        let mut tx = begin_as(&self.pool, As::Engine).await?;
-        let sealed = rows::rule_set(&mut tx, hash).await?.context("a rule set that the journal names is missing")?;
-        let body = decompress(&sealed)?;
-        let files: Vec<(String, String)> = postcard::from_bytes(&body).context("reading a stored catalogue")?;
-        let set = rule_set(Arc::new(Catalogue::load(&files).context("loading a stored catalogue")?))?;
+        let set = stored_rule_set(&mut *begin_as(&self.pool, As::Engine).await?, hash).await?;
         self.known.insert(hash.to_vec(), Arc::clone(&set));
         Ok(set)
     }
@@ -330,7 +334,11 @@ fn replay_input(
         }
         return;
     };
-    switch(restored, set);
+    // What the switch led to was written with the batch that brought it, as part of what it decided.
+    if restored.set.hash != set.hash {
+        restored.vehicle.carry(&restored.set, set, effects);
+        restored.set = Arc::clone(set);
+    }
     restored.effects.clear();
     take(&mut restored.vehicle, input.what, set, bounds, effects);
     restored.position = position;

@@ -1,7 +1,9 @@
 //! The shell of premend: lanes, store, CRM, outbox, console. It executes what `rules` decides.
 
+pub mod activation;
 pub mod answer;
 pub mod app;
+pub mod backtest;
 pub mod channel;
 pub mod clock;
 pub mod command;
@@ -10,6 +12,7 @@ pub mod crm;
 pub mod dirty;
 pub mod dispatch;
 pub mod draft;
+pub mod explanation;
 pub mod http;
 pub mod inbox;
 pub mod journal;

@@ -6,7 +6,6 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use ingest::source::Source;
 use prometheus::Registry;
-use rules::catalogue::Catalogue;
 use rules::rule_set::RuleSet;
 use rules::vehicle::VehicleId;
 use sqlx::PgPool;
@@ -15,7 +14,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::listen;
+use crate::activation::Problem;
+use crate::app::{bounds, listen};
 use crate::channel::{Channel, Channels, ConsoleInbox, Downlink, InCar, render_with};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -31,7 +31,10 @@ pub struct Parts<'a> {
     pub config: &'a Config,
     pub store: &'a Arc<Store>,
     pub clock: &'a Clock,
-    pub set: &'a Arc<RuleSet>,
+    /// Rules in force.
+    pub sets: &'a watch::Receiver<Arc<RuleSet>>,
+    /// What is wrong with the rules on disk.
+    pub problem: Problem,
     pub registry: &'a Registry,
     pub source: &'a Arc<dyn Source>,
 }
@@ -43,8 +46,6 @@ pub struct Services {
     in_car: Arc<InCar>,
     sweeping: Sweeping,
     pool: PgPool,
-    /// Keeps the catalogue's channel open.
-    _catalogue: watch::Sender<Arc<Catalogue>>,
 }
 
 /// What the sweep needs once it runs.
@@ -57,11 +58,10 @@ struct Sweeping {
 
 impl Services {
     pub async fn build(parts: &Parts<'_>, readiness: &Arc<Readiness>) -> anyhow::Result<Self> {
-        let Parts { config, store, clock, set, registry, source } = *parts;
+        let Parts { config, store, clock, sets, registry, source, ref problem } = *parts;
         let pool = store.pool.clone();
-        let (sender, catalogue) = watch::channel(Arc::clone(&set.catalogue));
-        let in_force = catalogue.clone();
-        let render = render_with(move || Arc::clone(&in_force.borrow()));
+        let in_force = sets.clone();
+        let render = render_with(move || Arc::clone(&in_force.borrow().catalogue));
         let downlink: Arc<dyn Downlink> = Arc::new(Down(Arc::clone(source)));
         let in_car = Arc::new(InCar::new(pool.clone(), clock.clone(), downlink, Arc::clone(&render)));
         in_car.refresh().await.context("reading which cars have something to hear")?;
@@ -71,14 +71,22 @@ impl Services {
         let relay =
             Relay::try_new(pool.clone(), clock.clone(), config.relay.clone(), channels, render, metrics.clone())?;
         let keys = Arc::new(person_keys(config)?);
-        let http =
-            HttpState::try_new(pool.clone(), catalogue, registry.clone(), Arc::clone(readiness), clock.clone(), keys)
-                .context("loading the console's words")?
-                .with_sessions(&config.http)
-                .with_outbox(metrics);
+        let http = HttpState::try_new(
+            pool.clone(),
+            sets.clone(),
+            registry.clone(),
+            Arc::clone(readiness),
+            clock.clone(),
+            keys,
+        )
+        .context("loading the console's words")?
+        .with_sessions(&config.http)
+        .with_outbox(metrics)
+        .with_problem(problem.clone())
+        .with_bounds(bounds(config));
         let metrics = SweepMetrics::try_new(registry)?;
         let sweeping = Sweeping { store: Arc::clone(store), clock: clock.clone(), config: config.clone(), metrics };
-        Ok(Self { http, relay, in_car, sweeping, pool, _catalogue: sender })
+        Ok(Self { http, relay, in_car, sweeping, pool })
     }
 
     /// Called by lanes when a vehicle listens again: what it has not seen is said once more.

@@ -50,6 +50,14 @@ pub fn apply(vehicle: &mut Vehicle, command: &Command, received_at: Time, set: &
         Command::ServiceDone { item, odometer_km, effective_at } => {
             service_done(vehicle, item, *odometer_km, *effective_at, set);
         }
+        Command::Software { version } => {
+            vehicle.profile.software.clone_from(version);
+            vehicle.take_profile(set);
+        }
+        Command::Tier { tier } => {
+            vehicle.profile.tier.clone_from(tier);
+            vehicle.take_profile(set);
+        }
         Command::OdometerReplaced { odometer_km, .. } => {
             if vehicle.odometer.km.is_finite() {
                 vehicle.odometer.offset_km = vehicle.odometer.km - odometer_km;

@@ -66,6 +66,14 @@ pub enum Command {
         odometer_km: f64,
         effective_at: Time,
     },
+    /// The vehicle runs another version of its software.
+    Software {
+        version: String,
+    },
+    /// The owner belongs to another value tier.
+    Tier {
+        tier: String,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,9 +1,10 @@
 //! decide: findings to cases. One live case per component; it lasts while any finding does.
 
 use crate::case::{Case, OpenFinding, PastCase, Proposal, case_id, shadow_case_id};
+use crate::component::Component;
 use crate::effect::{ChangeKind, Effect, Effects};
 use crate::finding::{FindingChange, FindingKey, Opened};
-use crate::rule::{Mode, RuleKind};
+use crate::rule::{Mode, RuleKind, RuleSource};
 use crate::rule_set::{Rule, RuleSet};
 use crate::severity::Severity;
 use crate::state::Vehicle;
@@ -108,13 +109,22 @@ fn owns(case: &Case, rule: &Rule) -> bool {
 /// After a case closed its component rests, unless something worse or a fault code comes; what
 /// was withdrawn never was, and a due date is no relapse.
 fn is_refractory(past: Option<&PastCase>, opened: &Opened, rule: &Rule) -> bool {
-    let Some((past, closed_at)) = past.and_then(|past| past.closed_at.map(|at| (past, at))) else { return false };
-    let rests = opened.at.since(closed_at) < rule.source.refractory.unwrap_or(REFRACTORY);
-    let exempt = opened.severity <= Severity::S2
-        || opened.severity < past.severity
-        || opened.key.code.is_some()
-        || rule.source.kind == RuleKind::Due;
-    rests && !exempt
+    let exempt = opened.key.code.is_some();
+    !exempt && rests_until(past, opened.severity, &rule.source).is_some_and(|until| opened.at < until)
+}
+
+/// Until when nothing of a severity opens on a component whose case closed, exempt severities apart.
+fn rests_until(past: Option<&PastCase>, severity: Severity, rule: &RuleSource) -> Option<Time> {
+    let (past, closed_at) = past.and_then(|past| past.closed_at.map(|at| (past, at)))?;
+    let exempt = severity <= Severity::S2 || severity < past.severity || rule.kind == RuleKind::Due;
+    (!exempt).then(|| closed_at + rule.refractory.unwrap_or(REFRACTORY))
+}
+
+/// Until when a component rests for a rule at `at`, if it does; what has a fault code never rests.
+pub fn refractory_until(vehicle: &Vehicle, component: &Component, rule: &RuleSource, at: Time) -> Option<Time> {
+    let past = vehicle.past.iter().find(|past| past.component == *component);
+    let severity = rule.severity.filter(|_| !rule.is_by_code())?;
+    rests_until(past, severity, rule).filter(|until| at < *until)
 }
 
 fn join(case: &mut Case, opened: &Opened, rule: &Rule, received_at: Time, set: &RuleSet, effects: &mut Effects) {

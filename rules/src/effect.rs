@@ -4,10 +4,13 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::component::Component;
+use crate::expr::Tri;
 use crate::finding::Evidence;
 use crate::reading::Reason;
 use crate::rule::Mode;
+use crate::rule_set::{RuleMask, RuleNo};
 use crate::severity::Severity;
+use crate::shelf::Shelf;
 use crate::signal::SignalNo;
 use crate::text::Text;
 use crate::time::Time;
@@ -28,6 +31,10 @@ pub struct Effects {
     pub not_ready: Vec<u32>,
     /// How often each rule came to a verdict.
     pub ready: Vec<u32>,
+    /// Which rules came to a verdict; whoever wants to know takes it away.
+    pub verdicts: RuleMask,
+    /// What settled messages were made of; not cleared, and no effect.
+    pub shelf: Shelf,
 }
 
 impl Effects {
@@ -37,6 +44,29 @@ impl Effects {
         self.unused.clear();
         self.settled = 0;
         self.evaluated = 0;
+    }
+
+    /// Room to count the outcomes of that many rules.
+    pub fn make_room_for(&mut self, rules: usize) {
+        for counts in [&mut self.ready, &mut self.not_ready] {
+            if counts.len() < rules {
+                counts.resize(rules, 0);
+            }
+        }
+    }
+
+    /// Counts what running a rule came to.
+    #[inline]
+    pub fn count(&mut self, rule: RuleNo, held: Tri) {
+        self.evaluated += 1;
+        let is_ready = held != Tri::Unknown;
+        let counts = if is_ready { &mut self.ready } else { &mut self.not_ready };
+        if let Some(count) = counts.get_mut(usize::from(rule.0)) {
+            *count += 1;
+        }
+        if let Some(word) = self.verdicts.get_mut(usize::from(rule.0) / 64) {
+            *word |= u64::from(is_ready) << (rule.0 % 64);
+        }
     }
 }
 

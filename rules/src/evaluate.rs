@@ -9,18 +9,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::component::Component;
 use crate::effect::Effects;
-use crate::expr::{self, Cell, FaultCycle, FaultPhase, Tri};
+use crate::expr::{self, Cell, FaultCycle, FaultPhase, Program, Tri};
 use crate::fault_code::FaultCode;
 use crate::finding::{Evidence, EvidenceFault, EvidenceReading, EvidenceSignal, FindingChange, FindingKey, Opened};
-use crate::rule::{Per, RuleKind};
-use crate::rule_set::{Rule, RuleMask, RuleNo, RuleSet};
+use crate::rule::{OnChange, Per, RuleKind};
+use crate::rule_set::{MASK_WORDS, Rule, RuleMask, RuleNo, RuleSet};
 use crate::severity::Severity;
 use crate::sparse::Sparse;
 use crate::state::Vehicle;
 use crate::state::fold::Step;
 use crate::text::Text;
 use crate::time::Time;
-use crate::vehicle::{Locale, Profile};
+use crate::vehicle::{Locale, Profile, VehicleId};
 use crate::window::Windows;
 
 /// What the rules remember of a vehicle: cells of `held`, evidence, open findings.
@@ -60,15 +60,15 @@ impl Watches {
         Self { cells: Sparse::new(set.cell_count()), list: Vec::new(), scope: Box::default() }
     }
 
-    pub fn rescope(&mut self, profile: &Profile, set: &RuleSet) {
-        self.scope = set.scope_of(profile)[..set.rules.len().div_ceil(64)].into();
+    pub fn rescope(&mut self, vehicle: &VehicleId, profile: &Profile, set: &RuleSet) {
+        self.scope = set.scope_of(vehicle, profile)[..set.rules.len().div_ceil(64)].into();
     }
 
     /// The rules of a mask that are meant for this vehicle.
     pub fn in_scope(&self, mut mask: RuleMask) -> RuleMask {
-        for (index, word) in mask.iter_mut().enumerate() {
-            *word &= self.scope.get(index).copied().unwrap_or(0);
-        }
+        let (used, rest) = mask.split_at_mut(self.scope.len().min(MASK_WORDS));
+        used.iter_mut().zip(&self.scope).for_each(|(word, scope)| *word &= scope);
+        rest.fill(0);
         mask
     }
 
@@ -82,15 +82,13 @@ impl Watches {
         }
     }
 
-    /// Takes over from another set: cells of rules whose version is the same, memory of all that
-    /// have a counterpart. A changed version keeps its open findings and gathers evidence anew.
-    pub fn carry(&mut self, from: &RuleSet, to: &RuleSet, counterpart: impl Fn(RuleNo) -> Option<(RuleNo, bool)>) {
+    /// Takes over from another set what rules remember, as far as their counterparts say so. Open
+    /// findings of rules that have one stay open.
+    pub fn carry(&mut self, from: &RuleSet, to: &RuleSet, counterpart: impl Fn(RuleNo) -> Option<(RuleNo, OnChange)>) {
         let mut cells = Sparse::new(to.cell_count());
         for old in &from.rules {
-            let Some((rule, true)) = counterpart(old.no).and_then(|(no, same)| to.rule(no).map(|rule| (rule, same)))
-            else {
-                continue;
-            };
+            let goes_on = counterpart(old.no).filter(|(_, what)| *what != OnChange::Reset);
+            let Some(rule) = goes_on.and_then(|(no, _)| to.rule(no)) else { continue };
             for index in 0..old.cells().min(rule.cells()) {
                 if let Some(cell) = self.cells.get(old.when_cell + index) {
                     cells.set(rule.when_cell + index, *cell);
@@ -101,9 +99,15 @@ impl Watches {
         let mut list: Vec<Watch> = self
             .list
             .iter()
-            .filter_map(|watch| counterpart(watch.key.rule).map(|(rule, same)| (rule, same, *watch)))
-            .filter(|(_, same, watch)| *same || watch.open_at().is_some())
-            .map(|(rule, _, watch)| Watch { key: FindingKey { rule, ..watch.key }, ..watch })
+            .filter_map(|watch| counterpart(watch.key.rule).map(|(rule, what)| (rule, what, *watch)))
+            .filter(|(_, what, watch)| *what != OnChange::Reset || watch.open_at().is_some())
+            .map(|(rule, what, watch)| {
+                let key = FindingKey { rule, ..watch.key };
+                match what {
+                    OnChange::Reset => Watch { key, outcomes: 0, judged: 0, period: i32::MIN, ..watch },
+                    OnChange::Keep | OnChange::Migrate => Watch { key, ..watch },
+                }
+            })
             .collect();
         list.sort_by_key(|watch| watch.key);
         self.list = list;
@@ -131,6 +135,16 @@ impl Watches {
     /// What a function of a rule remembers.
     pub fn cell(&self, index: usize) -> Option<Cell> {
         self.cells.get(index).copied()
+    }
+
+    /// Of the last samples, trips or days: in how many a rule was true, and in how many it was judged.
+    pub fn outcomes(&self, key: FindingKey) -> (u32, u32) {
+        self.find(key).map_or((0, 0), |watch| (watch.outcomes.count_ones(), watch.judged.count_ones()))
+    }
+
+    #[inline]
+    fn remembers(&self, key: FindingKey) -> bool {
+        !self.list.is_empty() && self.find(key).is_some()
     }
 
     fn find(&self, key: FindingKey) -> Option<&Watch> {
@@ -164,14 +178,38 @@ pub fn evaluate_mask(
     effects: &mut Effects,
 ) -> Vec<FindingChange> {
     let mut changes = Vec::new();
+    effects.make_room_for(set.rules.len());
     for rule in set.in_mask(vehicle.watches.in_scope(mask)) {
         if rule.by_code {
             evaluate_codes(vehicle, rule, now, set, effects, &mut changes);
-        } else {
-            evaluate_one(vehicle, rule, None, now, set, effects, &mut changes);
+        } else if let Some(component) = &rule.component {
+            let asked = Asked { rule, component, cycle: None, now, set };
+            evaluate_one(vehicle, &asked, effects, &mut changes);
         }
     }
     changes
+}
+
+/// A rule that is asked about a vehicle as of `now`.
+struct Asked<'a> {
+    rule: &'a Rule,
+    component: &'a Component,
+    /// Place among the vehicle's fault cycles of the one it is asked about, and its code.
+    cycle: Option<(usize, FaultCode)>,
+    now: Time,
+    set: &'a RuleSet,
+}
+
+impl Asked<'_> {
+    const fn key(&self) -> FindingKey {
+        FindingKey {
+            rule: self.rule.no,
+            code: match self.cycle {
+                Some((_, code)) => Some(code),
+                None => None,
+            },
+        }
+    }
 }
 
 fn evaluate_codes(
@@ -194,58 +232,57 @@ fn evaluate_codes(
         vehicle.watches.end(key);
         changes.push(FindingChange::Closed { key, at: now, because: "the fault code is gone".to_owned() });
     }
-    let mut codes: Vec<FaultCode> = vehicle.faults.iter().map(|cycle| cycle.code).collect();
-    codes.sort_unstable();
-    codes.dedup();
-    for code in codes {
-        evaluate_one(vehicle, rule, Some(code), now, set, effects, changes);
+    let mut after = None;
+    // Code by code in their order, without a list of them.
+    while let Some(code) =
+        vehicle.faults.iter().map(|cycle| cycle.code).filter(|code| after.is_none_or(|last| *code > last)).min()
+    {
+        after = Some(code);
+        // The worst report speaks where several ECUs report one code.
+        let worst = (0..vehicle.faults.len())
+            .filter(|place| vehicle.faults[*place].code == code)
+            .min_by_key(|place| vehicle.faults[*place].severity);
+        let Some(place) = worst else { continue };
+        let component = rule.component.clone().unwrap_or_else(|| vehicle.faults[place].component.clone());
+        let asked = Asked { rule, component: &component, cycle: Some((place, code)), now, set };
+        evaluate_one(vehicle, &asked, effects, changes);
     }
 }
 
-fn evaluate_one(
-    vehicle: &mut Vehicle,
-    rule: &Rule,
-    code: Option<FaultCode>,
-    now: Time,
-    set: &RuleSet,
-    effects: &mut Effects,
-    changes: &mut Vec<FindingChange>,
-) {
-    let key = FindingKey { rule: rule.no, code };
-    // The worst report speaks where several ECUs report one code.
-    let cycle = code.and_then(|code| {
-        vehicle.faults.iter().filter(|cycle| cycle.code == code).min_by_key(|cycle| cycle.severity).cloned()
-    });
-    let Some(component) = rule.component.as_ref().or_else(|| cycle.as_ref().map(|cycle| &cycle.component)) else {
-        return;
-    };
-    if vehicle.is_obsolete(component, now) {
+fn evaluate_one(vehicle: &mut Vehicle, asked: &Asked<'_>, effects: &mut Effects, changes: &mut Vec<FindingChange>) {
+    if vehicle.is_obsolete(asked.component, asked.now) {
         return;
     }
-    let held = run(vehicle, rule, cycle.as_ref(), now, Which::When, set);
-    count(effects, rule, held);
-    let known = vehicle.watches.find(key);
-    if known.is_none() && held != Tri::True {
+    let held = run(vehicle, asked, &asked.rule.when, asked.rule.when_cell);
+    effects.count(asked.rule.no, held);
+    if held != Tri::True && !vehicle.watches.remembers(asked.key()) {
         // Nothing is remembered and there is nothing to remember: most rules, most of the time.
         return;
     }
-    let open = known.and_then(Watch::open_at);
+    follow_up(vehicle, asked, held, changes);
+}
+
+/// What the verdict means for a rule that holds or has something to remember.
+fn follow_up(vehicle: &mut Vehicle, asked: &Asked<'_>, held: Tri, changes: &mut Vec<FindingChange>) {
+    let Asked { rule, now, .. } = *asked;
+    let key = asked.key();
+    let open = vehicle.watches.find(key).and_then(Watch::open_at);
     let satisfied = gather(vehicle, rule, key, held, now);
     let Some(opened_at) = open else {
         if satisfied == Tri::True {
-            let opened = open_finding(vehicle, rule, key, cycle.as_ref(), component.clone(), now, set);
-            changes.push(FindingChange::Opened(Box::new(opened)));
+            changes.push(FindingChange::Opened(Box::new(open_finding(vehicle, asked))));
         }
         return;
     };
-    let ends = match rule.clear {
-        Some(_) => run(vehicle, rule, cycle.as_ref(), now, Which::Clear, set) == Tri::True,
+    let ends = match &rule.clear {
+        Some(clear) => run(vehicle, asked, clear, rule.clear_cell) == Tri::True,
         None => satisfied == Tri::False,
     };
     if ends {
         vehicle.watches.end(key);
         changes.push(ended(rule, key, opened_at, now));
-    } else if let Some(severity) = cycle.map(|cycle| cycle.severity) {
+    } else if let Some((place, _)) = asked.cycle {
+        let severity = vehicle.faults[place].severity;
         let watch = vehicle.watches.entry(key);
         if rule.source.severity.is_none() && watch.severity != severity {
             watch.severity = severity;
@@ -254,41 +291,23 @@ fn evaluate_one(
     }
 }
 
-#[derive(Clone, Copy)]
-enum Which {
-    When,
-    Clear,
-}
-
-fn run(vehicle: &mut Vehicle, rule: &Rule, cycle: Option<&FaultCycle>, now: Time, which: Which, set: &RuleSet) -> Tri {
-    let (program, first) = match which {
-        Which::When => (&rule.when, rule.when_cell),
-        Which::Clear => match &rule.clear {
-            Some(clear) => (clear, rule.clear_cell),
-            None => return Tri::Unknown,
-        },
-    };
+#[inline]
+fn run(vehicle: &mut Vehicle, asked: &Asked<'_>, program: &Program, first_cell: usize) -> Tri {
     let view = expr::View {
-        now,
+        now: asked.now,
         newest: vehicle.newest,
         last: &vehicle.last,
         faults: &vehicle.faults,
-        code: cycle,
+        code: asked.cycle.and_then(|(place, _)| vehicle.faults.get(place)),
         service: &vehicle.estimates.usage.items,
-        windows: Windows { specs: &set.windows, states: &vehicle.windows },
+        windows: Windows { specs: &asked.set.windows, states: &vehicle.windows },
     };
-    let cells = vehicle.watches.cells.fill(first, program.cells(), Cell::EMPTY).unwrap_or_default();
+    let count = program.cells();
+    let cells = match count {
+        0 => &mut [],
+        _ => vehicle.watches.cells.fill(first_cell, count, Cell::EMPTY).unwrap_or_default(),
+    };
     expr::run(program, &view, cells)
-}
-
-fn count(effects: &mut Effects, rule: &Rule, held: Tri) {
-    effects.evaluated += 1;
-    let counts = if held == Tri::Unknown { &mut effects.not_ready } else { &mut effects.ready };
-    let index = rule.no.0 as usize;
-    if counts.len() <= index {
-        counts.resize(index + 1, 0);
-    }
-    counts[index] += 1;
 }
 
 /// Applies `n of m`: true once enough periods were true, false once none of a full window was.
@@ -333,22 +352,17 @@ fn ended(rule: &Rule, key: FindingKey, opened_at: Time, now: Time) -> FindingCha
     FindingChange::Closed { key, at: now, because }
 }
 
-fn open_finding(
-    vehicle: &mut Vehicle,
-    rule: &Rule,
-    key: FindingKey,
-    cycle: Option<&FaultCycle>,
-    component: Component,
-    now: Time,
-    set: &RuleSet,
-) -> Opened {
+fn open_finding(vehicle: &mut Vehicle, asked: &Asked<'_>) -> Opened {
+    let Asked { rule, component, now, set, .. } = *asked;
+    let key = asked.key();
+    let cycle = asked.cycle.and_then(|(place, _)| vehicle.faults.get(place));
     let severity = rule.source.severity.or(cycle.map(|cycle| cycle.severity)).unwrap_or(Severity::S4);
+    let evidence = evidence_of(vehicle, rule, cycle, now, set);
+    let because = reason_of(rule, &evidence, set);
     let watch = vehicle.watches.entry(key);
     watch.open_at = now;
     watch.severity = severity;
-    let evidence = evidence_of(vehicle, rule, cycle, now, set);
-    let because = reason_of(rule, &evidence, set);
-    Opened { key, component, severity, at: now, evidence, because }
+    Opened { key, component: component.clone(), severity, at: now, evidence, because }
 }
 
 /// The evidence of an open finding as the state has it now.

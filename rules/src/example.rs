@@ -213,6 +213,8 @@ fn vehicle(set: &RuleSet, powertrain: Option<Powertrain>) -> Result<Vehicle, Exa
         model_year: 2026,
         powertrain,
         region: "CN".to_owned(),
+        software: String::new(),
+        tier: String::new(),
         dealer: Uuid::nil(),
         owner: Some(Contact { person: Uuid::nil(), locale: Locale::ZhCn }),
         consents: [Purpose::Maintenance, Purpose::Diagnostics].into(),

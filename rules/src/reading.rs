@@ -56,7 +56,7 @@ pub struct Message {
     pub samples: Vec<Sample>,
     /// In-car notices that the vehicle reports as seen.
     pub seen: Vec<uuid::Uuid>,
-    /// Of the canonical content; tells duplicates of dialects without numbers.
+    /// The number, or a hash of the canonical content: tells duplicates of dialects without numbers.
     pub hash: u64,
 }
 

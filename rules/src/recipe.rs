@@ -29,20 +29,21 @@ pub const BACKFILL_AGE: Span = Span::from_mins(10);
 pub fn take(vehicle: &mut Vehicle, input: What, set: &RuleSet, bounds: &Bounds, effects: &mut Effects) -> Arrival {
     vehicle.received = vehicle.received.max(input.received_at());
     let received_at = vehicle.received;
-    let mut ready = Vec::new();
+    let mut ready = effects.shelf.ready();
     let is_message = matches!(input, What::Message(_));
     match input {
         What::Message(message) => {
             seen(&message.seen, received_at, effects);
             let arrival = vehicle.order.arrive(message, bounds, &mut ready);
             if arrival != Arrival::Taken {
+                effects.shelf.put_ready(ready);
                 return arrival;
             }
         }
         What::Refused(refused) => vehicle.order.refuse(refused.sequence, &mut ready),
         What::Timer { at } => {
             vehicle.order.expire(at, bounds, &mut ready);
-            settle(vehicle, ready.drain(..), set, bounds, effects);
+            settle(vehicle, &mut ready, set, bounds, effects);
             pass_time(vehicle, at, set, bounds, effects);
         }
         What::Command { command, .. } => {
@@ -51,20 +52,15 @@ pub fn take(vehicle: &mut Vehicle, input: What, set: &RuleSet, bounds: &Bounds, 
         }
     }
     let joined_the_queue = is_message && ready.is_empty();
-    settle(vehicle, ready.into_iter(), set, bounds, effects);
+    settle(vehicle, &mut ready, set, bounds, effects);
+    effects.shelf.put_ready(ready);
     peek(vehicle, joined_the_queue, set, effects);
     Arrival::Taken
 }
 
 /// Folds and judges the messages whose turn has come, sample by sample.
-fn settle(
-    vehicle: &mut Vehicle,
-    ready: impl Iterator<Item = Settled>,
-    set: &RuleSet,
-    bounds: &Bounds,
-    effects: &mut Effects,
-) {
-    for Settled { message, passed } in ready {
+fn settle(vehicle: &mut Vehicle, ready: &mut Vec<Settled>, set: &RuleSet, bounds: &Bounds, effects: &mut Effects) {
+    for Settled { message, passed } in ready.drain(..) {
         for sample in &message.samples {
             let late = passed || (message.sequence.is_none() && sample.measured_at <= vehicle.newest);
             if late {
@@ -73,6 +69,7 @@ fn settle(
                 settle_step(vehicle, &message, sample, set, bounds, effects);
             }
         }
+        effects.shelf.put(message);
     }
 }
 

@@ -1,15 +1,18 @@
 //! A rule as written in the catalogue: data, before its expressions are compiled.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::severity::Severity;
 use crate::text::Text;
 use crate::time::Span;
-use crate::vehicle::{Powertrain, Purpose};
+use crate::vehicle::{Powertrain, Profile, Purpose, VehicleId};
 
 /// One `[[rule]]` of a rule file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "Rule")]
 pub struct RuleSource {
     pub key: String,
     pub version: u32,
@@ -54,6 +57,12 @@ pub struct RuleSource {
     pub template: Option<String>,
     #[serde(default)]
     pub mode: Mode,
+    /// Share of the vehicles that a canary runs on, 0 to 1; always the same ones.
+    #[serde(default = "a_tenth")]
+    pub canary: f64,
+    /// What becomes of what it remembers when a new version of it takes effect.
+    #[serde(default)]
+    pub on_change: OnChange,
     pub purpose: Purpose,
     /// No new case on the component for this long after it closed, unless worse.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -79,6 +88,32 @@ impl RuleSource {
         self.component == BY_FAULT_CODE
     }
 
+    /// Whether it runs on a vehicle at all: canaries run on a share of them, by a stable hash.
+    pub fn runs_on(&self, vehicle: &VehicleId) -> bool {
+        if self.mode != Mode::Canary {
+            return true;
+        }
+        let place = xxh3_64(format!("{}\u{1f}{}", self.key, vehicle.as_str()).as_bytes());
+        (place as f64 / u64::MAX as f64) < self.canary
+    }
+
+    /// Whether its findings can reach the owner or the car by themselves.
+    pub fn contacts_owner(&self) -> bool {
+        self.mode == Mode::Live && self.severity != Some(Severity::S4)
+    }
+
+    /// Whether it is another rule than `other` in more than words.
+    pub fn means_other_than(&self, other: &Self) -> bool {
+        let judged = |rule: &Self| Self {
+            title: Text::default(),
+            reason: Text::default(),
+            source: String::new(),
+            examples: Vec::new(),
+            ..rule.clone()
+        };
+        judged(self) != judged(other)
+    }
+
     /// What its instances are about: the values of `each`, or nothing.
     pub fn subjects(&self) -> impl Iterator<Item = &str> {
         let plain = self.each.is_empty().then_some("");
@@ -95,8 +130,12 @@ fn one() -> f64 {
     1.0
 }
 
+fn a_tenth() -> f64 {
+    0.1
+}
+
 /// Which vehicles a rule is for; empty means all.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Default)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct Scope {
     pub powertrain: Vec<Powertrain>,
@@ -104,10 +143,62 @@ pub struct Scope {
     /// First and last model year, included.
     pub year: Option<(u16, u16)>,
     pub region: Vec<String>,
+    /// Software of the vehicle: from this version on, and below that one; either may be left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub software: Option<SoftwareRange>,
+    /// Value tiers of the owner. Never for S1 and S2: safety does not depend on what a customer is worth.
+    pub tier: Vec<String>,
+}
+
+/// Versions such as `2.11.3`, compared number by number.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct SoftwareRange {
+    /// Included.
+    pub from: Option<String>,
+    /// Excluded.
+    pub below: Option<String>,
+}
+
+impl SoftwareRange {
+    /// Whether a version lies in the range; one that is not known lies in none.
+    pub fn contains(&self, version: &str) -> bool {
+        let Some(version) = numbers(version) else { return false };
+        let after = self.from.as_deref().and_then(numbers).is_none_or(|from| from <= version);
+        let before = self.below.as_deref().and_then(numbers).is_none_or(|below| version < below);
+        after && before
+    }
+
+    /// Whether both ends are versions.
+    pub fn is_sound(&self) -> bool {
+        self.from.iter().chain(&self.below).all(|end| numbers(end).is_some())
+    }
+}
+
+/// The numbers of a version, trailing zeros apart; `None` if it is none.
+fn numbers(version: &str) -> Option<Vec<u32>> {
+    let mut numbers = version.split('.').map(|part| part.parse().ok()).collect::<Option<Vec<u32>>>()?;
+    while numbers.last() == Some(&0) {
+        numbers.pop();
+    }
+    Some(numbers)
+}
+
+impl Scope {
+    /// Whether a vehicle is meant.
+    pub fn includes(&self, profile: &Profile) -> bool {
+        let named = |list: &[String], own: &str| list.is_empty() || list.iter().any(|one| one == own);
+        (self.powertrain.is_empty() || self.powertrain.contains(&profile.powertrain))
+            && named(&self.model, &profile.model)
+            && named(&self.region, &profile.region)
+            && named(&self.tier, &profile.tier)
+            && self.year.is_none_or(|(first, last)| (first..=last).contains(&profile.model_year))
+            && self.software.as_ref().is_none_or(|range| range.contains(&profile.software))
+    }
 }
 
 /// `when` must be true in `n` of the last `of` samples, trips or days.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Evidence {
     pub n: u8,
@@ -116,7 +207,7 @@ pub struct Evidence {
     pub per: Per,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Per {
     Sample,
@@ -125,7 +216,7 @@ pub enum Per {
 }
 
 /// What a finding of the rule is; decides gates and wording.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum RuleKind {
     #[default]
@@ -137,17 +228,53 @@ pub enum RuleKind {
     Absence,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     #[default]
     Live,
+    /// Its cases are marked and nobody is contacted.
     Shadow,
+    /// As a shadow, on a share of the vehicles.
     Canary,
 }
 
+impl Mode {
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Shadow => "shadow",
+            Self::Canary => "canary",
+        }
+    }
+}
+
+/// What becomes of the memory of a rule (durations, evidence, windows of its own) that gets a new version.
+/// Open findings stay open in any case: only the new version's end closes them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum OnChange {
+    /// Gathered anew: nothing of the old version counts for the new one.
+    #[default]
+    Reset,
+    /// Goes on; refused if the new version does not remember the same things.
+    Keep,
+    /// What both versions remember goes on, the rest starts anew.
+    Migrate,
+}
+
+impl OnChange {
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Reset => "reset",
+            Self::Keep => "keep",
+            Self::Migrate => "migrate",
+        }
+    }
+}
+
 /// A rule's own test: readings in, decision out, under a virtual clock.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Example {
     pub name: String,
@@ -160,10 +287,38 @@ pub struct Example {
     pub expect: Expect,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Expect {
     Fires,
     Silent,
     Clears,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_number_by_number() {
+        let range = SoftwareRange { from: Some("2.9".to_owned()), below: Some("3.0".to_owned()) };
+        for (version, inside) in
+            [("2.9", true), ("2.10.1", true), ("2.8.9", false), ("3", false), ("", false), ("x", false)]
+        {
+            assert_eq!(range.contains(version), inside, "{version}");
+        }
+        assert!(range.is_sound() && !SoftwareRange { from: Some("two".to_owned()), below: None }.is_sound());
+    }
+
+    #[test]
+    fn a_canary_runs_on_its_share_of_vehicles_always_the_same() {
+        let catalogue = crate::catalogue::Catalogue::builtin().unwrap();
+        let rule = RuleSource { mode: Mode::Canary, canary: 0.25, ..catalogue.rules[0].clone() };
+        let id = |number: u32| VehicleId::try_new(&format!("car-{number}")).unwrap();
+        let chosen: Vec<u32> = (0..4_000).filter(|number| rule.runs_on(&id(*number))).collect();
+        assert!((850..1_150).contains(&chosen.len()), "{}", chosen.len());
+        assert!(chosen.iter().all(|number| rule.runs_on(&id(*number))));
+        let live = RuleSource { mode: Mode::Live, ..rule };
+        assert!((0..100).all(|number| live.runs_on(&id(number))));
+    }
 }

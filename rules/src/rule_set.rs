@@ -17,7 +17,7 @@ use crate::severity::Severity;
 use crate::signal::{Kind, Slot};
 use crate::state::SlotSet;
 use crate::time::Span;
-use crate::vehicle::Profile;
+use crate::vehicle::{Profile, VehicleId};
 use crate::window::WindowSpecs;
 
 /// The place of a rule instance in its set.
@@ -77,7 +77,11 @@ pub struct RuleSet {
     pub catalogue: Arc<Catalogue>,
     pub rules: Vec<Rule>,
     pub known: Known,
-    by_slot: Vec<RuleMask>,
+    pub wanted: Wanted,
+    /// Words of a mask that are in use.
+    words: usize,
+    /// By slot, as many words each.
+    by_slot: Vec<u64>,
     by_fault: RuleMask,
     by_service: RuleMask,
     absence: RuleMask,
@@ -96,7 +100,9 @@ impl RuleSet {
         let mut set = Self {
             hash,
             known: Known::find(&catalogue),
-            by_slot: vec![[0; MASK_WORDS]; catalogue.signals.len()],
+            wanted: Wanted::default(),
+            words: 0,
+            by_slot: Vec::new(),
             by_fault: [0; MASK_WORDS],
             by_service: [0; MASK_WORDS],
             absence: [0; MASK_WORDS],
@@ -163,15 +169,16 @@ impl RuleSet {
     /// Rules that read something a step touched.
     pub fn touched(&self, touched: &SlotSet, faults: bool, service: bool) -> RuleMask {
         let mut mask = [0; MASK_WORDS];
-        let words = self.rules.len().div_ceil(64);
         for slot in touched.iter() {
-            for (to, from) in mask.iter_mut().zip(&self.by_slot[slot.index()]).take(words) {
+            let first = slot.index() * self.words;
+            let row = self.by_slot.get(first..first + self.words).unwrap_or_default();
+            for (to, from) in mask.iter_mut().zip(row) {
                 *to |= from;
             }
         }
         for (on, other) in [(faults, &self.by_fault), (service, &self.by_service)] {
             if on {
-                for (to, from) in mask.iter_mut().zip(other).take(words) {
+                for (to, from) in mask.iter_mut().zip(&other[..self.words]) {
                     *to |= from;
                 }
             }
@@ -197,26 +204,18 @@ impl RuleSet {
     }
 
     /// Rules of a mask, in order.
-    pub fn in_mask(&self, mask: RuleMask) -> impl Iterator<Item = &Rule> {
-        mask.into_iter().enumerate().flat_map(move |(index, word)| {
-            std::iter::successors((word != 0).then_some(word), |rest| {
-                let rest = rest & (rest - 1);
-                (rest != 0).then_some(rest)
-            })
-            .filter_map(move |rest| self.rules.get(index * 64 + rest.trailing_zeros() as usize))
-        })
+    pub fn in_mask(&self, mask: RuleMask) -> InMask<'_> {
+        InMask { rules: &self.rules, rest: mask[0], word: 0, words: self.words, mask }
     }
 
     /// Rules whose scope includes the vehicle.
-    pub fn scope_of(&self, profile: &Profile) -> RuleMask {
+    pub fn scope_of(&self, vehicle: &VehicleId, profile: &Profile) -> RuleMask {
         let mut mask = [0; MASK_WORDS];
         for rule in &self.rules {
-            let scope = &rule.source.scope;
-            let applies = (scope.powertrain.is_empty() || scope.powertrain.contains(&profile.powertrain))
-                && (scope.model.is_empty() || scope.model.contains(&profile.model))
-                && (scope.region.is_empty() || scope.region.contains(&profile.region))
-                && scope.year.is_none_or(|(first, last)| (first..=last).contains(&profile.model_year));
-            if applies && profile.consents.contains(&rule.source.purpose) {
+            if rule.source.runs_on(vehicle)
+                && rule.source.scope.includes(profile)
+                && profile.consents.contains(&rule.source.purpose)
+            {
                 mask[rule.no.0 as usize / 64] |= 1 << (rule.no.0 % 64);
             }
         }
@@ -233,6 +232,24 @@ impl RuleSet {
                 self.catalogue.signals.slot_of_path(&format!("Attribute.{name}")).map(|slot| (slot, value))
             })
             .collect()
+    }
+
+    fn find_wanted(&self) -> Wanted {
+        let read = |slots: &[Option<Slot>]| {
+            slots.iter().flatten().any(|slot| {
+                let first = slot.index() * self.words;
+                self.by_slot[first..first + self.words].iter().any(|word| *word != 0)
+            })
+        };
+        let known = &self.known;
+        Wanted {
+            battery12v: read(&[known.rest_voltage, known.charging_voltage]),
+            tyres: read(&known.tyre_cold_pressure) || read(&known.tyre_cold_drop) || read(&known.tyre_rate),
+            warm_up: read(&[known.coolant_rate]),
+            traction: read(&[known.insulation_per_volt, known.cell_temp_spread]),
+            service: self.by_service.iter().any(|word| *word != 0),
+            moving_minutes: read(&[known.moving_minutes]),
+        }
     }
 
     fn add(&mut self, source: &Arc<RuleSource>, errors: &mut Vec<RuleSetError>) {
@@ -303,6 +320,8 @@ impl RuleSet {
     }
 
     fn index(&mut self) {
+        self.words = self.rules.len().div_ceil(64);
+        self.by_slot = vec![0; self.catalogue.signals.len() * self.words];
         for (number, spec) in self.windows.iter() {
             self.windows_of[spec.slot.index()].push(number as u16);
         }
@@ -310,7 +329,7 @@ impl RuleSet {
             let (word, bit) = (rule.no.0 as usize / 64, 1_u64 << (rule.no.0 % 64));
             for program in std::iter::once(&rule.when).chain(&rule.clear) {
                 for slot in program.slots() {
-                    self.by_slot[slot.index()][word] |= bit;
+                    self.by_slot[slot.index() * self.words + word] |= bit;
                 }
                 if program.reads_faults() {
                     self.by_fault[word] |= bit;
@@ -332,15 +351,56 @@ impl RuleSet {
                 self.absence[word] |= bit;
             }
         }
+        self.wanted = self.find_wanted();
         // What can end by a reading must be asked at every reading: silence ends with any of them.
         for (slot, _) in self.catalogue.signals.iter() {
             for rule in &self.rules {
                 if rule.when.every_step() {
-                    self.by_slot[slot.index()][rule.no.0 as usize / 64] |= 1 << (rule.no.0 % 64);
+                    self.by_slot[slot.index() * self.words + rule.no.0 as usize / 64] |= 1 << (rule.no.0 % 64);
                 }
             }
         }
     }
+}
+
+/// Iterates over the rules of a mask.
+pub struct InMask<'a> {
+    rules: &'a [Rule],
+    mask: RuleMask,
+    word: usize,
+    words: usize,
+    /// What is left of the present word.
+    rest: u64,
+}
+
+impl<'a> Iterator for InMask<'a> {
+    type Item = &'a Rule;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a Rule> {
+        while self.rest == 0 {
+            self.word += 1;
+            if self.word >= self.words {
+                return None;
+            }
+            self.rest = self.mask[self.word];
+        }
+        let bit = self.rest.trailing_zeros() as usize;
+        self.rest &= self.rest - 1;
+        self.rules.get(self.word * 64 + bit)
+    }
+}
+
+/// Which estimators have a rule that reads what they find; the others need not run.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "one per estimator, each asked by name")]
+pub struct Wanted {
+    pub battery12v: bool,
+    pub tyres: bool,
+    pub warm_up: bool,
+    pub traction: bool,
+    pub service: bool,
+    pub moving_minutes: bool,
 }
 
 fn too_many(what: &'static str, count: usize, most: usize) -> RuleSetError {

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -79,7 +80,7 @@ impl<'de> Deserialize<'de> for VehicleId {
 }
 
 /// What drives the wheels; decides which signals, plans and rules apply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Powertrain {
     Ice,
@@ -88,7 +89,7 @@ pub enum Powertrain {
 }
 
 /// What a person may consent to, DOMAIN 7 P1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
     /// Keep and evaluate readings for service intervals, and tell the owner.
@@ -171,6 +172,12 @@ pub struct Profile {
     pub model_year: u16,
     pub powertrain: Powertrain,
     pub region: String,
+    /// Version of the vehicle's software; empty while unknown.
+    #[serde(default)]
+    pub software: String,
+    /// The owner's value tier in the CRM; empty while unknown.
+    #[serde(default)]
+    pub tier: String,
     pub dealer: Uuid,
     pub owner: Option<Contact>,
     /// Purposes the owner consents to now. Empty: nothing is kept, nobody is contacted.

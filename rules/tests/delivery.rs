@@ -11,7 +11,7 @@ use rules::catalogue::Catalogue;
 use rules::effect::{Effect, Effects};
 use rules::reading::{Message, Reading, Sample, Sequence, What};
 use rules::recipe::{take, wake};
-use rules::rule::{Evidence, Mode, Per, RuleKind, RuleSource, Scope};
+use rules::rule::{Evidence, Mode, OnChange, Per, RuleKind, RuleSource, Scope};
 use rules::rule_set::RuleSet;
 use rules::severity::Severity;
 use rules::state::Vehicle;
@@ -94,7 +94,9 @@ fn rule(key: &str, component: &str, when: &str, severity: Severity, shape: impl 
         parts: Vec::new(),
         labour_h: 0.0,
         template: None,
+        on_change: OnChange::default(),
         mode: Mode::Live,
+        canary: 0.1,
         purpose: Purpose::Diagnostics,
         refractory: Some(Span::ZERO),
         shows: Vec::new(),
@@ -112,6 +114,8 @@ fn profile() -> Profile {
         model_year: 2024,
         powertrain: Powertrain::Ice,
         region: String::new(),
+        software: String::new(),
+        tier: String::new(),
         dealer: uuid::Uuid::nil(),
         owner: None,
         consents: BTreeSet::from([Purpose::Diagnostics, Purpose::Maintenance]),

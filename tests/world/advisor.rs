@@ -47,6 +47,17 @@ impl Advisor {
         Ok(request.send().await.with_context(|| path.to_owned())?.status())
     }
 
+    /// Sends JSON to the API; the status and what it answers.
+    pub async fn send_json(
+        &self,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> anyhow::Result<(StatusCode, serde_json::Value)> {
+        let request = self.client.post(format!("{}{path}", self.base)).header("origin", &self.base).json(body);
+        let answer = request.send().await.with_context(|| path.to_owned())?;
+        Ok((answer.status(), answer.json().await?))
+    }
+
     pub async fn accept(&self, case: Uuid) -> anyhow::Result<StatusCode> {
         self.post(&format!("/review/{case}"), &[("answer", "accept")]).await
     }

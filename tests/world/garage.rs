@@ -84,6 +84,8 @@ impl Garage {
             model_year: 2025,
             powertrain: model.powertrain,
             region: "CN-31".to_owned(),
+            software: String::new(),
+            tier: String::new(),
             dealer,
             owner: Some(Contact { person: owner, locale: Locale::En }),
             consents: car.consents.clone(),

@@ -2,10 +2,12 @@
 //!
 //! Every command begins with the configuration, which opens nothing; only then does it connect.
 
+pub mod backtest;
 pub mod broker;
 pub mod config;
 pub mod demo;
 pub mod doctor;
+pub mod explain;
 pub mod migrate;
 pub mod replay;
 pub mod rules;
@@ -36,6 +38,10 @@ pub struct Cli {
 enum Command {
     /// Run the embedded broker alone, for engines that connect from outside.
     Broker,
+    /// Say why a rule fired for a vehicle, or why it did not.
+    Explain(explain::Args),
+    /// Try rules on what vehicles have said, and compare them.
+    Backtest(backtest::Args),
     /// Check, test or list rules.
     Rules(rules::Args),
     /// Play recorded logs through the whole way, into a scratch database.
@@ -60,6 +66,8 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     telemetry::start(&config.log);
     match cli.command {
         Command::Broker => block_on(broker::run(config)),
+        Command::Explain(args) => block_on(explain::run(args, config)),
+        Command::Backtest(args) => backtest::run(&args, &config),
         Command::Rules(args) => rules::run(&args, &config),
         Command::Replay(args) => block_on(replay::run(args, config)),
         Command::Demo(args) => block_on(demo::run(args, config)),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use rules::catalogue::{Catalogue, nearest};
+use rules::catalogue::nearest;
 use rules::example;
 use rules::rule_set::RuleSet;
 
@@ -29,6 +29,17 @@ enum Action {
     },
     /// Print the reference of functions and signals as Markdown.
     Reference,
+    /// Print the JSON schema of rule files, for editors.
+    Schema,
+    /// Write rule files in the house style; comments stay.
+    Fmt {
+        /// Files, or directories of them.
+        #[arg(value_name = "PATH", required = true)]
+        paths: Vec<PathBuf>,
+        /// Change nothing; fail if something would be.
+        #[arg(long)]
+        check: bool,
+    },
     /// Compile the catalogue with a directory laid over it and print everything that is wrong.
     Check {
         /// Laid out like `rules/catalogue/`; without it, the configured overlay.
@@ -54,17 +65,15 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<ExitCode> {
         Action::Reference => {
             print!("{}", rules::reference::markdown(&set(config.catalogue.overlay.as_deref())?.catalogue));
         }
+        Action::Schema => print!("{}", rules::schema::json()),
+        Action::Fmt { paths, check } => return fmt(paths, *check),
         Action::Test { only } => return test(set(config.catalogue.overlay.as_deref())?.as_ref(), only.as_deref()),
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn set(directory: Option<&Path>) -> anyhow::Result<Arc<RuleSet>> {
-    let mut catalogue = Catalogue::builtin()?;
-    if let Some(directory) = directory {
-        catalogue = catalogue.overlay(&overlay::read(directory)?).context("the overlay is not sound")?;
-    }
-    journal::rule_set(Arc::new(catalogue))
+    journal::rule_set(Arc::new(overlay::catalogue(directory)?))
 }
 
 fn list(set: &RuleSet) {
@@ -88,6 +97,46 @@ fn show(set: &RuleSet, key: &str) -> anyhow::Result<()> {
         println!("# {subject} reads {}; {} memory cells", reads.join(", "), instance.cells());
     }
     Ok(())
+}
+
+fn fmt(paths: &[PathBuf], check: bool) -> anyhow::Result<ExitCode> {
+    let mut changed = 0;
+    for path in paths {
+        let files = if path.is_dir() {
+            overlay::read(path)?.into_iter().map(|(name, text)| (path.join(name), text)).collect()
+        } else {
+            let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+            vec![(path.clone(), text)]
+        };
+        for (file, text) in files {
+            let formatted = formatted(&text).with_context(|| format!("in {}", file.display()))?;
+            if formatted == text {
+                continue;
+            }
+            changed += 1;
+            println!("{} {}", if check { "not in the house style:" } else { "written:" }, file.display());
+            if !check {
+                std::fs::write(&file, formatted).with_context(|| format!("writing {}", file.display()))?;
+            }
+        }
+    }
+    Ok(if check && changed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// A file in the house style: four blanks, 120 columns, keys in the author's order.
+fn formatted(text: &str) -> anyhow::Result<String> {
+    let broken = taplo::parser::parse(text).errors;
+    if let Some(error) = broken.first() {
+        anyhow::bail!("{error}");
+    }
+    let options = taplo::formatter::Options {
+        column_width: 120,
+        indent_string: "    ".to_owned(),
+        reorder_keys: false,
+        array_auto_collapse: false,
+        ..taplo::formatter::Options::default()
+    };
+    Ok(taplo::formatter::format(text, options))
 }
 
 fn test(set: &RuleSet, only: Option<&str>) -> anyhow::Result<ExitCode> {

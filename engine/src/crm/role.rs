@@ -53,6 +53,16 @@ impl Role {
         self.advises()
     }
 
+    /// Reads the rules and their history.
+    pub const fn sees_rules(self) -> bool {
+        matches!(self, Self::Oem | Self::Manager | Self::Ops)
+    }
+
+    /// Proposes rules, agrees to those of others, goes back to earlier ones.
+    pub const fn changes_rules(self) -> bool {
+        matches!(self, Self::Oem | Self::Manager)
+    }
+
     /// Looks after the installation: readiness, queues, what is refused.
     pub const fn sees_system(self) -> bool {
         matches!(self, Self::Oem | Self::Ops | Self::Manager)

@@ -235,6 +235,8 @@ fn profile(index: usize, vehicle: &DemoVehicle) -> Profile {
         model_year: vehicle.model_year,
         powertrain: vehicle.powertrain,
         region: "CN-31".to_owned(),
+        software: String::new(),
+        tier: String::new(),
         dealer: dealer_of(index),
         owner: Some(Contact { person: owner(vehicle), locale: invented(index, vehicle).locale }),
         consents: BTreeSet::from([Purpose::Maintenance, Purpose::Diagnostics]),

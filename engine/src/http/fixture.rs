@@ -70,11 +70,12 @@ pub struct Console {
 
 pub async fn console(pool: PgPool) -> Console {
     let demo = demo(&pool).await;
-    let (_, catalogue) = watch::channel(Arc::new(Catalogue::builtin().unwrap()));
+    let set = crate::journal::rule_set(Arc::new(Catalogue::builtin().unwrap())).unwrap();
+    let (_, sets) = watch::channel(set);
     let readiness = Arc::new(Readiness::waiting_for(&["source"]));
     let registry = prometheus::Registry::new();
     let keys = Arc::clone(&demo.keys);
-    let state = HttpState::try_new(pool.clone(), catalogue, registry, readiness, Clock::system(), keys).unwrap();
+    let state = HttpState::try_new(pool.clone(), sets, registry, readiness, Clock::system(), keys).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     let shutdown = CancellationToken::new();

@@ -23,6 +23,7 @@ pub enum Part {
     Board,
     Review,
     Inbox,
+    Rules,
     Status,
     Elsewhere,
 }
@@ -107,6 +108,10 @@ impl Page {
     /// Dealers' own people need no queue depths.
     pub fn sees_system(&self) -> bool {
         self.role.is_some_and(Role::sees_system)
+    }
+
+    pub fn sees_rules(&self) -> bool {
+        self.role.is_some_and(Role::sees_rules)
     }
 
     pub fn clock_text(&self) -> String {

@@ -9,6 +9,7 @@ mod board_card;
 mod case_view;
 mod chart;
 mod chart_scale;
+mod explain_page;
 mod failure;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -24,6 +25,7 @@ mod people;
 mod probe;
 pub mod readiness;
 mod review;
+mod rule_page;
 mod show;
 mod status;
 mod titles;
@@ -40,12 +42,15 @@ use axum::response::Redirect;
 use axum::routing::{get, post};
 use prometheus::Registry;
 use rules::catalogue::Catalogue;
+use rules::rule_set::RuleSet;
+use rules::state::settle::Bounds;
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 
+use crate::activation::Problem;
 use crate::clock::Clock;
 use crate::config;
 use crate::crm::crypto::PersonKeys;
@@ -59,8 +64,11 @@ pub use words::WordsError;
 #[derive(Clone, Debug)]
 pub struct HttpState {
     pub pool: PgPool,
-    /// The catalogue in force; a reload is seen by the next page.
-    pub catalogue: watch::Receiver<Arc<Catalogue>>,
+    /// The rules in force; a change is seen by the next page.
+    pub sets: watch::Receiver<Arc<RuleSet>>,
+    problem: Problem,
+    /// How long messages may wait, as the lanes have it.
+    bounds: Bounds,
     pub registry: Registry,
     outbox: Option<OutboxMetrics>,
     pub readiness: Arc<Readiness>,
@@ -82,7 +90,7 @@ struct Sessions {
 impl HttpState {
     pub fn try_new(
         pool: PgPool,
-        catalogue: watch::Receiver<Arc<Catalogue>>,
+        sets: watch::Receiver<Arc<RuleSet>>,
         registry: Registry,
         readiness: Arc<Readiness>,
         clock: Clock,
@@ -92,7 +100,9 @@ impl HttpState {
         let sessions = Sessions { secure: true, hours: 12 };
         Ok(Self {
             pool,
-            catalogue,
+            sets,
+            problem: Problem::default(),
+            bounds: Bounds::default(),
             registry,
             outbox: None,
             readiness,
@@ -117,8 +127,28 @@ impl HttpState {
         self
     }
 
+    /// Replays as the lanes do.
+    pub fn with_bounds(mut self, bounds: Bounds) -> Self {
+        self.bounds = bounds;
+        self
+    }
+
+    /// Tells what is wrong with the rules on disk.
+    pub fn with_problem(mut self, problem: Problem) -> Self {
+        self.problem = problem;
+        self
+    }
+
+    fn set_in_force(&self) -> Arc<RuleSet> {
+        Arc::clone(&self.sets.borrow())
+    }
+
     fn catalogue(&self) -> Arc<Catalogue> {
-        Arc::clone(&self.catalogue.borrow())
+        Arc::clone(&self.sets.borrow().catalogue)
+    }
+
+    fn rules_problem(&self) -> Option<String> {
+        self.problem.get()
     }
 }
 
@@ -139,9 +169,16 @@ pub fn router(state: HttpState) -> Router {
         .route("/orders/{order}/unflag", post(order_move::unflag))
         .route("/vehicles/{vehicle}", get(vehicle::show))
         .route("/vehicles/{vehicle}/reveal", post(people::reveal))
+        .route("/vehicles/{vehicle}/explain", get(explain_page::show))
+        .route("/api/vehicles/{vehicle}/explain/{rule}", get(explain_page::json))
         .route("/find", get(vehicle::find))
         .route("/inbox", get(inbox::show))
         .route("/inbox/read", post(inbox::mark_read))
+        .route("/rules", get(rule_page::show))
+        .route("/rules/reference", get(rule_page::reference))
+        .route("/rules/{activation}/answer", post(rule_page::answer))
+        .route("/rules/{activation}/return", post(rule_page::roll_back))
+        .route("/api/rules", get(rule_page::list).post(rule_page::propose_rules))
         .route("/status", get(status::show))
         .route("/live/stream", get(board::counts_stream))
         .route("/assets/{name}", get(asset::asset))

@@ -5,11 +5,13 @@
 //! half then keeps an image of its vehicles for the case that it fails too.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use ingest::admit::Refusal;
 use ingest::source::Delivery;
 use rules::reading::Reason;
 use rules::recipe::wake;
+use rules::rule_set::RuleSet;
 use rules::state::Vehicle;
 use rules::vehicle::VehicleId;
 
@@ -20,7 +22,7 @@ use crate::inbox::{Arrived, Item};
 use crate::journal::{self, Position, RuleSets};
 
 /// Vehicles as they are committed; `None` if they are not known yet.
-type Images = Vec<(VehicleId, Option<(Vehicle, Position)>)>;
+type Images = Vec<(VehicleId, Option<(Vehicle, Arc<RuleSet>, Position)>)>;
 
 impl Lane {
     /// Rewinds what a failed batch touched and takes it again, in parts.
@@ -62,7 +64,7 @@ impl Lane {
                 let envelope = envelope(published, one.received_at);
                 let vehicle = VehicleId::try_new(published.vehicle()).ok();
                 let profile = vehicle.as_ref().and_then(|id| self.vehicles.get(id)).map(|held| &held.vehicle.profile);
-                let admitted = self.common.admission.admit(&envelope, profile);
+                let admitted = self.admission.admit(&envelope, profile, &mut self.effects.shelf);
                 let sequence = admitted.ok().and_then(|admitted| admitted.message.sequence);
                 let refusal = Refusal::new(reason, "it cannot be processed", vehicle, sequence, &published.payload);
                 self.refuse(&refusal, one.received_at, &mut draft);
@@ -80,7 +82,7 @@ impl Lane {
     /// Forgets what of these vehicles is not committed: the same way a start takes.
     async fn rewind(&mut self, touched: BTreeSet<VehicleId>) -> anyhow::Result<()> {
         let pool = &self.common.store.pool;
-        let mut sets = RuleSets::new(pool.clone(), std::sync::Arc::clone(&self.set));
+        let mut sets = RuleSets::new(pool.clone(), Arc::clone(&self.set));
         let (vehicles, _) = journal::restore(pool, &mut sets, &self.common.bounds, Some(&touched)).await?;
         for id in &touched {
             self.vehicles.remove(id);
@@ -92,7 +94,7 @@ impl Lane {
     fn images(&self, arrived: &[Arrived]) -> Images {
         let ids: BTreeSet<VehicleId> = named(arrived).collect();
         let image = |id: VehicleId| {
-            let held = self.vehicles.get(&id).map(|held| (held.vehicle.clone(), held.position));
+            let held = self.vehicles.get(&id).map(|held| (held.vehicle.clone(), Arc::clone(&held.set), held.position));
             (id, held)
         };
         ids.into_iter().map(image).collect()
@@ -100,13 +102,13 @@ impl Lane {
 
     fn put_back(&mut self, images: Images) {
         for (id, image) in images {
-            let Some((vehicle, position)) = image else {
+            let Some((vehicle, set, position)) = image else {
                 self.vehicles.remove(&id);
                 continue;
             };
             let Some(held) = self.vehicles.get_mut(&id) else { continue };
-            (held.vehicle, held.position) = (vehicle, position);
-            held.timer = wake(&held.vehicle, &self.set, &self.common.bounds);
+            (held.vehicle, held.set, held.position) = (vehicle, set, position);
+            held.timer = wake(&held.vehicle, &held.set, &self.common.bounds);
             if let Some(at) = held.timer {
                 self.timers.push(std::cmp::Reverse((at, id)));
             }

@@ -139,7 +139,7 @@ impl Lane {
     fn snapshots<'a>(&self, ids: impl Iterator<Item = &'a VehicleId>) -> anyhow::Result<Vec<SnapshotRow>> {
         let held = ids.filter_map(|id| self.vehicles.get(id));
         held.map(|held| {
-            journal::snapshot_row(&held.vehicle, held.position, self.no, &self.set).context("encoding a snapshot")
+            journal::snapshot_row(&held.vehicle, held.position, self.no, &held.set).context("encoding a snapshot")
         })
         .collect()
     }

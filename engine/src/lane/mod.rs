@@ -26,8 +26,9 @@ use rules::recipe::{take, wake};
 use rules::rule_set::RuleSet;
 use rules::state::Vehicle;
 use rules::state::settle::{Arrival, Bounds};
-use rules::time::Time;
+use rules::time::{Span, Time};
 use rules::vehicle::{Profile, VehicleId};
+use tokio::sync::watch;
 
 use self::commit::Outcome;
 use crate::answer::Told;
@@ -49,8 +50,9 @@ pub struct Common {
     pub bounds: Bounds,
     /// How much at once, and how often.
     pub limits: config::Lanes,
-    pub admission: Admission,
     pub unknown: UnknownVehicle,
+    /// How far a vehicle's clock may be ahead.
+    pub skew: Span,
     /// Profile of vehicles that register themselves by their first message.
     pub stranger: Profile,
     pub incarnation: i32,
@@ -69,6 +71,8 @@ pub struct Common {
 /// A vehicle with what the lane keeps about it.
 struct Held {
     vehicle: Vehicle,
+    /// The rules its state belongs to; it follows the lane's at its next input.
+    set: Arc<RuleSet>,
     position: Position,
     told: Told,
     /// Time of the timer in the heap.
@@ -80,6 +84,9 @@ pub struct Lane {
     no: i16,
     common: Arc<Common>,
     set: Arc<RuleSet>,
+    /// Rules in force, which the lane follows between batches.
+    sets: watch::Receiver<Arc<RuleSet>>,
+    admission: Admission,
     /// Boxed: a map keeps room for more entries than it has.
     vehicles: HashMap<VehicleId, Box<Held>>,
     timers: BinaryHeap<Reverse<(Time, VehicleId)>>,
@@ -93,12 +100,20 @@ pub struct Lane {
 }
 
 impl Lane {
-    pub fn new(no: i16, common: Arc<Common>, set: Arc<RuleSet>, vehicles: impl Iterator<Item = Restored>) -> Self {
+    pub fn new(
+        no: i16,
+        common: Arc<Common>,
+        mut sets: watch::Receiver<Arc<RuleSet>>,
+        vehicles: impl Iterator<Item = Restored>,
+    ) -> Self {
+        let set = Arc::clone(&sets.borrow_and_update());
         let restraint = Restraint::new(common.rejections_per_hour);
         let mut lane = Self {
             no,
+            admission: admission(&set, &common),
             common,
             set,
+            sets,
             vehicles: HashMap::new(),
             timers: BinaryHeap::new(),
             dirty: Dirty::default(),
@@ -117,10 +132,19 @@ impl Lane {
     /// Runs until the inbox closes, then leaves snapshots of everything behind.
     pub async fn run(mut self, mut inbox: Inbox) -> anyhow::Result<()> {
         while let Some(arrived) = inbox.next(self.until_due()).await {
+            self.follow_rules();
             self.take_batch(&arrived).await?;
             inbox.acknowledge(&arrived);
         }
         self.leave_snapshots().await
+    }
+
+    /// Other rules take effect between two batches; each vehicle follows at its next input.
+    fn follow_rules(&mut self) {
+        if self.sets.has_changed().unwrap_or(false) {
+            self.set = Arc::clone(&self.sets.borrow_and_update());
+            self.admission = admission(&self.set, &self.common);
+        }
     }
 
     /// Admit and settle, commit, acknowledge; what cannot be taken is found and refused.
@@ -154,7 +178,7 @@ impl Lane {
         for one in arrived {
             match &one.item {
                 Item::Delivery(Delivery::Message(published)) => {
-                    self.take_message(&envelope(published, one.received_at), draft);
+                    self.take_message(published, one.received_at, draft);
                 }
                 Item::Delivery(Delivery::Connected(vehicle)) => self.answer_at_once(vehicle, draft),
                 Item::Delivery(Delivery::Listening(vehicle)) => (self.common.listening)(vehicle),
@@ -169,24 +193,26 @@ impl Lane {
         }
     }
 
-    fn take_message(&mut self, envelope: &Envelope<'_>, draft: &mut Draft) {
-        let known = ingest::topic::vehicle_of(envelope.topic).and_then(|id| self.vehicles.get(id));
+    fn take_message(&mut self, published: &Published, received_at: Time, draft: &mut Draft) {
+        let known = ingest::topic::vehicle_of(published.topic()).and_then(|id| self.vehicles.get(id));
         let profile = match (known, self.common.unknown) {
             (Some(held), _) => Some(&held.vehicle.profile),
             (None, UnknownVehicle::Register) => Some(&self.common.stranger),
             (None, UnknownVehicle::Reject) => None,
         };
+        let envelope = Envelope { vehicle: known.map(|held| &held.vehicle.id), ..envelope(published, received_at) };
         let admitting = Instant::now();
-        let admitted = self.common.admission.admit(envelope, profile);
+        let admitted = self.admission.admit(&envelope, profile, &mut self.effects.shelf);
+        let payload = &published.payload;
         draft.admitting += admitting.elapsed();
         match admitted {
             Ok(admitted) => {
                 draft.admitted += 1;
-                self.note_refused_readings(&admitted, envelope, draft);
-                self.register_if_new(&admitted.vehicle, envelope.received_at, draft);
-                self.settle_message(&admitted.vehicle, admitted.message, envelope.payload, draft);
+                self.note_refused_readings(&admitted, payload, received_at, draft);
+                self.register_if_new(&admitted.vehicle, received_at, draft);
+                self.settle_message(&admitted.vehicle, admitted.message, payload, draft);
             }
-            Err(refusal) => self.refuse(&refusal, envelope.received_at, draft),
+            Err(refusal) => self.refuse(&refusal, received_at, draft),
         }
     }
 
@@ -233,6 +259,10 @@ impl Lane {
         }
         self.effects.clear();
         let waited = held.vehicle.order.waiting_count();
+        if held.set.hash != self.set.hash {
+            held.vehicle.carry(&held.set, &self.set, &mut self.effects);
+            held.set = Arc::clone(&self.set);
+        }
         let arrival = take(&mut held.vehicle, input.what, &self.set, &self.common.bounds, &mut self.effects);
         draft.more_waiting += held.vehicle.order.waiting_count() as i64 - waited as i64;
         if arrival == Arrival::Taken {
@@ -253,7 +283,7 @@ impl Lane {
         let index = draft.keep(id, held.vehicle.profile.dealer, received_at, &mut self.effects);
         held.position = Position { incarnation: self.common.incarnation, n: self.n + 1, index };
         draft.changed.push(id.clone());
-        let due = wake(&held.vehicle, &self.set, &self.common.bounds);
+        let due = wake(&held.vehicle, &held.set, &self.common.bounds);
         if let Some(at) = due.filter(|at| held.timer.is_none_or(|set| *at < set)) {
             held.timer = Some(at);
             self.timers.push(Reverse((at, id.clone())));
@@ -281,15 +311,14 @@ impl Lane {
         }
     }
 
-    fn note_refused_readings(&mut self, admitted: &Admitted, envelope: &Envelope<'_>, draft: &mut Draft) {
+    fn note_refused_readings(&mut self, admitted: &Admitted, payload: &[u8], received_at: Time, draft: &mut Draft) {
         self.common.ingest.count_admitted(admitted);
         for refused in admitted.refused.iter() {
-            if self.restraint.allows(Some(&admitted.vehicle), envelope.received_at) {
+            if self.restraint.allows(Some(&admitted.vehicle), received_at) {
                 let sequence = admitted.message.sequence;
                 let detail = refused.detail.as_deref().unwrap_or_default();
-                let refusal =
-                    Refusal::new(refused.reason, detail, Some(admitted.vehicle.clone()), sequence, envelope.payload);
-                draft.reject(&refusal, envelope.received_at);
+                let refusal = Refusal::new(refused.reason, detail, Some(admitted.vehicle.clone()), sequence, payload);
+                draft.reject(&refusal, received_at);
             }
         }
     }
@@ -317,7 +346,9 @@ impl Lane {
             draft.note(&input);
             let vehicle = Vehicle::new(id.clone(), (**profile).clone(), &self.set);
             let position = Position { incarnation: self.common.incarnation, n: self.n + 1, index: 0 };
-            self.vehicles.insert(id.clone(), Box::new(Held { vehicle, position, told: Told::default(), timer: None }));
+            let set = Arc::clone(&self.set);
+            let held = Held { vehicle, set, position, told: Told::default(), timer: None };
+            self.vehicles.insert(id.clone(), Box::new(held));
             draft.more_vehicles += 1;
             self.effects.clear();
             self.keep_noted(id, received_at, draft);
@@ -331,7 +362,7 @@ impl Lane {
             let Some(Reverse((at, id))) = self.timers.pop() else { break };
             let Some(held) = self.vehicles.get_mut(&id).filter(|held| held.timer == Some(at)) else { continue };
             held.timer = None;
-            match wake(&held.vehicle, &self.set, &self.common.bounds) {
+            match wake(&held.vehicle, &held.set, &self.common.bounds) {
                 Some(due) if due <= now => {
                     let at = now.max(held.vehicle.received);
                     draft.timing = Some(id.clone());
@@ -356,11 +387,12 @@ impl Lane {
             if let Some(since) = restored.since {
                 self.dirty.mark(&id, if since.incarnation == self.common.incarnation { since.n } else { 0 });
             }
-            let timer = wake(&restored.vehicle, &self.set, &self.common.bounds);
+            let timer = wake(&restored.vehicle, &restored.set, &self.common.bounds);
             if let Some(at) = timer {
                 self.timers.push(Reverse((at, id.clone())));
             }
-            let held = Held { vehicle: restored.vehicle, position: restored.position, told: Told::default(), timer };
+            let Restored { vehicle, set, position, .. } = restored;
+            let held = Held { vehicle, set, position, told: Told::default(), timer };
             self.vehicles.insert(id, Box::new(held));
         }
     }
@@ -371,6 +403,11 @@ impl Lane {
     }
 }
 
+/// Admission under a set's catalogue.
+fn admission(set: &RuleSet, common: &Common) -> Admission {
+    Admission::new(&set.catalogue.signals).with_skew(common.skew)
+}
+
 fn envelope(published: &Published, received_at: Time) -> Envelope<'_> {
-    Envelope { topic: published.topic(), client: None, payload: &published.payload, received_at }
+    Envelope { topic: published.topic(), client: None, vehicle: None, payload: &published.payload, received_at }
 }

@@ -5,6 +5,7 @@
 //! write the product's own rows open in `commit`, `outbox` and `session` only.
 
 pub mod account;
+pub mod activation;
 pub mod board;
 pub mod case;
 pub mod commit;

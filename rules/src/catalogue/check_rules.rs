@@ -9,6 +9,7 @@ use super::read::{Fault, Place, Placed};
 use crate::example::parse;
 use crate::expr::{self, ExprError, compile_held};
 use crate::rule::{RuleKind, RuleSource, about};
+use crate::severity::Severity;
 use crate::signal::Signals;
 use crate::time::Span;
 
@@ -59,6 +60,9 @@ fn numbers(place: &Place, rule: &RuleSource, faults: &mut Vec<Fault>) {
     if rule.version == 0 {
         wrong("versions begin at 1");
     }
+    if !(0.0..=1.0).contains(&rule.canary) {
+        wrong("the share of a canary is 0 to 1");
+    }
     if !(0.0..=1.0).contains(&rule.probability) {
         wrong("a probability is 0 to 1");
     }
@@ -67,6 +71,12 @@ fn numbers(place: &Place, rule: &RuleSource, faults: &mut Vec<Fault>) {
     }
     if rule.scope.year.is_some_and(|(first, last)| first > last) {
         wrong("the first model year is after the last");
+    }
+    if rule.scope.software.as_ref().is_some_and(|range| !range.is_sound()) {
+        wrong("a software version is written 2.11.3");
+    }
+    if !rule.scope.tier.is_empty() && rule.severity.is_none_or(|severity| severity <= Severity::S2) {
+        wrong("safety does not depend on what a customer is worth: no `tier` for S1 and S2");
     }
     let by_code = rule.is_by_code();
     if rule.severity.is_none() && !by_code {

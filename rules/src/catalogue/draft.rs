@@ -58,6 +58,11 @@ const FILES: [&str; 10] = [
     "templates/en/….toml",
 ];
 
+/// Whether a path is one of a catalogue's.
+pub fn is_known(path: &str) -> bool {
+    path.contains('/') || FILES.contains(&path)
+}
+
 impl Draft {
     /// Reads one file, by the place it has in its layer.
     pub fn read(&mut self, path: &str, text: &str) {

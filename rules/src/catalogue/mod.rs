@@ -25,7 +25,7 @@ use crate::fault_code::FaultCodes;
 use crate::model::Model;
 use crate::operation::{Operation, Part};
 use crate::plan::{Item, Plan};
-use crate::rule::RuleSource;
+use crate::rule::{Mode, RuleSource};
 use crate::signal::Signals;
 use crate::template::Template;
 use crate::text::Text;
@@ -104,6 +104,25 @@ impl Catalogue {
             }
         }
         Self::load(&all)
+    }
+
+    /// This catalogue with the rules of a directory instead of its own; what else lies in it is laid
+    /// over. A file beside the catalogue's folders holds rules.
+    pub fn with_rules_of<P: AsRef<str>, T: AsRef<str>>(&self, files: &[(P, T)]) -> Result<Self, CatalogueError> {
+        let place = |path: &str| if draft::is_known(path) { path.to_owned() } else { format!("rules/{path}") };
+        let over =
+            files.iter().map(|(path, text)| (format!("{OVERLAY}{}", place(path.as_ref())), text.as_ref().to_owned()));
+        let own = self.files.iter().filter(|(path, _)| !path.starts_with("rules/")).cloned();
+        Self::load(&own.chain(over).collect::<Vec<_>>())
+    }
+
+    /// The same with every rule live: for trying them.
+    #[must_use]
+    pub fn all_live(mut self) -> Self {
+        for rule in &mut self.rules {
+            rule.mode = Mode::Live;
+        }
+        self
     }
 
     /// Path and text of every file, sorted: what to hash, and what to store to load it again.

@@ -5,18 +5,25 @@
 use crate::decide::decide;
 use crate::effect::Effects;
 use crate::finding::{FindingChange, FindingKey};
-use crate::rule_set::{RuleNo, RuleSet};
+use crate::peek::Ahead;
+use crate::rule::OnChange;
+use crate::rule_set::{Rule, RuleNo, RuleSet};
 use crate::sparse::Sparse;
 use crate::state::{Suspect, Vehicle};
 use crate::time::Time;
 use crate::window::WindowSpec;
+
+/// What becomes of the memory of a rule: all of it goes on while the version is the same.
+fn what_of_memory(old: &Rule, new: &Rule) -> OnChange {
+    if old.source.version == new.source.version { OnChange::Keep } else { new.source.on_change }
+}
 
 impl Vehicle {
     /// Switches the state to `to`; withdrawals are appended to `effects`.
     pub fn carry(&mut self, from: &RuleSet, to: &RuleSet, effects: &mut Effects) {
         let counterpart = |no: RuleNo| {
             let old = from.rule(no)?;
-            to.find(&old.source.key, &old.subject).map(|rule| (rule.no, rule.source.version == old.source.version))
+            to.find(&old.source.key, &old.subject).map(|rule| (rule.no, what_of_memory(old, rule)))
         };
         let removed: Vec<FindingKey> =
             self.watches.open().map(|(key, _)| key).filter(|key| counterpart(key.rule).is_none()).collect();
@@ -53,6 +60,7 @@ impl Vehicle {
                 finding.key.rule = no;
             }
         }
+        self.ahead = Ahead::default();
         self.take_profile(to);
     }
 

@@ -141,7 +141,7 @@ impl Vehicle {
             self.last.set(slot.index(), Last { value, at: Time::from_micros(0) });
         }
         self.estimates.take_profile(&self.profile, set);
-        self.watches.rescope(&self.profile, set);
+        self.watches.rescope(&self.id, &self.profile, set);
     }
 
     pub fn last(&self, slot: Option<Slot>) -> Last {

@@ -1,0 +1,71 @@
+//! `premend explain`: why a rule fired for a vehicle, or why it did not.
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use rules::catalogue::nearest;
+use rules::explain::{Explanation, Instance};
+use rules::vehicle::VehicleId;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::store::open;
+use crate::{activation, app, explanation};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Id of the vehicle, as in its topic.
+    #[arg(value_name = "VEHICLE")]
+    vehicle: String,
+    /// Key of the rule.
+    #[arg(value_name = "RULE")]
+    rule: String,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> {
+    let vehicle = VehicleId::try_new(&args.vehicle)?;
+    let store = open::open(&config, &Clock::system()).await.context("opening the store")?;
+    let set = activation::in_force(&store.pool).await?.context("no engine has run on this database yet")?;
+    let keys = set.catalogue.rules.iter().map(|rule| rule.key.as_str());
+    if !keys.clone().any(|key| key == args.rule) {
+        let near = nearest(&args.rule, keys).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        bail!("there is no rule `{}`{near}", args.rule);
+    }
+    let found = explanation::of(&store.pool, &set, &app::bounds(&config), &vehicle, &args.rule).await?;
+    let found = found.with_context(|| format!("the engine does not know vehicle {vehicle}"))?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&found)?);
+    } else {
+        print(&found);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(explanation: &Explanation) {
+    let Explanation { vehicle, rule, version, at, instances } = explanation;
+    println!("{rule} v{version} for {vehicle}, as of {at}");
+    if instances.is_empty() {
+        println!("nothing to look at: the vehicle has no fault code");
+    }
+    for instance in instances {
+        print_instance(instance);
+    }
+}
+
+fn print_instance(instance: &Instance) {
+    let subject = if instance.subject.is_empty() { "the rule" } else { &instance.subject };
+    match &instance.open_since {
+        Some(since) => println!("\n{subject} holds since {since}"),
+        None => println!("\n{subject} is not open; its condition is {}", instance.verdict),
+    }
+    for part in &instance.parts {
+        let state = if part.state.is_empty() { String::new() } else { format!("   ({})", part.state) };
+        println!("  {}{} = {}{state}", "  ".repeat(part.depth), part.text.trim(), part.value);
+    }
+    for gate in &instance.gates {
+        println!("  {} {:<11} {}", if gate.passed { "passed " } else { "STOPPED" }, gate.name, gate.because);
+    }
+}

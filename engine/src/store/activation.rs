@@ -1,0 +1,136 @@
+//! Activations: which rule set was proposed by whom and why, who agreed, and which one is in force.
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, query, query_as, query_scalar};
+
+/// A row of the history.
+#[derive(Clone, Debug)]
+pub struct ActivationRow {
+    pub activation_id: i64,
+    pub rule_set_hash: Vec<u8>,
+    pub origin: String,
+    pub author: String,
+    pub reason: String,
+    pub changes: serde_json::Value,
+    pub needs_approval: bool,
+    pub state: String,
+    pub decided_by: Option<String>,
+    pub proposed_at: DateTime<Utc>,
+    pub decided_at: Option<DateTime<Utc>>,
+    pub active_at: Option<DateTime<Utc>>,
+}
+
+/// A proposal.
+pub struct NewActivation<'a> {
+    pub rule_set_hash: &'a [u8],
+    pub origin: &'a str,
+    pub author: &'a str,
+    pub reason: &'a str,
+    pub changes: serde_json::Value,
+    pub needs_approval: bool,
+    pub proposed_at: DateTime<Utc>,
+}
+
+/// Adds a proposal; one that nobody has to agree to is approved at once.
+pub async fn propose(conn: &mut PgConnection, new: NewActivation<'_>) -> sqlx::Result<i64> {
+    query_scalar!(
+        "insert into activation (rule_set_hash, origin, author, reason, changes, needs_approval, state, proposed_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8) returning activation_id",
+        new.rule_set_hash,
+        new.origin,
+        new.author,
+        new.reason,
+        new.changes,
+        new.needs_approval,
+        if new.needs_approval { "waiting" } else { "approved" },
+        new.proposed_at
+    )
+    .fetch_one(conn)
+    .await
+}
+
+/// The set in force, if any ever was.
+pub async fn active(conn: &mut PgConnection) -> sqlx::Result<Option<Vec<u8>>> {
+    query_scalar!("select rule_set_hash from activation where state = 'active'").fetch_optional(conn).await
+}
+
+/// Whether a set was ever proposed, whatever became of it.
+pub async fn is_known(conn: &mut PgConnection, hash: &[u8]) -> sqlx::Result<bool> {
+    let found = query_scalar!("select 1 from activation where rule_set_hash = $1 limit 1", hash);
+    Ok(found.fetch_optional(conn).await?.is_some())
+}
+
+/// The newest approved proposal that is not in force yet.
+pub async fn approved(conn: &mut PgConnection) -> sqlx::Result<Option<(i64, Vec<u8>)>> {
+    let row = query!(
+        "select activation_id, rule_set_hash from activation where state = 'approved' order by activation_id desc limit 1"
+    );
+    Ok(row.fetch_optional(conn).await?.map(|row| (row.activation_id, row.rule_set_hash)))
+}
+
+/// Puts an approved proposal into force; what was in force, and approved before it, is replaced.
+pub async fn activate(conn: &mut PgConnection, activation_id: i64, at: DateTime<Utc>) -> sqlx::Result<()> {
+    query!(
+        "update activation set state = 'replaced'
+         where state = 'active' or (state = 'approved' and activation_id < $1)",
+        activation_id
+    )
+    .execute(&mut *conn)
+    .await?;
+    query!("update activation set state = 'active', active_at = $2 where activation_id = $1", activation_id, at)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// An approved proposal cannot take effect: it was made against another set.
+pub async fn refuse(conn: &mut PgConnection, activation_id: i64, why: &str) -> sqlx::Result<()> {
+    query!(
+        "update activation set state = 'rejected', reason = reason || ': ' || $2 where activation_id = $1",
+        activation_id,
+        why
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Answers a waiting proposal; false if it no longer waits or `who` made it.
+pub async fn decide(conn: &mut PgConnection, activation_id: i64, approve: bool, who: &str) -> sqlx::Result<bool> {
+    let done = query!(
+        "update activation set state = $2, decided_by = $3, decided_at = now()
+         where activation_id = $1 and state = 'waiting' and author <> $3",
+        activation_id,
+        if approve { "approved" } else { "rejected" },
+        who
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The newest part of the history, newest first.
+pub async fn history(conn: &mut PgConnection, limit: i64) -> sqlx::Result<Vec<ActivationRow>> {
+    query_as!(
+        ActivationRow,
+        "select activation_id, rule_set_hash, origin, author, reason, changes, needs_approval, state, decided_by,
+                proposed_at, decided_at, active_at
+         from activation order by activation_id desc limit $1",
+        limit
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// One row of it.
+pub async fn find(conn: &mut PgConnection, activation_id: i64) -> sqlx::Result<Option<ActivationRow>> {
+    query_as!(
+        ActivationRow,
+        "select activation_id, rule_set_hash, origin, author, reason, changes, needs_approval, state, decided_by,
+                proposed_at, decided_at, active_at
+         from activation where activation_id = $1",
+        activation_id
+    )
+    .fetch_optional(conn)
+    .await
+}
