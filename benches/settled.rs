@@ -9,11 +9,11 @@ use ingest::admit::{Admission, Envelope};
 use rules::catalogue::Catalogue;
 use rules::effect::Effects;
 use rules::reading::{Message, What};
-use rules::recipe::{take, wake};
 use rules::rule_set::RuleSet;
 use rules::state::Vehicle;
 use rules::state::settle::Bounds;
 use rules::time::{Span, Time};
+use rules::trial::Trial;
 use rules::vehicle::{Profile, Purpose};
 use simulator::fleet::FleetPlan;
 use simulator::model::Specification;
@@ -52,11 +52,13 @@ impl Settled {
         let mut day = Day { messages: Vec::new() };
         let admission = Admission::new(&set.catalogue.signals);
         let bounds = Bounds::default();
-        let vehicles = plan.build()?.iter().map(|vehicle| newborn(&vehicle.spec, dealer, &set)).collect();
-        let mut settled = Self { set, vehicles, messages: 0 };
+        let newborn = |spec| Trial::new(newborn(spec, dealer, &set), &set, &bounds);
+        let mut trials: Vec<Trial> = plan.build()?.iter().map(|vehicle| newborn(&vehicle.spec)).collect();
+        let mut settled = Self { set: Arc::clone(&set), vehicles: Vec::new(), messages: 0 };
         let mut effects = Effects::default();
         for delivery in plan.deliveries()? {
-            let Some(vehicle) = settled.vehicles.get_mut(delivery.number as usize) else { continue };
+            let Some(trial) = trials.get_mut(delivery.number as usize) else { continue };
+            let vehicle = &trial.vehicle;
             let topic = ingest::topic::telemetry(vehicle.id.as_str());
             let payload = delivery.encode();
             let received_at = delivery.due;
@@ -68,23 +70,12 @@ impl Settled {
                 day.messages.push((delivery.number as usize, payload, admitted.message));
                 continue;
             }
-            pass_time(vehicle, delivery.due, &settled.set, &bounds, &mut effects);
             effects.clear();
-            take(vehicle, What::Message(admitted.message), &settled.set, &bounds, &mut effects);
+            trial.take(What::Message(admitted.message), &set, &bounds, &mut effects);
             settled.messages += 1;
         }
+        settled.vehicles = trials.into_iter().map(|trial| trial.vehicle).collect();
         Ok((settled, day))
-    }
-}
-
-/// Gives the vehicle every timer it asked for before `to`, as its lane would.
-fn pass_time(vehicle: &mut Vehicle, to: Time, set: &RuleSet, bounds: &Bounds, effects: &mut Effects) {
-    while let Some(at) = wake(vehicle, set, bounds).filter(|at| *at < to) {
-        let at = at.max(vehicle.received);
-        take(vehicle, What::Timer { at }, set, bounds, effects);
-        if wake(vehicle, set, bounds).is_some_and(|next| next <= at) {
-            break;
-        }
     }
 }
 

@@ -24,7 +24,7 @@ const DAYS: i64 = 30;
 fn main() -> anyhow::Result<()> {
     let count = env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(200);
     let (settled, _) = Settled::simulate(Catalogue::builtin()?, count, DAYS, 0, Uuid::nil())?;
-    let messages = settled.messages;
+    let (messages, rules) = (settled.messages, settled.set.rules.len());
     let vehicles: HashMap<VehicleId, Box<Vehicle>> =
         settled.vehicles.into_iter().map(|vehicle| (vehicle.id.clone(), Box::new(vehicle))).collect();
     let with = COUNTED.current_usage();
@@ -32,7 +32,7 @@ fn main() -> anyhow::Result<()> {
     let bytes = with - COUNTED.current_usage();
     let mut figures = Figures::default();
     let how = format!(
-        "{count} vehicles of a mixed fleet after {DAYS} simulated days and {messages} messages, in the lane's map; bytes that dropping them gives back to a counting allocator"
+        "{count} vehicles of a mixed fleet and {rules} rules after {DAYS} simulated days and {messages} messages, in the lane's map; bytes that dropping them gives back to a counting allocator"
     );
     figures.add("bytes_per_vehicle", bytes as f64 / f64::from(count), "bytes", how);
     figures.keep()

@@ -208,7 +208,6 @@ impl Activation {
         if files == self.seen && !told {
             return Ok(());
         }
-        self.seen.clone_from(&files);
         let catalogue = Catalogue::builtin()?.overlay(&files)?;
         let current = Arc::clone(&self.sets.borrow());
         let hash = catalogue_hash(&catalogue);
@@ -229,6 +228,8 @@ impl Activation {
                 );
             }
         }
+        // Only now: what failed, and if only because the store was away, is tried again.
+        self.seen = files;
         self.problem.set(None);
         Ok(())
     }

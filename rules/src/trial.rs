@@ -1,7 +1,7 @@
 //! One vehicle under a virtual clock: what a lane does with it, without lane, broker and store.
 //!
-//! Back-test, explanation, benchmarks and the tests of simulator and examples stand on it, so that a
-//! vehicle gets its Timers from the same place everywhere: all that are due before its next input.
+//! Back-test and benchmarks stand on it, so that a vehicle gets its Timers from one place: all that are
+//! due before its next input.
 
 use serde::{Deserialize, Serialize};
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, anyhow, ensure};
 use indicatif::ProgressBar;
-use rules::time::{Span, Time};
+use rules::time::Span;
 use serde::{Deserialize, Serialize};
 
 use super::feed::{Feed, Parcel, Place};
@@ -32,8 +32,6 @@ pub struct Finished {
     pub found: Found,
     pub vehicles: usize,
     pub nameless: u64,
-    /// Measured time up to which absence was judged.
-    pub until: Option<Time>,
     pub seconds: f64,
 }
 
@@ -51,7 +49,7 @@ struct Manifest {
 pub fn run(plan: &Plan, common: &Common, progress: &ProgressBar) -> anyhow::Result<Finished> {
     let began = Instant::now();
     let begun = plan.snapshots.as_deref().map(|directory| begin_again(directory, plan, common)).transpose()?.flatten();
-    let place = begun.as_ref().map(|(manifest, _)| manifest.place).unwrap_or_default();
+    let (place, count) = begun.as_ref().map(|(manifest, _)| (manifest.place, manifest.count)).unwrap_or_default();
     let shards = match begun {
         Some((_, shards)) => shards,
         None => (0..plan.threads).map(|_| Shard::new(common)).collect(),
@@ -71,6 +69,8 @@ pub fn run(plan: &Plan, common: &Common, progress: &ProgressBar) -> anyhow::Resu
         }
         let mut feed = Feed::new(senders, progress);
         feed.place = place;
+        // Numbers grow over interruptions: the newest snapshot is the one to begin from.
+        feed.snapshots = count;
         let mut announce = |count, place| announce(plan, common, count, place);
         if plan.snapshots.is_some() {
             feed.on_snapshot = Some(&mut announce);
@@ -106,7 +106,7 @@ pub fn run(plan: &Plan, common: &Common, progress: &ProgressBar) -> anyhow::Resu
         // It is done: there is nothing to go on with.
         let _ = fs::remove_dir_all(directory);
     }
-    Ok(Finished { found, vehicles, nameless, until, seconds: began.elapsed().as_secs_f64() })
+    Ok(Finished { found, vehicles, nameless, seconds: began.elapsed().as_secs_f64() })
 }
 
 /// What tells one back-test from another.
