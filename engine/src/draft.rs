@@ -26,6 +26,8 @@ pub struct Draft {
     pub rejections: Vec<RejectionRow>,
     pub registered: Vec<NewVehicle>,
     pub commands: Vec<i64>,
+    /// Vehicles that were erased.
+    pub erased: Vec<VehicleId>,
     pub received: Option<(Time, Time)>,
     /// Vehicles whose state changed.
     pub changed: Vec<VehicleId>,

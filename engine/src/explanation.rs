@@ -1,4 +1,4 @@
-//! A vehicle's state out of the store, to be explained: its snapshot and what the journal has since.
+//! A vehicle's state out of the store, to be explained: as it is now, or as it was at a past time.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,9 +7,11 @@ use anyhow::Context as _;
 use rules::explain::{Explanation, explain};
 use rules::rule_set::RuleSet;
 use rules::state::settle::Bounds;
+use rules::time::Time;
 use rules::vehicle::VehicleId;
 use sqlx::PgPool;
 
+use crate::archive::past::{Past, state_at};
 use crate::journal::{self, RuleSets};
 
 /// Explains a rule in force for a vehicle, as of its newest committed reading; `None` if the engine
@@ -26,4 +28,39 @@ pub async fn of(
     let only = BTreeSet::from([vehicle.clone()]);
     let (mut vehicles, _) = journal::restore(pool, &mut sets, bounds, Some(&only)).await?;
     Ok(vehicles.remove(vehicle).map(|restored| explain(&restored.vehicle, source, set)))
+}
+
+/// Why nothing can be said of a past time. Read by people.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotThen {
+    #[error("vehicle {0} was not known at that time")]
+    Unknown(VehicleId),
+    #[error("what vehicle {vehicle} said is kept from {begins} on; nothing can be said of an earlier time")]
+    Forgotten { vehicle: VehicleId, begins: Time },
+    #[error("there was no rule `{rule}` at that time")]
+    NoRule { rule: String },
+}
+
+/// Explains a rule for a vehicle as both were at `at`: after everything that had been received by then,
+/// under the rules the vehicle ran under.
+pub async fn at(
+    pool: &PgPool,
+    set: &Arc<RuleSet>,
+    bounds: &Bounds,
+    vehicle: &VehicleId,
+    rule: &str,
+    at: Time,
+) -> anyhow::Result<Result<Explanation, NotThen>> {
+    let mut sets = RuleSets::new(pool.clone(), Arc::clone(set));
+    Ok(match state_at(pool, &mut sets, bounds, vehicle, at).await? {
+        Past::Unknown => Err(NotThen::Unknown(vehicle.clone())),
+        Past::Forgotten { begins } => Err(NotThen::Forgotten { vehicle: vehicle.clone(), begins }),
+        Past::At(restored) => {
+            let then = &restored.set;
+            match then.catalogue.rules.iter().find(|source| source.key == rule) {
+                Some(source) => Ok(explain(&restored.vehicle, source, then)),
+                None => Err(NotThen::NoRule { rule: rule.to_owned() }),
+            }
+        }
+    })
 }

@@ -22,10 +22,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use sqlx::{PgConnection, PgPool};
 
+use crate::store::archive::StoredState;
 use crate::store::committed;
 use crate::store::journal::{self as rows, JournalRow};
 use crate::store::session::{As, begin_as};
 use crate::store::snapshot::{self, SnapshotRow};
+use crate::tombstone::Tombstones;
 
 /// Layout of `journal.inputs`. A change that cannot read older rows takes the next number.
 pub const INPUT_LAYOUT: i16 = 2;
@@ -84,17 +86,30 @@ pub fn seal(inputs: &[u8]) -> std::io::Result<Vec<u8>> {
     zstd::bulk::compress(inputs, ZSTD_LEVEL)
 }
 
-/// Reads a batch's inputs back; refuses what does not match its checksum.
-pub fn read_inputs(sealed: &[u8], checksum: i64) -> anyhow::Result<Vec<Input>> {
+/// Reads inputs back, each with the bytes it is made of; refuses what does not match its checksum.
+pub fn for_each_input(
+    sealed: &[u8],
+    checksum: i64,
+    mut with: impl FnMut(Input, &[u8]) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     ensure!(i64::from(crc32fast::hash(sealed)) == checksum, "the checksum does not match");
     let inputs = decompress(sealed)?;
     let mut rest = inputs.as_slice();
-    let mut all = Vec::new();
     while !rest.is_empty() {
         let (input, after) = postcard::take_from_bytes(rest).context("reading an input")?;
-        all.push(input);
+        with(input, &rest[..rest.len() - after.len()])?;
         rest = after;
     }
+    Ok(())
+}
+
+/// All inputs of a batch.
+pub fn read_inputs(sealed: &[u8], checksum: i64) -> anyhow::Result<Vec<Input>> {
+    let mut all = Vec::new();
+    for_each_input(sealed, checksum, |input, _| {
+        all.push(input);
+        Ok(())
+    })?;
     Ok(all)
 }
 
@@ -118,18 +133,25 @@ pub fn encode_decisions(decisions: &[Decided]) -> Vec<u8> {
 
 /// The snapshot row of a vehicle after the input at `position`.
 pub fn snapshot_row(vehicle: &Vehicle, position: Position, lane: i16, set: &RuleSet) -> std::io::Result<SnapshotRow> {
-    let mut state = Vec::with_capacity(2_048);
-    encode(&mut state, vehicle);
+    let StoredState { layout, rule_set_hash, state } = store_state(vehicle, set)?;
     Ok(SnapshotRow {
         vehicle_id: vehicle.id.as_str().to_owned(),
         incarnation: position.incarnation,
         lane,
         n: position.n,
         input_index: position.index,
-        layout: STATE_LAYOUT,
-        rule_set_hash: set.hash.to_vec(),
-        state: zstd::bulk::compress(&state, ZSTD_LEVEL)?,
+        layout,
+        rule_set_hash,
+        state,
     })
+}
+
+/// A vehicle's state as it is stored.
+pub fn store_state(vehicle: &Vehicle, set: &RuleSet) -> std::io::Result<StoredState> {
+    let mut state = Vec::with_capacity(2_048);
+    encode(&mut state, vehicle);
+    let state = zstd::bulk::compress(&state, ZSTD_LEVEL)?;
+    Ok(StoredState { layout: STATE_LAYOUT, rule_set_hash: set.hash.to_vec(), state })
 }
 
 /// SHA-256 over the catalogue's files, names and texts.
@@ -185,7 +207,7 @@ impl RuleSets {
         Self { pool, current, known }
     }
 
-    async fn get(&mut self, hash: &[u8]) -> anyhow::Result<Arc<RuleSet>> {
+    pub async fn get(&mut self, hash: &[u8]) -> anyhow::Result<Arc<RuleSet>> {
         if let Some(set) = self.known.get(hash) {
             return Ok(Arc::clone(set));
         }
@@ -203,6 +225,7 @@ pub async fn restore(
     only: Option<&BTreeSet<VehicleId>>,
 ) -> anyhow::Result<(BTreeMap<VehicleId, Restored>, Replayed)> {
     let mut vehicles = load_snapshots(pool, sets, only).await?;
+    let mut erased = Tombstones::load(pool).await?;
     let mut replayed = Replayed::default();
     let starts = rows::unreplayed(&mut *begin_as(pool, As::Engine).await?).await?;
     for mut after in starts {
@@ -211,7 +234,11 @@ pub async fn restore(
             let Some(last) = batches.last() else { break };
             after.n = last.n;
             for row in &batches {
-                replay_row(row, sets, bounds, only, &mut vehicles, &mut replayed).await?;
+                let wanted = |input: &Input| {
+                    only.is_none_or(|only| only.contains(&input.vehicle))
+                        && !erased.cover(row.incarnation, row.n, input)
+                };
+                replay_row(row, sets, bounds, wanted, &mut vehicles, &mut replayed).await?;
             }
         }
     }
@@ -264,15 +291,19 @@ async fn take_snapshot(
 }
 
 async fn read_snapshot(row: &SnapshotRow, sets: &mut RuleSets) -> anyhow::Result<Restored> {
-    ensure!(
-        row.layout == STATE_LAYOUT,
-        "its layout is {}, this version reads {STATE_LAYOUT}: start the version that wrote it, or replay into a fresh database",
-        row.layout
-    );
-    let set = sets.get(&row.rule_set_hash).await?;
-    let mut vehicle: Vehicle = postcard::from_bytes(&decompress(&row.state)?)?;
-    vehicle.take_profile(&set);
     let position = Position { incarnation: row.incarnation, n: row.n, index: row.input_index };
+    let set = sets.get(&row.rule_set_hash).await?;
+    read_state(row.layout, &row.state, set, position)
+}
+
+/// A vehicle of a stored state, which belongs to `set`.
+pub fn read_state(layout: i16, state: &[u8], set: Arc<RuleSet>, position: Position) -> anyhow::Result<Restored> {
+    ensure!(
+        layout == STATE_LAYOUT,
+        "its layout is {layout}, this version reads {STATE_LAYOUT}: start the version that wrote it, or replay into a fresh database"
+    );
+    let mut vehicle: Vehicle = postcard::from_bytes(&decompress(state)?)?;
+    vehicle.take_profile(&set);
     Ok(Restored { vehicle, set, position, since: None, effects: Vec::new() })
 }
 
@@ -280,7 +311,7 @@ async fn replay_row(
     row: &JournalRow,
     sets: &mut RuleSets,
     bounds: &Bounds,
-    only: Option<&BTreeSet<VehicleId>>,
+    mut wanted: impl FnMut(&Input) -> bool,
     vehicles: &mut BTreeMap<VehicleId, Restored>,
     replayed: &mut Replayed,
 ) -> anyhow::Result<()> {
@@ -300,8 +331,7 @@ async fn replay_row(
     let mut effects = Effects::default();
     for (index, input) in (0..).zip(inputs) {
         let position = Position { incarnation: row.incarnation, n: row.n, index };
-        let wanted = only.is_none_or(|only| only.contains(&input.vehicle));
-        if !wanted || vehicles.get(&input.vehicle).is_some_and(|known| known.position >= position) {
+        if !wanted(&input) || vehicles.get(&input.vehicle).is_some_and(|known| known.position >= position) {
             continue;
         }
         effects.clear();
@@ -316,7 +346,8 @@ async fn replay_row(
     Ok(())
 }
 
-fn replay_input(
+/// Takes an input of the journal again, under the set it first ran under; a registration makes the vehicle.
+pub fn replay_input(
     input: Input,
     position: Position,
     set: &Arc<RuleSet>,
@@ -340,9 +371,13 @@ fn replay_input(
         restored.set = Arc::clone(set);
     }
     restored.effects.clear();
+    let erased = matches!(input.what, What::Command { command: Command::Erase, .. });
     take(&mut restored.vehicle, input.what, set, bounds, effects);
     restored.position = position;
     restored.since.get_or_insert(position);
+    if erased {
+        vehicles.remove(&input.vehicle);
+    }
 }
 
 /// Carries a vehicle over to another rule set.

@@ -3,6 +3,7 @@
 pub mod activation;
 pub mod answer;
 pub mod app;
+pub mod archive;
 pub mod backtest;
 pub mod channel;
 pub mod clock;
@@ -26,4 +27,5 @@ pub mod start;
 pub mod store;
 pub mod sweep;
 pub mod telemetry;
+pub mod tombstone;
 pub mod wake;

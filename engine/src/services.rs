@@ -24,7 +24,7 @@ use crate::http::readiness::Readiness;
 use crate::http::{self, HttpState};
 use crate::outbox::{OutboxMetrics, Relay};
 use crate::store::open::Store;
-use crate::sweep::{Sweep, SweepMetrics};
+use crate::sweep::{InForce, Sweep, SweepMetrics};
 
 /// What an engine is built from.
 pub struct Parts<'a> {
@@ -53,6 +53,7 @@ struct Sweeping {
     store: Arc<Store>,
     clock: Clock,
     config: Config,
+    rules: InForce,
     metrics: SweepMetrics,
 }
 
@@ -85,7 +86,9 @@ impl Services {
         .with_problem(problem.clone())
         .with_bounds(bounds(config));
         let metrics = SweepMetrics::try_new(registry)?;
-        let sweeping = Sweeping { store: Arc::clone(store), clock: clock.clone(), config: config.clone(), metrics };
+        let rules = InForce { sets: sets.clone(), bounds: bounds(config) };
+        let sweeping =
+            Sweeping { store: Arc::clone(store), clock: clock.clone(), config: config.clone(), rules, metrics };
         Ok(Self { http, relay, in_car, sweeping, pool })
     }
 
@@ -109,8 +112,8 @@ impl Services {
         });
         let (sweeping, token) = (self.sweeping, end.clone());
         tasks.spawn(async move {
-            let Sweeping { store, clock, config, metrics } = sweeping;
-            Sweep::new(&store, clock, &config, metrics).run(token).await;
+            let Sweeping { store, clock, config, rules, metrics } = sweeping;
+            Sweep::new(&store, clock, &config, rules, metrics).run(token).await;
             Ok(())
         });
     }

@@ -4,18 +4,23 @@
 //! Each job is a reconciler: it reads the tables, does what is missing, and run twice it does
 //! nothing. A job that fails is counted and comes again; it does not keep the others from running.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use prometheus::{IntCounterVec, Opts, Registry};
+use rules::rule_set::RuleSet;
+use rules::state::settle::Bounds;
 use rules::time::{Span, Time};
 use sqlx::PgPool;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, info_span, warn};
 
+use crate::archive;
 use crate::clock::Clock;
 use crate::config;
 use crate::metrics::HistogramFamily;
+use crate::store::archive as store_archive;
 use crate::store::open::Store;
 use crate::store::partition::Partitions;
 use crate::store::rollup::roll_up;
@@ -31,6 +36,8 @@ const PROPOSAL_GRACE: Span = Span::from_days(14);
 pub enum Job {
     PartitionsAhead,
     RollUp,
+    /// What the journal said is kept by vehicle.
+    Archive,
     Journal,
     Readings,
     Rejections,
@@ -41,9 +48,10 @@ pub enum Job {
 }
 
 impl Job {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::PartitionsAhead,
         Self::RollUp,
+        Self::Archive,
         Self::Journal,
         Self::Readings,
         Self::Rejections,
@@ -56,6 +64,7 @@ impl Job {
         match self {
             Self::PartitionsAhead => "partitions_ahead",
             Self::RollUp => "roll_up",
+            Self::Archive => "archive",
             Self::Journal => "journal",
             Self::Readings => "readings",
             Self::Rejections => "rejections",
@@ -70,7 +79,7 @@ impl Job {
         match self {
             Self::Overdue => Duration::from_secs(15),
             Self::Sessions | Self::Proposals => Duration::from_mins(1),
-            Self::RollUp | Self::PartitionsAhead => Duration::from_mins(5),
+            Self::RollUp | Self::Archive | Self::PartitionsAhead => Duration::from_mins(5),
             Self::Journal | Self::Readings | Self::Rejections => Duration::from_mins(30),
         }
     }
@@ -111,6 +120,13 @@ impl SweepMetrics {
     }
 }
 
+/// Under which rules the archive replays.
+#[derive(Clone)]
+pub struct InForce {
+    pub sets: watch::Receiver<Arc<RuleSet>>,
+    pub bounds: Bounds,
+}
+
 /// Runs the jobs.
 pub struct Sweep<'a> {
     pool: PgPool,
@@ -118,14 +134,16 @@ pub struct Sweep<'a> {
     tier: Tier,
     partitions: &'a Partitions,
     ahead_days: u16,
+    archive_after: Span,
     retention: config::Retention,
+    rules: InForce,
     metrics: SweepMetrics,
     /// Up to when overdue orders were told.
     told_overdue: Mutex<Time>,
 }
 
 impl<'a> Sweep<'a> {
-    pub fn new(store: &'a Store, clock: Clock, config: &config::Config, metrics: SweepMetrics) -> Self {
+    pub fn new(store: &'a Store, clock: Clock, config: &config::Config, rules: InForce, metrics: SweepMetrics) -> Self {
         let told_overdue = Mutex::new(clock.now());
         Self {
             pool: store.pool.clone(),
@@ -133,7 +151,9 @@ impl<'a> Sweep<'a> {
             tier: store.tier,
             partitions: &store.partitions,
             ahead_days: config.store.partitions_ahead_days,
+            archive_after: config.store.archive_after,
             retention: config.retention.clone(),
+            rules,
             metrics,
             told_overdue,
         }
@@ -166,41 +186,50 @@ impl<'a> Sweep<'a> {
                 self.metrics.items.with_label_values(&[job.key()]).inc_by(items);
                 debug!(job = job.key(), items, "a periodic job ran");
             }
-            Err(error) => warn!(job = job.key(), error = %error, "a periodic job failed and comes again"),
+            Err(error) => warn!(job = job.key(), error = format!("{error:#}"), "a periodic job failed and comes again"),
         }
     }
 
     /// Does one job; gives how many things it made, moved or removed.
-    pub async fn run_once(&self, job: Job) -> sqlx::Result<u64> {
+    pub async fn run_once(&self, job: Job) -> anyhow::Result<u64> {
         let now = self.clock.now();
-        match job {
-            Job::PartitionsAhead => self.partitions.ensure_ahead(now, self.ahead_days).await.map(|()| 0),
-            Job::RollUp if self.tier.rolls_up_itself() => roll_up(&self.pool, now).await,
-            Job::RollUp => Ok(0),
-            Job::Journal => self.drop_journal(now).await,
+        Ok(match job {
+            Job::PartitionsAhead => self.partitions.ensure_ahead(now, self.ahead_days).await.map(|()| 0)?,
+            Job::RollUp if self.tier.rolls_up_itself() => roll_up(&self.pool, now).await?,
+            Job::RollUp => 0,
+            Job::Archive => self.archive(now).await?,
+            Job::Journal => self.drop_journal(now).await?,
             Job::Readings => {
                 let days = self.partitions.drop_samples(now - self.retention.samples).await?;
-                Ok(days as u64 + self.partitions.drop_hours(now - self.retention.hourly).await?)
+                days as u64 + self.partitions.drop_hours(now - self.retention.hourly).await?
             }
             Job::Rejections => {
                 let mut tx = begin_as(&self.pool, As::Engine).await?;
                 let gone = upkeep::drop_rejections(&mut tx, now - self.retention.rejections).await?;
                 tx.commit().await?;
-                Ok(gone)
+                gone
             }
-            Job::Sessions => self.end_sessions().await,
-            Job::Proposals => self.expire_proposals(now).await,
-            Job::Overdue => self.tell_overdue(now).await,
-        }
+            Job::Sessions => self.end_sessions().await?,
+            Job::Proposals => self.expire_proposals(now).await?,
+            Job::Overdue => self.tell_overdue(now).await?,
+        })
     }
 
-    /// Drops journal days that are old enough and whose every change is in a snapshot.
+    /// Takes the journal's elder part into the archive, and drops what is archived for too long.
+    async fn archive(&self, now: Time) -> anyhow::Result<u64> {
+        let set = Arc::clone(&self.rules.sets.borrow());
+        let parts = archive::roll(&self.pool, &set, &self.rules.bounds, now - self.archive_after).await?;
+        Ok(parts + self.partitions.drop_archive(now - self.retention.archive).await? as u64)
+    }
+
+    /// Drops journal days that are old enough, archived, and whose every change is in a snapshot.
     async fn drop_journal(&self, now: Time) -> sqlx::Result<u64> {
         let mut tx = begin_as(&self.pool, As::Engine).await?;
-        let needed_from = upkeep::journal_needed_from(&mut tx).await?;
+        let by_start = upkeep::journal_needed_from(&mut tx).await?;
+        let by_archive = store_archive::unfinished(&mut tx).await?.into_iter().map(|lane| lane.from()).min();
         tx.commit().await?;
         let old = now - self.retention.journal;
-        let first_kept = needed_from.map_or(old, |needed| needed.min(old));
+        let first_kept = by_start.into_iter().chain(by_archive).fold(old, Time::min);
         Ok(self.partitions.drop_journal(first_kept).await? as u64)
     }
 
@@ -238,12 +267,14 @@ impl<'a> Sweep<'a> {
 
 #[cfg(test)]
 mod tests {
+    use rules::catalogue::Catalogue;
     use rules::command::{Command, OrderMove};
     use sqlx::postgres::PgListener;
     use uuid::Uuid;
 
     use super::*;
     use crate::config::WantedTier;
+    use crate::journal;
     use crate::outbox::fixture::{NOON, Scene};
     use crate::store::tier;
 
@@ -254,7 +285,9 @@ mod tests {
 
     fn sweep<'a>(store: &'a Store, scene: &Scene) -> Sweep<'a> {
         let metrics = SweepMetrics::try_new(&Registry::new()).unwrap();
-        Sweep::new(store, scene.clock.clone(), &config::Config::default(), metrics)
+        let set = journal::rule_set(Arc::new(Catalogue::builtin().unwrap())).unwrap();
+        let rules = InForce { sets: watch::channel(set).1, bounds: Bounds::default() };
+        Sweep::new(store, scene.clock.clone(), &config::Config::default(), rules, metrics)
     }
 
     /// A proposal that was due so many days before now.
@@ -309,16 +342,21 @@ mod tests {
     }
 
     async fn batch(scene: &Scene, n: i64, horizon: i64) {
-        let day = scene.clock.now().to_utc().date_naive();
+        let received_at = scene.clock.now().to_utc();
+        let inputs = journal::seal(&[]).unwrap();
         let mut tx = begin_as(&scene.pool, As::Engine).await.unwrap();
         sqlx::query(
             "insert into journal (day, incarnation, lane, n, horizon, received_from, received_to, rule_set_hash, layout,
                  input_count, inputs, checksum, decisions)
-             select $1, max(incarnation), 0, $2, $3, now(), now(), '', 1, 0, '', 0, '' from incarnation",
+             select $1, max(incarnation), 0, $2, $3, $4, $4, '', $5, 0, $6, $7, '' from incarnation",
         )
-        .bind(day)
+        .bind(received_at.date_naive())
         .bind(n)
         .bind(horizon)
+        .bind(received_at)
+        .bind(journal::INPUT_LAYOUT)
+        .bind(&inputs)
+        .bind(i64::from(crc32fast::hash(&inputs)))
         .execute(&mut *tx)
         .await
         .unwrap();
@@ -326,7 +364,7 @@ mod tests {
     }
 
     #[sqlx::test]
-    async fn keeps_the_journal_until_snapshots_contain_it(pool: PgPool) {
+    async fn keeps_the_journal_until_snapshots_and_archive_contain_it(pool: PgPool) {
         let (scene, store) = (Scene::at(pool.clone(), NOON).await, store(&pool).await);
         let sweep = sweep(&store, &scene);
         scene.engine("insert into incarnation (version, host) values ('1', 'here')", &[]).await;
@@ -340,6 +378,9 @@ mod tests {
         let rows = "select count(*)::text from journal";
         assert_eq!(scene.text(rows, &[]).await.unwrap(), "2");
         batch(&scene, 3, 2).await;
+        sweep.run_once(Job::Journal).await.unwrap();
+        assert_eq!(scene.text(rows, &[]).await.unwrap(), "3", "snapshots contain it, the archive does not");
+        sweep.run_once(Job::Archive).await.unwrap();
         sweep.run_once(Job::Journal).await.unwrap();
         assert_eq!(scene.text(rows, &[]).await.unwrap(), "2");
         assert_eq!(scene.text("select min(n)::text from journal", &[]).await.unwrap(), "2");

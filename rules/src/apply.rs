@@ -58,6 +58,7 @@ pub fn apply(vehicle: &mut Vehicle, command: &Command, received_at: Time, set: &
             vehicle.profile.tier.clone_from(tier);
             vehicle.take_profile(set);
         }
+        Command::Erase => erase(vehicle, received_at, effects),
         Command::OdometerReplaced { odometer_km, .. } => {
             if vehicle.odometer.km.is_finite() {
                 vehicle.odometer.offset_km = vehicle.odometer.km - odometer_km;
@@ -139,6 +140,19 @@ fn replaced(
     vehicle.faults.retain(|cycle| !component.same_branch(&cycle.component) || cycle.last_at > at);
     vehicle.resets.retain(|(reset, _)| reset != component);
     vehicle.resets.push((component.clone(), at));
+}
+
+/// Nothing goes on without the readings behind it. Nobody is told: that a fault is gone would not be true.
+fn erase(vehicle: &mut Vehicle, received_at: Time, effects: &mut Effects) {
+    const BECAUSE: &str = "what the vehicle said was erased";
+    let at = vehicle.newest.max(Time::from_micros(0));
+    let open: Vec<(Uuid, Proposal)> = vehicle.cases.iter().map(|case| (case.id, case.proposal)).collect();
+    for (case, proposal) in open {
+        close_case(vehicle, case, at, BECAUSE, received_at, effects);
+        if let Proposal::Ordered { order } = proposal {
+            effects.written.push(Effect::CancelOrFlagOrder { order, case, because: BECAUSE.to_owned() });
+        }
+    }
 }
 
 fn service_done(vehicle: &mut Vehicle, item: &str, odometer_km: f64, at: Time, set: &RuleSet) {

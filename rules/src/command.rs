@@ -74,6 +74,8 @@ pub enum Command {
     Tier {
         tier: String,
     },
+    /// Everything that was learned from what the vehicle said is forgotten; whoever holds its state drops it.
+    Erase,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -77,22 +77,8 @@ impl Garage {
 
     /// Enrols a car with an owner who reads English.
     pub async fn add(&self, car: &NewCar) -> anyhow::Result<()> {
-        let model = self.catalogue.model(car.model).with_context(|| format!("no model {}", car.model))?;
         let (dealer, owner) = (demo_dealer(car.dealer), owner_of(&car.id));
-        let profile = Profile {
-            model: car.model.to_owned(),
-            model_year: 2025,
-            powertrain: model.powertrain,
-            region: "CN-31".to_owned(),
-            software: String::new(),
-            tier: String::new(),
-            dealer,
-            owner: Some(Contact { person: owner, locale: Locale::En }),
-            consents: car.consents.clone(),
-            allowed: None,
-            delivered_at: car.delivered_at,
-            attributes: car.attributes.clone().into(),
-        };
+        let profile = self.profile(car)?;
         let id = VehicleId::try_new(&car.id)?;
         let mut tx = begin_as(&self.pool, As::Engine).await?;
         enrol::vehicle(&mut tx, &NewVehicle { vehicle_id: &car.id, profile: &profile, registered_by: "person" })
@@ -106,6 +92,33 @@ impl Garage {
         let name = format!("Owner of {}", car.id);
         let new = NewPerson { person_id: owner, dealer_id: dealer, name: &name, phone: None, locale: Locale::En };
         person::add(&mut tx, &keys()?, &new).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    fn profile(&self, car: &NewCar) -> anyhow::Result<Profile> {
+        let model = self.catalogue.model(car.model).with_context(|| format!("no model {}", car.model))?;
+        Ok(Profile {
+            model: car.model.to_owned(),
+            model_year: 2025,
+            powertrain: model.powertrain,
+            region: "CN-31".to_owned(),
+            software: String::new(),
+            tier: String::new(),
+            dealer: demo_dealer(car.dealer),
+            owner: Some(Contact { person: owner_of(&car.id), locale: Locale::En }),
+            consents: car.consents.clone(),
+            allowed: None,
+            delivered_at: car.delivered_at,
+            attributes: car.attributes.clone().into(),
+        })
+    }
+
+    /// Makes a car whose row is still there known to the engine again.
+    pub async fn register_again(&self, car: &NewCar) -> anyhow::Result<()> {
+        let register = Command::Register(Box::new(self.profile(car)?));
+        let mut tx = begin_as(&self.pool, As::Engine).await?;
+        console::command(&mut tx, &VehicleId::try_new(&car.id)?, &register).await?;
         tx.commit().await?;
         Ok(())
     }

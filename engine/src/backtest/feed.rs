@@ -12,10 +12,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use indicatif::ProgressBar;
+use rules::vehicle::VehicleId;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::lines;
 use super::table::{self, Columns};
+use crate::archive::past::Recorded;
 
 /// How often the shards write their state down, where that is asked for.
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(10);
@@ -26,6 +28,8 @@ pub enum Parcel {
         buffer: Arc<Vec<u8>>,
         spans: Vec<Line>,
     },
+    /// A vehicle with what the archive has of it.
+    Recorded(Box<(VehicleId, Recorded)>),
     /// Write the state down under this number: everything up to here is in it.
     Snapshot(u64),
 }

@@ -11,12 +11,14 @@ mod lines;
 mod report;
 mod run;
 mod shard;
+mod stored;
 mod table;
 mod tally;
 
 pub use html::page;
 pub use report::{Report, draw_up};
-pub use run::{Plan, run};
+pub use run::{Finished, Plan, run, run_stored};
 pub use shard::{Common, Profiles};
+pub use stored::Stored;
 pub use table::Columns;
 pub use tally::CaseRow;

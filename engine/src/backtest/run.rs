@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 use std::time::Instant;
 
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::feed::{Feed, Parcel, Place};
 use super::shard::{Common, Found, Shard};
+use super::stored::Stored;
 use super::table::Columns;
 
 /// Parcels that may wait for a shard: they are large.
@@ -47,44 +48,77 @@ struct Manifest {
 
 /// Reads everything, with as many shards as threads.
 pub fn run(plan: &Plan, common: &Common, progress: &ProgressBar) -> anyhow::Result<Finished> {
-    let began = Instant::now();
-    let begun = plan.snapshots.as_deref().map(|directory| begin_again(directory, plan, common)).transpose()?.flatten();
+    let directory = plan.snapshots.as_deref();
+    let begun = directory.map(|directory| begin_again(directory, plan, common)).transpose()?.flatten();
     let (place, count) = begun.as_ref().map(|(manifest, _)| (manifest.place, manifest.count)).unwrap_or_default();
     let shards = match begun {
         Some((_, shards)) => shards,
-        None => (0..plan.threads).map(|_| Shard::new(common)).collect(),
+        None => fresh(plan.threads, common),
     };
-    let (nameless, mut shards) = thread::scope(|scope| {
-        let (mut senders, mut working) = (Vec::new(), Vec::new());
-        for (number, mut shard) in shards.into_iter().enumerate() {
-            let (sender, parcels) = sync_channel::<Parcel>(WAITING);
-            senders.push(sender);
-            let directory = plan.snapshots.as_deref();
-            working.push(scope.spawn(move || -> anyhow::Result<Shard<'_>> {
-                for parcel in parcels {
-                    shard.take(parcel, number, directory)?;
-                }
-                Ok(shard)
-            }));
-        }
+    let finished = run_shards(shards, directory, common, |senders| {
         let mut feed = Feed::new(senders, progress);
         feed.place = place;
         // Numbers grow over interruptions: the newest snapshot is the one to begin from.
         feed.snapshots = count;
         let mut announce = |count, place| announce(plan, common, count, place);
-        if plan.snapshots.is_some() {
+        if directory.is_some() {
             feed.on_snapshot = Some(&mut announce);
         }
-        let read = feed.read(&plan.files, &plan.columns);
-        let nameless = feed.nameless;
-        drop(feed);
+        feed.read(&plan.files, &plan.columns)?;
+        Ok(feed.nameless)
+    })?;
+    if let Some(directory) = directory {
+        // It is done: there is nothing to go on with.
+        let _ = fs::remove_dir_all(directory);
+    }
+    Ok(finished)
+}
+
+/// Takes what the archive has, with as many shards as threads.
+pub fn run_stored(
+    stored: &Stored,
+    threads: usize,
+    common: &Common,
+    progress: &ProgressBar,
+) -> anyhow::Result<Finished> {
+    run_shards(fresh(threads, common), None, common, |senders| {
+        stored.read(&mut Feed::new(senders, progress))?;
+        Ok(0)
+    })
+}
+
+fn fresh(threads: usize, common: &Common) -> Vec<Shard<'_>> {
+    (0..threads).map(|_| Shard::new(common)).collect()
+}
+
+/// Runs every shard on a thread of its own while `feed` reads; then ends the time and adds up.
+fn run_shards<'a>(
+    shards: Vec<Shard<'a>>,
+    snapshots: Option<&Path>,
+    common: &'a Common,
+    feed: impl FnOnce(Vec<SyncSender<Parcel>>) -> anyhow::Result<u64>,
+) -> anyhow::Result<Finished> {
+    let began = Instant::now();
+    let (nameless, mut shards) = thread::scope(|scope| {
+        let (mut senders, mut working) = (Vec::new(), Vec::new());
+        for (number, mut shard) in shards.into_iter().enumerate() {
+            let (sender, parcels) = sync_channel::<Parcel>(WAITING);
+            senders.push(sender);
+            working.push(scope.spawn(move || -> anyhow::Result<Shard<'_>> {
+                for parcel in parcels {
+                    shard.take(parcel, number, snapshots)?;
+                }
+                Ok(shard)
+            }));
+        }
+        let read = feed(senders);
         let shards: anyhow::Result<Vec<Shard<'_>>> = working
             .into_iter()
             .map(|shard| shard.join().unwrap_or_else(|_| Err(anyhow!("a shard broke down"))))
             .collect();
         // Why a shard stopped says more than that it cannot be reached.
         let shards = shards?;
-        read.map(|()| (nameless, shards))
+        read.map(|nameless| (nameless, shards))
     })?;
     let received = shards.iter().filter_map(|shard| shard.found.received).max();
     let until = common.to.map_or(received, |to| received.map(|last| last.min(to)));
@@ -101,10 +135,6 @@ pub fn run(plan: &Plan, common: &Common, progress: &ProgressBar) -> anyhow::Resu
     let mut found = Found::default();
     for shard in shards {
         found.merge(shard.found);
-    }
-    if let Some(directory) = &plan.snapshots {
-        // It is done: there is nothing to go on with.
-        let _ = fs::remove_dir_all(directory);
     }
     Ok(Finished { found, vehicles, nameless, seconds: began.elapsed().as_secs_f64() })
 }

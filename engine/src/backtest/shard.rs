@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use ingest::admit::{Admission, Envelope};
 use ingest::signal_index::FastHash;
 use memchr::memmem::Finder;
+use rules::command::Command;
 use rules::effect::Effects;
 use rules::reading::{Message, Reason, What};
 use rules::rule_set::{MASK_WORDS, RuleMask, RuleSet};
@@ -23,6 +24,8 @@ use serde::{Deserialize, Serialize};
 use super::feed::{Line, Parcel};
 use super::lines;
 use super::tally::Tally;
+use crate::archive::past::Recorded;
+use crate::journal::Restored;
 
 /// What all shards have in common.
 pub struct Common {
@@ -104,6 +107,11 @@ impl<'a> Shard<'a> {
                 }
                 Ok(())
             }
+            Parcel::Recorded(recorded) => {
+                let (id, recorded) = *recorded;
+                self.take_recorded(id, recorded);
+                Ok(())
+            }
             Parcel::Snapshot(count) => match snapshots {
                 Some(directory) => self.write_down(&directory.join(format!("{count}.{number}"))),
                 None => Ok(()),
@@ -140,6 +148,25 @@ impl<'a> Shard<'a> {
             }
             rest = others.into();
         }
+    }
+
+    /// Takes a vehicle as it was, and what it and people said since.
+    fn take_recorded(&mut self, id: VehicleId, recorded: Recorded) {
+        let mut inputs = recorded.inputs.into_iter().map(|(_, input)| input.what);
+        let tried = match recorded.before {
+            Some(before) => Some(Tried::carried(&before, self.common)),
+            None => inputs.find_map(|what| match what {
+                What::Command { command: Command::Register(profile), .. } => {
+                    Some(Tried::registered(&id, &profile, self.common))
+                }
+                _ => None,
+            }),
+        };
+        let Some(mut tried) = tried else { return };
+        for what in inputs {
+            tried.take_input(what, self.common, &mut self.effects, &mut self.found);
+        }
+        self.vehicles.insert(id, tried);
     }
 
     /// The data end: everything that only time brings about up to `until`, and the last days.
@@ -222,13 +249,49 @@ impl Found {
 
 impl Tried {
     fn new(id: &VehicleId, common: &Common) -> Self {
-        let profile = common.profiles.named.get(id.as_str()).unwrap_or(&common.profiles.other);
-        let trials = common
-            .sets
-            .iter()
-            .map(|set| Trial::new(Vehicle::new(id.clone(), profile.clone(), set), set, &common.bounds))
-            .collect();
+        Self::registered(id, common.profiles.named.get(id.as_str()).unwrap_or(&common.profiles.other), common)
+    }
+
+    fn registered(id: &VehicleId, profile: &Profile, common: &Common) -> Self {
+        Self::of(common, |set| Vehicle::new(id.clone(), profile.clone(), set))
+    }
+
+    /// A vehicle as it was under other rules; what the change withdraws is no news of these.
+    fn carried(before: &Restored, common: &Common) -> Self {
+        Self::of(common, |set| {
+            let mut vehicle = before.vehicle.clone();
+            if before.set.hash != set.hash {
+                vehicle.carry(&before.set, set, &mut Effects::default());
+            }
+            vehicle
+        })
+    }
+
+    fn of(common: &Common, vehicle: impl Fn(&RuleSet) -> Vehicle) -> Self {
+        let trials = common.sets.iter().map(|set| Trial::new(vehicle(set), set, &common.bounds)).collect();
         Self { trials, day: i32::MIN, verdicts: vec![[0; MASK_WORDS]; common.sets.len()] }
+    }
+
+    /// Takes an input as the engine has kept it.
+    fn take_input(&mut self, what: What, common: &Common, effects: &mut [Effects], found: &mut Found) {
+        match what {
+            What::Message(message) => {
+                found.messages += 1;
+                if let Some(sample) = message.samples.last() {
+                    found.note(&message, sample.measured_at);
+                }
+                self.take(message, common, effects, found);
+            }
+            // Other rules ask for other ones.
+            What::Timer { .. } => {}
+            What::Refused(_) | What::Command { .. } => {
+                for (place, trial) in self.trials.iter_mut().enumerate() {
+                    trial.take(what.clone(), &common.sets[place], &common.bounds, &mut effects[place]);
+                    let tally = &mut found.tallies[place];
+                    keep(&trial.vehicle.id, &mut effects[place], &mut self.verdicts[place], tally);
+                }
+            }
+        }
     }
 
     /// Takes a line, unless it names another vehicle.

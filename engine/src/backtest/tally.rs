@@ -16,7 +16,7 @@ use uuid::Uuid;
 pub struct CaseRow {
     pub vehicle: VehicleId,
     pub component: String,
-    /// Of its first finding.
+    /// Of its worst finding, as of the last change.
     pub rule: String,
     pub version: u32,
     /// The worst it came to.
@@ -86,9 +86,11 @@ impl Tally {
                 };
                 self.cases.insert(*case, row);
             }
-            Effect::ChangeCase { case, severity, .. } => {
+            Effect::ChangeCase { case, severity, rule, version } => {
                 if let Some(row) = self.cases.get_mut(case) {
                     row.severity = row.severity.min(*severity);
+                    row.rule.clone_from(rule);
+                    row.version = *version;
                 }
             }
             Effect::CaseChange { case, kind: ChangeKind::Escalate, measured_at, .. } => {

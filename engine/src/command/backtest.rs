@@ -20,16 +20,27 @@ use serde::Deserialize;
 use simulator::replay::Mapping;
 use uuid::Uuid;
 
-use crate::backtest::{Columns, Common, Plan, Profiles, draw_up, page, run as run_backtest};
+use crate::backtest::{
+    Columns, Common, Finished, Plan, Profiles, Stored, draw_up, page, run as run_backtest, run_stored,
+};
+use crate::clock::Clock;
 use crate::config::Config;
-use crate::{journal, overlay};
+use crate::store::open;
+use crate::{activation, app, journal, overlay};
+
+/// Later than anything that is stored: the year 9999.
+const END_OF_TIME: Time = Time::from_secs(253_402_300_799);
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// What vehicles said: .ndjson (the wire's shape with a key `vehicle`), .csv or .parquet; the
     /// first two may be packed as .gz or .zst.
-    #[arg(value_name = "FILE", required = true)]
+    #[arg(value_name = "FILE", required_unless_present = "store")]
     files: Vec<PathBuf>,
+    /// What the engine has kept itself, out of the database, instead of files: vehicles begin as they were
+    /// at `--from`, by time of reception, and what people did is done. The newest hour is not in it.
+    #[arg(long, conflicts_with_all = ["files", "mapping", "vehicles", "model", "snapshots"])]
+    store: bool,
     /// Rules to try instead of those in force: a directory of rule files, or one laid out like
     /// `rules/catalogue/`, whose other files are laid over the built-in ones.
     #[arg(long, value_name = "DIR")]
@@ -84,6 +95,9 @@ struct VehicleRow {
 
 pub fn run(args: &Args, config: &Config) -> anyhow::Result<ExitCode> {
     ensure!((0.0..=1.0).contains(&args.coverage), "--coverage is a share from 0 to 1");
+    if args.store {
+        return run_from_store(args, config);
+    }
     let named = names(args, config);
     let sets = sets(args, config)?;
     let first = Arc::clone(&sets[0]);
@@ -95,8 +109,7 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<ExitCode> {
             Mapping::parse(&text, &first.catalogue.signals).with_context(|| format!("in {}", path.display()))
         })
         .transpose()?;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = args.threads.unwrap_or(cores).max(1);
+    let threads = threads(args);
     let columns = Columns::new(mapping.as_ref(), &first.catalogue.signals)?;
     let plan = Plan { files: args.files.clone(), columns, threads, snapshots: args.snapshots.clone() };
     let model = mapping.as_ref().map_or(&args.model, |mapping| &mapping.model);
@@ -111,6 +124,59 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<ExitCode> {
     let progress = progress(&args.files);
     let finished = run_backtest(&plan, &common, &progress)?;
     progress.finish_and_clear();
+    tell(args, finished, named, &common, threads)
+}
+
+fn run_from_store(args: &Args, config: &Config) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
+    let (pool, in_force) = runtime.block_on(async {
+        let store = open::open(config, &Clock::system()).await.context("opening the store")?;
+        let set = activation::in_force(&store.pool).await?.context("no engine has run on this database yet")?;
+        anyhow::Ok((store.pool, set))
+    })?;
+    let mut named = names(args, config);
+    let mut sets = sets(args, config)?;
+    if args.rules.is_none() {
+        // Not what lies on disk: what was agreed to.
+        (named[0], sets[0]) = ("in force".to_owned(), compile((*in_force.catalogue).clone())?);
+    }
+    let bounds = app::bounds(config);
+    let stored = Stored {
+        pool,
+        set: in_force,
+        bounds,
+        from: args.from.as_deref().map(Time::parse).transpose().context("--from")?.unwrap_or(Time::from_micros(0)),
+        to: args.to.as_deref().map(Time::parse).transpose().context("--to")?.unwrap_or(END_OF_TIME),
+        runtime,
+    };
+    let common = Common {
+        admission: Admission::new(&sets[0].catalogue.signals),
+        bounds,
+        profiles: Profiles { other: profile(&args.model, &sets[0].catalogue)?, named: HashMap::new() },
+        from: None,
+        to: None,
+        sets,
+    };
+    let threads = threads(args);
+    let progress = ProgressBar::no_length();
+    let finished = run_stored(&stored, threads, &common, &progress)?;
+    progress.finish_and_clear();
+    tell(args, finished, named, &common, threads)
+}
+
+fn threads(args: &Args) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    args.threads.unwrap_or(cores).max(1)
+}
+
+/// Prints and writes what was asked for.
+fn tell(
+    args: &Args,
+    finished: Finished,
+    named: Vec<String>,
+    common: &Common,
+    threads: usize,
+) -> anyhow::Result<ExitCode> {
     let sets: Vec<(String, &RuleSet)> =
         named.into_iter().zip(&common.sets).map(|(name, set)| (name, set.as_ref())).collect();
     let report = draw_up(finished, &sets, args.coverage, threads, cpu_seconds());

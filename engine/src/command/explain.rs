@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use rules::catalogue::nearest;
 use rules::explain::{Explanation, Instance};
+use rules::time::Time;
 use rules::vehicle::VehicleId;
 
 use crate::clock::Clock;
@@ -20,6 +21,9 @@ pub struct Args {
     /// Key of the rule.
     #[arg(value_name = "RULE")]
     rule: String,
+    /// As it was at this time (RFC 3339), after everything received until then.
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -29,13 +33,20 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> {
     let vehicle = VehicleId::try_new(&args.vehicle)?;
     let store = open::open(&config, &Clock::system()).await.context("opening the store")?;
     let set = activation::in_force(&store.pool).await?.context("no engine has run on this database yet")?;
+    let at = args.at.as_deref().map(Time::parse).transpose().context("--at")?;
     let keys = set.catalogue.rules.iter().map(|rule| rule.key.as_str());
-    if !keys.clone().any(|key| key == args.rule) {
+    // An older set may have had others.
+    if at.is_none() && !keys.clone().any(|key| key == args.rule) {
         let near = nearest(&args.rule, keys).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
         bail!("there is no rule `{}`{near}", args.rule);
     }
-    let found = explanation::of(&store.pool, &set, &app::bounds(&config), &vehicle, &args.rule).await?;
-    let found = found.with_context(|| format!("the engine does not know vehicle {vehicle}"))?;
+    let bounds = app::bounds(&config);
+    let found = match at {
+        Some(at) => explanation::at(&store.pool, &set, &bounds, &vehicle, &args.rule, at).await??,
+        None => explanation::of(&store.pool, &set, &bounds, &vehicle, &args.rule)
+            .await?
+            .with_context(|| format!("the engine does not know vehicle {vehicle}"))?,
+    };
     if args.json {
         println!("{}", serde_json::to_string_pretty(&found)?);
     } else {

@@ -7,6 +7,7 @@ pub mod broker;
 pub mod config;
 pub mod demo;
 pub mod doctor;
+pub mod erase;
 pub mod explain;
 pub mod migrate;
 pub mod replay;
@@ -40,6 +41,8 @@ enum Command {
     Broker,
     /// Say why a rule fired for a vehicle, or why it did not.
     Explain(explain::Args),
+    /// Forget everything that a vehicle said.
+    Erase(erase::Args),
     /// Try rules on what vehicles have said, and compare them.
     Backtest(backtest::Args),
     /// Check, test or list rules.
@@ -66,6 +69,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     telemetry::start(&config.log);
     match cli.command {
         Command::Broker => block_on(broker::run(config)),
+        Command::Erase(args) => block_on(erase::run(args, config)),
         Command::Explain(args) => block_on(explain::run(args, config)),
         Command::Backtest(args) => backtest::run(&args, &config),
         Command::Rules(args) => rules::run(&args, &config),

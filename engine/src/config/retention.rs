@@ -10,6 +10,8 @@ use rules::time::Span;
 pub struct Retention {
     /// Journal partitions, once everything in them is in a snapshot.
     pub journal: Span,
+    /// What each vehicle said, to explain and try rules on it; nothing beyond can be asked for.
+    pub archive: Span,
     /// Readings for charts, one by one.
     pub samples: Span,
     /// Readings for charts, by the hour.
@@ -22,6 +24,7 @@ impl Default for Retention {
     fn default() -> Self {
         Self {
             journal: Span::from_hours(72),
+            archive: Span::from_days(90),
             samples: Span::from_days(90),
             hourly: Span::from_days(730),
             rejections: Span::from_days(30),
@@ -33,6 +36,7 @@ impl Retention {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         let spans = [
             ("retention.journal", self.journal),
+            ("retention.archive", self.archive),
             ("retention.samples", self.samples),
             ("retention.hourly", self.hourly),
             ("retention.rejections", self.rejections),

@@ -1,5 +1,6 @@
 //! `[store]`: how readings for charts are kept.
 
+use rules::time::Span;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -9,11 +10,14 @@ pub struct Store {
     pub tier: WantedTier,
     /// Days for which partitions are made ahead.
     pub partitions_ahead_days: u16,
+    /// Age at which the journal is taken into the archive: longer gives fewer and larger parts, shorter
+    /// makes it quicker to explain what happened lately.
+    pub archive_after: Span,
 }
 
 impl Default for Store {
     fn default() -> Self {
-        Self { tier: WantedTier::Auto, partitions_ahead_days: 3 }
+        Self { tier: WantedTier::Auto, partitions_ahead_days: 3, archive_after: Span::from_hours(1) }
     }
 }
 

@@ -3,8 +3,12 @@
 use askama::Template;
 use axum::Json;
 use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use chrono::{NaiveDateTime, TimeZone as _};
+use chrono_tz::Tz;
 use rules::explain::Explanation;
+use rules::time::Time;
 use rules::vehicle::VehicleId;
 use serde::Deserialize;
 
@@ -12,7 +16,7 @@ use super::HttpState;
 use super::failure::Failure;
 use super::gate::Visitor;
 use super::layout::{Page, Part, html};
-use crate::explanation;
+use crate::explanation::{self, NotThen};
 use crate::store::session::begin_as;
 use crate::store::vehicle;
 
@@ -24,16 +28,37 @@ struct ExplainPage {
     rule: String,
     /// Key and title of every rule in force.
     rules: Vec<(String, String)>,
+    /// The past time that was asked for, as the form has it.
+    at: String,
     found: Option<Explanation>,
+    /// Why there is none.
+    not_then: Option<String>,
 }
 
 #[derive(Deserialize)]
 pub struct ExplainQuery {
     #[serde(default)]
     rule: String,
+    /// A past time: RFC 3339, or as a form has it, in the dealer's zone; empty for now.
+    #[serde(default)]
+    at: String,
 }
 
-/// `GET /vehicles/{vehicle}/explain?rule=`
+impl ExplainQuery {
+    fn time(&self, zone: Tz) -> Result<Option<Time>, Failure> {
+        if self.at.is_empty() {
+            return Ok(None);
+        }
+        let local = || {
+            let local = NaiveDateTime::parse_from_str(&self.at, "%Y-%m-%dT%H:%M").ok()?;
+            zone.from_local_datetime(&local).earliest()
+        };
+        let given = Time::parse(&self.at).ok().or_else(|| local().map(|at| Time::from(at.to_utc())));
+        given.map(Some).ok_or_else(|| Failure::BadForm("at".to_owned()))
+    }
+}
+
+/// `GET /vehicles/{vehicle}/explain?rule=&at=`
 pub async fn show(
     State(state): State<HttpState>,
     who: Visitor,
@@ -46,18 +71,28 @@ pub async fn show(
     let catalogue = state.catalogue();
     let title = |rule: &rules::rule::RuleSource| (rule.key.clone(), rule.title.in_locale(p.locale).to_owned());
     let rules = catalogue.rules.iter().map(title).collect();
-    let found = explained(&state, &who, &vehicle, &query.rule).await?;
-    html(&ExplainPage { p, vehicle, rule: query.rule, rules, found })
+    let at = query.time(p.zone)?;
+    let (found, not_then) = match explained(&state, &who, &vehicle, &query.rule, at).await? {
+        Some(Ok(found)) => (Some(found), None),
+        Some(Err(why)) => (None, Some(why.to_string())),
+        None => (None, None),
+    };
+    let at = at.map(|at| at.to_utc().with_timezone(&p.zone).format("%Y-%m-%dT%H:%M").to_string()).unwrap_or_default();
+    html(&ExplainPage { p, vehicle, rule: query.rule, rules, at, found, not_then })
 }
 
-/// `GET /api/vehicles/{vehicle}/explain/{rule}`
+/// `GET /api/vehicles/{vehicle}/explain/{rule}?at=`
 pub async fn json(
     State(state): State<HttpState>,
     who: Visitor,
     Path((vehicle, rule)): Path<(String, String)>,
+    Query(query): Query<ExplainQuery>,
 ) -> Result<Response, Failure> {
-    let found = explained(&state, &who, &vehicle, &rule).await?.ok_or(Failure::NotFound)?;
-    Ok(Json(found).into_response())
+    let at = query.time(Tz::UTC)?;
+    match explained(&state, &who, &vehicle, &rule, at).await?.ok_or(Failure::NotFound)? {
+        Ok(found) => Ok(Json(found).into_response()),
+        Err(why) => Ok((StatusCode::GONE, Json(serde_json::json!({ "error": why.to_string() }))).into_response()),
+    }
 }
 
 /// Nothing where no such rule is in force; vehicles of other dealers are not found.
@@ -66,7 +101,8 @@ async fn explained(
     who: &Visitor,
     vehicle: &str,
     rule: &str,
-) -> Result<Option<Explanation>, Failure> {
+    at: Option<Time>,
+) -> Result<Option<Result<Explanation, NotThen>>, Failure> {
     if !who.account.role.sees_vehicles() {
         return Err(Failure::Forbidden);
     }
@@ -75,8 +111,12 @@ async fn explained(
     vehicle::vehicle(&mut tx, vehicle).await?.ok_or(Failure::NotFound)?;
     drop(tx);
     let set = state.set_in_force();
-    if !set.catalogue.rules.iter().any(|source| source.key == rule) {
+    if rule.is_empty() || (at.is_none() && !set.catalogue.rules.iter().any(|source| source.key == rule)) {
         return Ok(None);
     }
-    explanation::of(&state.pool, &set, &state.bounds, &id, rule).await.map_err(Failure::Broken)
+    let found = match at {
+        Some(at) => explanation::at(&state.pool, &set, &state.bounds, &id, rule, at).await.map(Some),
+        None => explanation::of(&state.pool, &set, &state.bounds, &id, rule).await.map(|found| found.map(Ok)),
+    };
+    found.map_err(Failure::Broken)
 }

@@ -178,6 +178,7 @@ pub struct RulesWords {
     pub why: String,
     pub explain: String,
     pub as_of: String,
+    pub at_time: String,
     pub nothing_to_look_at: String,
     pub open_since: String,
     pub gates: String,

@@ -16,7 +16,7 @@ use rules::state::Vehicle;
 use rules::vehicle::VehicleId;
 
 use super::commit::Outcome;
-use super::{Lane, envelope};
+use super::{Held, Lane, envelope};
 use crate::draft::Draft;
 use crate::inbox::{Arrived, Item};
 use crate::journal::{self, Position, RuleSets};
@@ -106,12 +106,12 @@ impl Lane {
                 self.vehicles.remove(&id);
                 continue;
             };
-            let Some(held) = self.vehicles.get_mut(&id) else { continue };
-            (held.vehicle, held.set, held.position) = (vehicle, set, position);
-            held.timer = wake(&held.vehicle, &held.set, &self.common.bounds);
-            if let Some(at) = held.timer {
-                self.timers.push(std::cmp::Reverse((at, id)));
+            let told = self.vehicles.remove(&id).map(|held| held.told).unwrap_or_default();
+            let timer = wake(&vehicle, &set, &self.common.bounds);
+            if let Some(at) = timer {
+                self.timers.push(std::cmp::Reverse((at, id.clone())));
             }
+            self.vehicles.insert(id, Box::new(Held { vehicle, set, position, told, timer }));
         }
     }
 }

@@ -74,6 +74,7 @@ impl Lane {
             rejections: std::mem::take(&mut draft.rejections),
             registered: std::mem::take(&mut draft.registered),
             commands: draft.commands.clone(),
+            erased: std::mem::take(&mut draft.erased),
             snapshots,
         })
     }

@@ -339,6 +339,9 @@ impl Lane {
         let input = Input { vehicle: id.clone(), what };
         if self.vehicles.contains_key(id) {
             self.take_input(input, draft, None);
+            if matches!(command, Command::Erase) {
+                self.erase(id, draft);
+            }
             return;
         }
         // Acts on vehicles that are not registered have nothing to act on.
@@ -353,6 +356,14 @@ impl Lane {
             self.effects.clear();
             self.keep_noted(id, received_at, draft);
         }
+    }
+
+    /// Drops a vehicle; the commit erases what is stored of it.
+    fn erase(&mut self, id: &VehicleId, draft: &mut Draft) {
+        let Some(held) = self.vehicles.remove(id) else { return };
+        draft.erased.push(id.clone());
+        draft.more_vehicles -= 1;
+        draft.more_waiting -= held.vehicle.order.waiting_count() as i64;
     }
 
     /// Waits that are over, after the messages that may have ended them.

@@ -14,7 +14,7 @@ use crate::store::journal::{self, BatchKey, NewBatch};
 use crate::store::sample::{self, SampleRows};
 use crate::store::session::{As, begin_as};
 use crate::store::snapshot::{self, SnapshotRow};
-use crate::store::{case, effect};
+use crate::store::{case, effect, erase};
 
 /// Everything one commit writes.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub struct Batch {
     pub rejections: Vec<RejectionRow>,
     pub registered: Vec<case::NewVehicle>,
     pub commands: Vec<i64>,
+    /// Vehicles of which nothing is to be left.
+    pub erased: Vec<VehicleId>,
     pub snapshots: Vec<SnapshotRow>,
 }
 
@@ -114,6 +116,10 @@ pub async fn commit(pool: &PgPool, batch: &Batch) -> Result<(), CommitError> {
     insert_rejections(&mut tx, &batch.rejections).await?;
     mark_applied(&mut tx, &batch.commands, batch.received_to).await?;
     snapshot::write(&mut tx, &batch.snapshots).await?;
+    // Last: nothing of this batch may outlive it.
+    for vehicle in &batch.erased {
+        erase::erase(&mut tx, vehicle, batch.key, batch.received_to).await?;
+    }
     tx.commit().await?;
     Ok(())
 }

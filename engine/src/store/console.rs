@@ -67,6 +67,13 @@ pub async fn command(conn: &mut PgConnection, vehicle: &VehicleId, command: &Com
     Ok(())
 }
 
+/// Whether the vehicle's lane has taken every command; read as the engine.
+pub async fn all_applied(conn: &mut PgConnection, vehicle: &VehicleId) -> sqlx::Result<bool> {
+    let waiting =
+        query_scalar!("select 1 from command where vehicle_id = $1 and applied_at is null limit 1", vehicle.as_str());
+    Ok(waiting.fetch_optional(conn).await?.is_none())
+}
+
 /// How much waits in the store's queues, over all dealers; read as the engine.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Depths {

@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod activation;
+pub mod archive;
 pub mod board;
 pub mod case;
 pub mod commit;
@@ -13,6 +14,7 @@ pub mod committed;
 pub mod console;
 pub mod effect;
 pub mod enrol;
+pub mod erase;
 pub mod isolation;
 pub mod journal;
 pub mod notice;

@@ -1,4 +1,4 @@
-//! Day partitions of `sample` and `journal`: made before rows come, dropped when their time is over.
+//! Day partitions of `sample`, `journal` and `vehicle_day`: made before rows come, dropped when their time is over.
 //!
 //! Any set of days can be asked for, in any order: a backlog of last week, a simulated past,
 //! tomorrow. Days known to exist cost a look into memory. A day nobody asked for lands in the
@@ -66,6 +66,12 @@ impl Partitions {
         self.drop_days("journal", first_kept).await
     }
 
+    /// Drops archived days before `first_kept`'s.
+    pub async fn drop_archive(&self, first_kept: Time) -> Result<usize, sqlx::Error> {
+        self.forget_before(first_kept);
+        self.drop_days("vehicle_day", first_kept).await
+    }
+
     /// Drops readings by the hour before `first_kept`.
     pub async fn drop_hours(&self, first_kept: Time) -> Result<u64, sqlx::Error> {
         let first_kept = midnight(first_kept);
@@ -84,7 +90,11 @@ impl Partitions {
         if self.tier.is_native() {
             sqlx::query!("select make_day_partition('sample', 'measured_at', $1)", date).fetch_one(&self.pool).await?;
         }
-        sqlx::query!("select make_day_partition('journal', 'day', $1)", date).fetch_one(&self.pool).await?;
+        for table in ["journal", "vehicle_day"] {
+            sqlx::query!("select make_day_partition($1::text::name, 'day', $2)", table, date)
+                .fetch_one(&self.pool)
+                .await?;
+        }
         Ok(())
     }
 
