@@ -29,6 +29,9 @@ pub struct Watches {
     cells: Sparse<Cell>,
     /// Sparse: only rules with something to remember; sorted by key.
     list: Vec<Watch>,
+    /// A bit per rule number modulo 64, set for every rule in the list: most rules are not, and need no search.
+    #[serde(skip)]
+    listed: u64,
     /// As long as the set has rules, unlike a whole [`RuleMask`].
     #[serde(skip)]
     scope: Box<[u64]>,
@@ -57,11 +60,12 @@ impl Watch {
 
 impl Watches {
     pub fn new(set: &RuleSet) -> Self {
-        Self { cells: Sparse::new(set.cell_count()), list: Vec::new(), scope: Box::default() }
+        Self { cells: Sparse::new(set.cell_count()), list: Vec::new(), listed: 0, scope: Box::default() }
     }
 
     pub fn rescope(&mut self, vehicle: &VehicleId, profile: &Profile, set: &RuleSet) {
         self.scope = set.scope_of(vehicle, profile)[..set.rules.len().div_ceil(64)].into();
+        self.keep(|_| true);
     }
 
     /// The rules of a mask that are meant for this vehicle.
@@ -77,7 +81,7 @@ impl Watches {
         for rule in &set.rules {
             if rule.component.as_ref().is_some_and(|own| own.same_branch(component)) {
                 self.cells.clear(rule.when_cell, rule.cells());
-                self.list.retain(|watch| watch.key.rule != rule.no);
+                self.keep(|watch| watch.key.rule != rule.no);
             }
         }
     }
@@ -111,16 +115,17 @@ impl Watches {
             .collect();
         list.sort_by_key(|watch| watch.key);
         self.list = list;
+        self.keep(|_| true);
     }
 
     /// Marks a finding as over that something else than its rule ended.
     pub fn end(&mut self, key: FindingKey) {
-        self.list.retain(|watch| watch.key != key);
+        self.keep(|watch| watch.key != key);
     }
 
     /// Makes these findings the open ones; everything else that was open is forgotten.
     pub fn adopt(&mut self, open: &BTreeMap<FindingKey, (Time, Severity)>) {
-        self.list.retain(|watch| watch.open_at().is_none() || open.contains_key(&watch.key));
+        self.keep(|watch| watch.open_at().is_none() || open.contains_key(&watch.key));
         for (key, (at, severity)) in open {
             let watch = self.entry(*key);
             (watch.open_at, watch.severity) = (*at, *severity);
@@ -144,7 +149,13 @@ impl Watches {
 
     #[inline]
     fn remembers(&self, key: FindingKey) -> bool {
-        !self.list.is_empty() && self.find(key).is_some()
+        self.listed & bit_of(key) != 0 && self.find(key).is_some()
+    }
+
+    /// Drops what is not to be kept.
+    fn keep(&mut self, wanted: impl Fn(&Watch) -> bool) {
+        self.list.retain(wanted);
+        self.listed = self.list.iter().fold(0, |bits, watch| bits | bit_of(watch.key));
     }
 
     fn find(&self, key: FindingKey) -> Option<&Watch> {
@@ -157,10 +168,15 @@ impl Watches {
                 Watch { key, outcomes: 0, judged: 0, period: i32::MIN, open_at: Time::NEVER, severity: Severity::S4 };
             self.list.reserve_exact(1);
             self.list.insert(index, fresh);
+            self.listed |= bit_of(key);
             index
         });
         &mut self.list[index]
     }
+}
+
+const fn bit_of(key: FindingKey) -> u64 {
+    1 << (key.rule.0 % 64)
 }
 
 /// Runs the rules that a settled step touched.

@@ -1,9 +1,10 @@
-//! Buffers of messages that have been dealt with, for the messages to come.
+//! Buffers of what has been dealt with, for what is to come.
 //!
 //! At the rate at which messages come, asking for memory and giving it back costs more than judging
 //! them. The shelf stays small: what does not fit on it is freed as ever.
 
 use crate::reading::{Message, Sample};
+use crate::state::Suspect;
 use crate::state::settle::Settled;
 use crate::time::Time;
 
@@ -18,6 +19,7 @@ pub struct Shelf {
     samples: Vec<Sample>,
     lists: Vec<Vec<Sample>>,
     ready: Vec<Settled>,
+    suspects: Vec<Vec<Suspect>>,
     scratch: Vec<u8>,
 }
 
@@ -70,6 +72,17 @@ impl Shelf {
     pub fn put_ready(&mut self, ready: Vec<Settled>) {
         if ready.is_empty() && ready.capacity() <= LONGEST {
             self.ready = ready;
+        }
+    }
+
+    /// An empty list of suspects.
+    pub fn suspects(&mut self) -> Vec<Suspect> {
+        self.suspects.pop().unwrap_or_default()
+    }
+
+    pub fn put_suspects(&mut self, suspects: Vec<Suspect>) {
+        if self.suspects.len() < ROOM && suspects.is_empty() && (1..=LONGEST).contains(&suspects.capacity()) {
+            self.suspects.push(suspects);
         }
     }
 

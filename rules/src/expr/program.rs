@@ -9,6 +9,8 @@ use crate::signal::Slot;
 
 /// Most intermediate values at once.
 pub(super) const STACK: usize = 32;
+/// As many as nearly every rule needs.
+pub(super) const SHALLOW: usize = 4;
 
 /// One instruction of the stack machine.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -81,6 +83,8 @@ pub struct Program {
     /// What its probes point into.
     pub(super) reads: Arc<[Read]>,
     pub(super) memories: Arc<[Memory]>,
+    /// Most intermediate values at once.
+    depth: usize,
     pub(super) cold: Arc<Cold>,
 }
 
@@ -117,6 +121,11 @@ struct Touches {
 }
 
 impl Program {
+    #[inline]
+    pub(super) const fn is_shallow(&self) -> bool {
+        self.depth <= SHALLOW
+    }
+
     /// The slots it reads, in order, each once. A step that touches none of them, and nothing else
     /// that it reads, need not run it.
     pub fn slots(&self) -> &[Slot] {
@@ -197,13 +206,19 @@ impl Program {
 
 /// Lays a checked tree out as instructions; `None` if it needs too many intermediate values.
 pub(super) fn emit(tree: Node, texts: Vec<String>, reads: Vec<Read>, cells: u16, source: &str) -> Option<Program> {
-    let mut emitter = Emitter { reads: &reads, ops: Vec::new(), memories: Vec::new(), depth: 0 };
+    let mut emitter = Emitter { reads: &reads, ops: Vec::new(), memories: Vec::new(), depth: 0, deepest: 0 };
     emitter.node(&tree)?;
-    let Emitter { ops, memories, .. } = emitter;
+    let Emitter { ops, memories, deepest, .. } = emitter;
     let (slots, evidence, touches) = inventory(&tree, &reads);
     let alarms = alarms(&tree);
     let cold = Cold { tree, texts, source: source.to_owned(), slots, evidence, cells: cells.into(), touches, alarms };
-    Some(Program { ops: ops.into(), reads: reads.into(), memories: memories.into(), cold: Arc::new(cold) })
+    Some(Program {
+        ops: ops.into(),
+        reads: reads.into(),
+        memories: memories.into(),
+        depth: deepest,
+        cold: Arc::new(cold),
+    })
 }
 
 struct Emitter<'a> {
@@ -211,6 +226,7 @@ struct Emitter<'a> {
     ops: Vec<Op>,
     memories: Vec<Memory>,
     depth: usize,
+    deepest: usize,
 }
 
 impl Emitter<'_> {
@@ -285,6 +301,7 @@ impl Emitter<'_> {
     fn push(&mut self, op: Op) -> Option<()> {
         self.ops.push(op);
         self.depth += 1;
+        self.deepest = self.deepest.max(self.depth);
         (self.depth <= STACK).then_some(())
     }
 }

@@ -5,23 +5,28 @@
 
 use super::cell::Cell;
 use super::probe::value;
-use super::program::{Join, Op, Program, STACK};
+use super::program::{Join, Op, Program, SHALLOW, STACK};
 use super::tree::choose;
 use super::tri::{self, Tri};
 use super::view::View;
 
-const MASK: usize = STACK - 1;
-
 /// Runs a program for a vehicle at one step, or for a Timer: a view whose `now` is after `newest`
 /// is no step and changes no cell. Too few cells make `held` unknown.
 pub fn run(program: &Program, view: &View<'_>, cells: &mut [Cell]) -> Tri {
-    Tri::of_number(execute(program, view, cells))
+    // Clearing a deep stack would cost more than most programs do.
+    let outcome = if program.is_shallow() {
+        execute::<SHALLOW>(program, view, cells)
+    } else {
+        execute::<STACK>(program, view, cells)
+    };
+    Tri::of_number(outcome)
 }
 
+/// `DEPTH` is a power of two.
 #[inline]
-fn execute(program: &Program, view: &View<'_>, cells: &mut [Cell]) -> f64 {
+fn execute<const DEPTH: usize>(program: &Program, view: &View<'_>, cells: &mut [Cell]) -> f64 {
     // What lies below the uppermost value, which is at hand.
-    let mut stack = [0.0_f64; STACK];
+    let mut stack = [0.0_f64; DEPTH];
     let mut top = 0_usize;
     let mut upper = f64::NAN;
     let mut at = 0_usize;
@@ -34,30 +39,30 @@ fn execute(program: &Program, view: &View<'_>, cells: &mut [Cell]) -> f64 {
                     Join::And => tri::and(upper, outcome),
                     Join::Or => tri::or(upper, outcome),
                     Join::Push => {
-                        stack[top & MASK] = upper;
+                        stack[top & (DEPTH - 1)] = upper;
                         top += 1;
                         outcome
                     }
                 };
             }
             Op::Const(number) => {
-                stack[top & MASK] = upper;
+                stack[top & (DEPTH - 1)] = upper;
                 top += 1;
                 upper = *number;
             }
             Op::Probe(probe) => {
-                stack[top & MASK] = upper;
+                stack[top & (DEPTH - 1)] = upper;
                 top += 1;
                 upper = probe.ask(&program.reads, view);
             }
             Op::Unary(op) => upper = op.apply(upper),
             Op::Binary(op) => {
                 top = top.wrapping_sub(1);
-                upper = op.apply(stack[top & MASK], upper);
+                upper = op.apply(stack[top & (DEPTH - 1)], upper);
             }
             Op::Choose => {
                 top = top.wrapping_sub(2);
-                upper = choose(stack[top & MASK], stack[(top + 1) & MASK], upper);
+                upper = choose(stack[top & (DEPTH - 1)], stack[(top + 1) & (DEPTH - 1)], upper);
             }
             Op::SkipIfFalse(target) => {
                 if upper == 0.0 {
@@ -73,7 +78,7 @@ fn execute(program: &Program, view: &View<'_>, cells: &mut [Cell]) -> f64 {
                 let Some(memory) = program.memories.get(usize::from(*index)) else { return f64::NAN };
                 upper = if memory.parts() == 2 {
                     top = top.wrapping_sub(1);
-                    memory.apply([stack[top & MASK], upper], view, cells)
+                    memory.apply([stack[top & (DEPTH - 1)], upper], view, cells)
                 } else {
                     memory.apply([upper, f64::NAN], view, cells)
                 };

@@ -50,12 +50,15 @@ pub fn fold(vehicle: &mut Vehicle, sample: &Sample, received_at: Time, set: &Rul
         effects.unused.push((Reason::SteppedBack, None));
     }
     let mut step = Step { at, touched: SlotSet::default(), faults: false, service: false };
+    if vehicle.suspects.is_empty() {
+        // They come at the start of a trip and are over soon: the room for them is lent.
+        vehicle.suspects = effects.shelf.suspects();
+    }
     for reading in &sample.readings {
         fold_reading(vehicle, *reading, received_at, set, effects, &mut step);
     }
-    if vehicle.suspects.is_empty() && vehicle.suspects.capacity() > 0 {
-        // They come at the start of a trip and are over soon; the room for them is given back.
-        vehicle.suspects = Vec::new();
+    if vehicle.suspects.is_empty() {
+        effects.shelf.put_suspects(std::mem::take(&mut vehicle.suspects));
     }
     vehicle.newest = at;
     effects.settled += 1;
