@@ -228,9 +228,10 @@ pub fn live(vehicle: &mut Simulated, end: Time) -> Verdict {
 
 /// What a fleet's healthy lives come to, on both cores.
 pub fn live_all(vehicles: Vec<Simulated>, end: Time) -> Verdict {
-    let verdicts = in_parallel(vehicles, |mut vehicle| live(&mut vehicle, end));
     let mut all = Verdict::default();
-    verdicts.into_iter().for_each(|verdict| all.merge(verdict));
+    for verdict in in_parallel(vehicles, |mut vehicle| live(&mut vehicle, end)) {
+        all.merge(verdict);
+    }
     all
 }
 
