@@ -21,7 +21,7 @@ pub const FAULT: Fault = Fault {
 };
 
 fn strain(stage: &Stage, strain: &mut Strain) {
-    if (stage.secs / 600.0) as u64 % 2 == 0 {
+    if ((stage.secs / 600.0) as u64).is_multiple_of(2) {
         strain.gauge_error += 22.0 * stage.progress;
     }
 }
