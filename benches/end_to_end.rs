@@ -7,6 +7,9 @@ use std::env;
 
 use anyhow::Context as _;
 
+mod built;
+mod database;
+mod engine_process;
 mod figures;
 mod journey;
 mod settled;

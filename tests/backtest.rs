@@ -25,10 +25,8 @@ fn plan() -> anyhow::Result<FleetPlan> {
     for (key, hour) in [("coolant-loss", 7), ("low-charging", 8), ("fast-leak", 9)] {
         let fault = fault(key).expect("it is a fault");
         let taken: BTreeSet<u32> = plan.faults.iter().filter_map(|planted| planted.vehicle).collect();
-        let able = sound
-            .iter()
-            .map(|car| &car.spec)
-            .find(|spec| fault.powertrains.contains(&spec.model.powertrain) && !taken.contains(&spec.number));
+        let able =
+            sound.iter().map(|car| &car.spec).find(|spec| fault.fits(&spec.model) && !taken.contains(&spec.number));
         let mut planted = Planted::new(fault, start + Span::from_hours(hour));
         planted.onset = Some(Span::from_hours(1));
         plan.faults.push(PlantedIn { planted, vehicle: able.map(|spec| spec.number) });

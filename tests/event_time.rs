@@ -51,7 +51,7 @@ fn plan(way: &Way, faulty: bool) -> anyhow::Result<FleetPlan> {
         let mut sound = plan.build()?;
         for key in ["coolant-loss", "brake-fluid-loss", "fast-leak", "low-charging"] {
             let fault = fault(key).context("it is a fault")?;
-            let able = sound.iter().position(|car| fault.powertrains.contains(&car.spec.model.powertrain));
+            let able = sound.iter().position(|car| fault.fits(&car.spec.model));
             let car = sound.remove(able.with_context(|| format!("no car is left for {key}"))?);
             let mut planted = Planted::new(fault, start + Span::from_hours(7));
             planted.onset = Some(Span::from_hours(1));

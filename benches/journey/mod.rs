@@ -7,8 +7,6 @@
 use std::time::Duration;
 
 mod bare;
-mod database;
-mod engine;
 mod external;
 mod parts;
 mod ready;

@@ -6,9 +6,9 @@ use anyhow::{Context as _, ensure};
 use engine::clock::Clock;
 use simulator::load::{LoadPlan, LoadReport};
 
-use super::database::Database;
-use super::engine::Engine;
 use super::{Bench, bare};
+use crate::database::Database;
+use crate::engine_process::Engine;
 use crate::figures::Figures;
 
 /// Uncommitted messages that a vehicle may have under way.

@@ -10,8 +10,8 @@ use rules::catalogue::Catalogue;
 use rules::vehicle::VehicleId;
 
 use super::Bench;
-use super::database::{DEALER, Database};
-use super::engine::Engine;
+use crate::database::{DEALER, Database};
+use crate::engine_process::Engine;
 use crate::figures::Figures;
 use crate::settled::Settled;
 
@@ -29,7 +29,7 @@ pub fn measure(bench: &Bench<'_>, figures: &mut Figures) -> anyhow::Result<()> {
         let since = Instant::now();
         let engine = Engine::start(&database, &[]).await?;
         let seconds = since.elapsed().as_secs_f64();
-        let resident = resident(engine.id())?;
+        let resident = resident(engine.child.id())?;
         engine.stop()?;
         database.remove().await?;
         anyhow::Ok((seconds, resident))

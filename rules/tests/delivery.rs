@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use rules::catalogue::Catalogue;
 use rules::effect::{Effect, Effects};
 use rules::reading::{Message, Reading, Sample, Sequence, What};
-use rules::recipe::{take, wake};
+use rules::recipe::take;
 use rules::rule::{Evidence, Mode, OnChange, Per, RuleKind, RuleSource, Scope};
 use rules::rule_set::RuleSet;
 use rules::severity::Severity;
@@ -18,6 +18,7 @@ use rules::state::Vehicle;
 use rules::state::settle::Bounds;
 use rules::text::Text;
 use rules::time::{Span, Time};
+use rules::trial::Trial;
 use rules::vehicle::{Powertrain, Profile, Purpose, VehicleId};
 
 const SPEED: &str = "Vehicle.Speed";
@@ -182,25 +183,15 @@ type Settled = BTreeSet<(String, String, Time, Option<Time>)>;
 /// Delivers messages at their time of reception with timers in between, and a quiet hour at the end.
 fn settled(mut deliveries: Vec<Message>, bounds: Bounds) -> (Settled, Vehicle) {
     deliveries.sort_by_key(|message| message.received_at);
-    let mut vehicle = Vehicle::new(VehicleId::try_new("v").unwrap(), profile(), &SET);
+    let vehicle = Vehicle::new(VehicleId::try_new("v").unwrap(), profile(), &SET);
+    let mut trial = Trial::new(vehicle, &SET, &bounds);
     let mut effects = Effects::default();
-    let mut written = Vec::new();
-    let end = deliveries.iter().map(|message| message.received_at).max().unwrap() + Span::from_mins(30);
-    let mut queue = deliveries.into_iter().peekable();
-    loop {
-        let due = wake(&vehicle, &SET, &bounds).filter(|at| *at <= end);
-        let next = queue.peek().map(|message| message.received_at);
-        let what = match (due, next) {
-            (Some(at), Some(next)) if at < next => What::Timer { at },
-            (_, Some(_)) => What::Message(queue.next().unwrap()),
-            (Some(at), None) => What::Timer { at },
-            (None, None) => break,
-        };
-        effects.clear();
-        take(&mut vehicle, what, &SET, &bounds, &mut effects);
-        written.append(&mut effects.written);
+    let end = deliveries.last().unwrap().received_at + Span::from_mins(30);
+    for message in deliveries {
+        trial.take(What::Message(message), &SET, &bounds, &mut effects);
     }
-    (cases(&written), vehicle)
+    trial.pass_time(end, &SET, &bounds, &mut effects);
+    (cases(&effects.written), trial.vehicle)
 }
 
 fn cases(written: &[Effect]) -> Settled {

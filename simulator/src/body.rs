@@ -4,7 +4,8 @@ use rand::RngExt;
 use rules::time::Time;
 use rules::vehicle::Powertrain;
 
-use crate::model::Specification;
+use crate::model::{Fuel, Specification};
+use crate::physics::after_treatment::{AfterTreatment, Flow};
 use crate::physics::brake::Brakes;
 use crate::physics::engine::{Demand, Engine};
 use crate::physics::low_voltage::{DCDC_TARGET, LowVoltage, alternator_target};
@@ -29,6 +30,7 @@ pub struct Body {
     pub speed: f64,
     pub trip_m: f64,
     pub engine: Option<Engine>,
+    pub after_treatment: Option<AfterTreatment>,
     pub traction: Option<Traction>,
     pub low_voltage: LowVoltage,
     /// What a voltmeter across the 12 V battery shows.
@@ -60,6 +62,8 @@ impl Body {
             Tyre::new(model.placard_kpa, over, bounded(&mut rng, 0.0, 1.0, 2.0), ambient)
         });
         let low_voltage = LowVoltage::new(model.low_voltage_ah, rng.random_range(0.86..0.97), ambient);
+        let after_treatment = (model.fuel == Some(Fuel::Diesel))
+            .then(|| AfterTreatment::new(rng.random_range(15.0..50.0), rng.random_range(50.0..98.0)));
         Self {
             powertrain: model.powertrain,
             mass_kg: model.mass_kg,
@@ -70,6 +74,7 @@ impl Body {
             speed: 0.0,
             trip_m: 0.0,
             engine,
+            after_treatment,
             traction,
             volts: low_voltage.rest_voltage(&Strain::default()),
             low_voltage,
@@ -123,6 +128,10 @@ impl Body {
         };
         let Some(traction) = &self.traction else {
             engine.step(&demand, &self.strain);
+            if let Some(after_treatment) = &mut self.after_treatment {
+                let flow = Flow { secs, metres: motion.distance_m, speed: motion.speed, oil: engine.oil };
+                after_treatment.step(&flow, &self.strain);
+            }
             return 0.0;
         };
         let low = if engine.running { 0.57 } else { 0.46 };
@@ -149,7 +158,7 @@ impl Body {
         if let Some(traction) = &mut self.traction {
             traction.rest(secs, self.ambient, &self.strain);
         }
-        self.low_voltage.rest(secs, 0.025, self.ambient);
+        self.low_voltage.rest(secs, 0.025 + self.strain.drain_a, self.ambient);
         if self.powertrain == Powertrain::Bev && self.low_voltage.soc() < 0.7 {
             self.low_voltage.top_up();
         }
@@ -190,6 +199,9 @@ impl Body {
             tyre.check(self.placard_kpa, tyre::leak(&self.strain, wheel) > 0.0);
         }
         self.brakes.maintain();
+        if let Some(after_treatment) = &mut self.after_treatment {
+            after_treatment.maintain(&self.strain);
+        }
     }
 
     fn cool_down(&mut self, secs: f64) {
@@ -210,6 +222,11 @@ impl Body {
         if let Some(engine) = self.engine.as_ref().filter(|engine| engine.running) {
             view.coolant = Some(engine.coolant);
             view.misfire = Some(self.strain.misfire);
+            view.intake_wire_open = Some(self.strain.intake_wire_open);
+            if engine.coolant > 70.0 {
+                view.lean = Some(self.strain.lean);
+                view.catalyst = Some(self.strain.catalyst);
+            }
             if engine.rpm > 1_200.0 && engine.oil > 60.0 {
                 view.oil_pressure = Some(engine.oil_pressure(&self.strain));
             }

@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 
 use rand::RngExt;
 use rules::time::Time;
-use rules::vehicle::{Powertrain, VehicleId, VehicleIdError};
+use rules::vehicle::{VehicleId, VehicleIdError};
 
 use crate::delivery::{Delivery, Message, Payload};
 use crate::fault::{Fault, Planted, PlantedError};
@@ -52,8 +52,8 @@ pub enum FleetError {
     Id(u32, #[source] VehicleIdError),
     #[error("there is no vehicle {0} to plant `{1}` in")]
     NoVehicle(u32, &'static str),
-    #[error("vehicle {0} is no {1:?} and cannot have `{2}`")]
-    NotThatKind(u32, &'static [Powertrain], &'static str),
+    #[error("vehicle {0} is a {1} and cannot have `{2}`")]
+    NotThatKind(u32, &'static str, &'static str),
     #[error("no vehicle without a fault is left that can have `{0}`")]
     NoneLeft(&'static str),
     #[error("`{0}` is not the number of a vehicle")]
@@ -149,17 +149,15 @@ impl FleetPlan {
 
 fn can_have(vehicles: &[Vehicle], number: u32, fault: &Fault) -> bool {
     let vehicle = vehicles.get(number as usize);
-    vehicle.is_some_and(|vehicle| fault.powertrains.contains(&vehicle.spec.model.powertrain))
+    vehicle.is_some_and(|vehicle| fault.fits(&vehicle.spec.model))
 }
 
 fn check(vehicles: &[Vehicle], number: u32, fault: &'static Fault) -> Result<u32, FleetError> {
-    if vehicles.len() <= number as usize {
-        return Err(FleetError::NoVehicle(number, fault.key));
+    match vehicles.get(number as usize) {
+        None => Err(FleetError::NoVehicle(number, fault.key)),
+        Some(vehicle) if fault.fits(&vehicle.spec.model) => Ok(number),
+        Some(vehicle) => Err(FleetError::NotThatKind(number, vehicle.spec.model.key, fault.key)),
     }
-    if !can_have(vehicles, number, fault) {
-        return Err(FleetError::NotThatKind(number, fault.powertrains, fault.key));
-    }
-    Ok(number)
 }
 
 /// The frames of many vehicles, merged.

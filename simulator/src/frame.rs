@@ -54,6 +54,11 @@ impl Frame {
         })
     }
 
+    /// Whether the frame has this word of a signal.
+    pub fn says(&self, name: &str, word: &str) -> bool {
+        self.readings.iter().any(|(own, value)| own == name && matches!(value, Value::Word(said) if said == word))
+    }
+
     /// The number of a signal, to change it in place.
     pub fn get_mut(&mut self, name: &str) -> Option<&mut f64> {
         self.readings.iter_mut().find_map(|(own, value)| match value {

@@ -22,6 +22,7 @@ pub mod replay;
 pub mod report;
 pub mod road;
 pub mod signal;
+pub mod status;
 pub mod trouble;
 pub mod truth;
 pub mod vehicle;

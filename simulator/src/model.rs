@@ -16,6 +16,8 @@ pub struct Model {
     /// Key in the catalogue; decides service plan and nominal values.
     pub key: &'static str,
     pub powertrain: Powertrain,
+    /// What its engine burns, if it has one.
+    pub fuel: Option<Fuel>,
     pub mass_kg: f64,
     /// Drag coefficient times frontal area, m2.
     pub drag_m2: f64,
@@ -23,6 +25,13 @@ pub struct Model {
     pub placard_kpa: f64,
     pub low_voltage_ah: f64,
     pub traction: Option<Pack>,
+}
+
+/// What an engine burns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fuel {
+    Petrol,
+    Diesel,
 }
 
 /// A traction battery as built.
@@ -39,6 +48,7 @@ pub struct Pack {
 pub const COMPACT_ICE: Model = Model {
     key: "compact-ice",
     powertrain: Powertrain::Ice,
+    fuel: Some(Fuel::Petrol),
     mass_kg: 1_350.0,
     drag_m2: 0.65,
     placard_kpa: 230.0,
@@ -49,6 +59,7 @@ pub const COMPACT_ICE: Model = Model {
 pub const SUV_ICE: Model = Model {
     key: "suv-ice",
     powertrain: Powertrain::Ice,
+    fuel: Some(Fuel::Petrol),
     mass_kg: 1_750.0,
     drag_m2: 0.85,
     placard_kpa: 240.0,
@@ -56,9 +67,21 @@ pub const SUV_ICE: Model = Model {
     traction: None,
 };
 
+pub const VAN_DIESEL: Model = Model {
+    key: "van-diesel",
+    powertrain: Powertrain::Ice,
+    fuel: Some(Fuel::Diesel),
+    mass_kg: 2_300.0,
+    drag_m2: 1.3,
+    placard_kpa: 280.0,
+    low_voltage_ah: 95.0,
+    traction: None,
+};
+
 pub const SEDAN_HEV: Model = Model {
     key: "sedan-hev",
     powertrain: Powertrain::Hev,
+    fuel: Some(Fuel::Petrol),
     mass_kg: 1_500.0,
     drag_m2: 0.62,
     placard_kpa: 240.0,
@@ -69,6 +92,7 @@ pub const SEDAN_HEV: Model = Model {
 pub const COMPACT_BEV: Model = Model {
     key: "compact-bev",
     powertrain: Powertrain::Bev,
+    fuel: None,
     mass_kg: 1_600.0,
     drag_m2: 0.66,
     placard_kpa: 250.0,
@@ -79,6 +103,7 @@ pub const COMPACT_BEV: Model = Model {
 pub const SUV_BEV: Model = Model {
     key: "suv-bev",
     powertrain: Powertrain::Bev,
+    fuel: None,
     mass_kg: 2_150.0,
     drag_m2: 0.78,
     placard_kpa: 260.0,
@@ -88,7 +113,7 @@ pub const SUV_BEV: Model = Model {
 
 /// Every model, with its share of a mixed fleet.
 pub const MODELS: &[(Model, u32)] =
-    &[(COMPACT_ICE, 35), (SUV_ICE, 20), (SEDAN_HEV, 15), (COMPACT_BEV, 20), (SUV_BEV, 10)];
+    &[(COMPACT_ICE, 35), (SUV_ICE, 20), (SEDAN_HEV, 15), (COMPACT_BEV, 20), (SUV_BEV, 5), (VAN_DIESEL, 5)];
 
 /// The model of a key.
 pub fn model(key: &str) -> Option<Model> {

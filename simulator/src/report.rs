@@ -10,11 +10,16 @@ use crate::physics::engine::Engine;
 use crate::physics::traction::Traction;
 use crate::random::bounded;
 use crate::signal;
+use crate::status::Status;
 
 /// Reads sensors; owns their noise.
 #[derive(Clone, Debug)]
 pub struct Reporter {
     noise: ChaCha8Rng,
+    /// What the vehicle said of its state last.
+    told: Option<Status>,
+    /// It has raised an alarm before.
+    alarmed: bool,
 }
 
 /// Totals of one charging session.
@@ -27,12 +32,13 @@ pub struct Session {
 
 impl Reporter {
     pub const fn new(noise: ChaCha8Rng) -> Self {
-        Self { noise }
+        Self { noise, told: None, alarmed: false }
     }
 
     /// The ignition comes on, before anything draws current: the rested, cold vehicle.
     pub fn ignition_on(&mut self, at: Time, body: &Body) -> Frame {
         let mut frame = Frame::new(at);
+        self.told = None;
         frame.word(signal::IGNITION, "ON");
         frame.number(signal::SPEED, 0.0, 10.0);
         self.resting(&mut frame, body);
@@ -63,13 +69,14 @@ impl Reporter {
             self.engine(&mut frame, engine, body);
         }
         if let Some(traction) = &body.traction {
-            self.traction(&mut frame, traction);
+            self.traction(&mut frame, traction, body);
             self.add(&mut frame, signal::MOTOR_TEMPERATURE, traction.motor, 0.3, 1.0);
             self.add(&mut frame, signal::MOTOR_COOLANT, traction.coolant, 0.2, 2.0);
         }
         if slow {
             self.slow(&mut frame, body);
         }
+        self.status(&mut frame, body, slow);
         frame
     }
 
@@ -80,7 +87,7 @@ impl Reporter {
         frame.number(signal::SPEED, 0.0, 10.0);
         frame.number(signal::ODOMETER, body.odometer_m, 0.01);
         self.add(&mut frame, signal::VOLTAGE_12, body.volts, 0.015, 100.0);
-        for (name, wear) in signal::PAD_WEAR.iter().zip(body.brakes.wear) {
+        for (name, wear) in signal::PAD_WEAR.iter().zip(body.brakes.worn(&body.strain)) {
             self.add(&mut frame, name, wear, 0.2, 1.0);
         }
         self.add(&mut frame, signal::BRAKE_FLUID, body.brakes.fluid(&body.strain), 0.3, 1.0);
@@ -89,15 +96,21 @@ impl Reporter {
             frame.number(signal::ENGINE_HOURS, engine.hours, 100.0);
             frame.number(signal::IDLE_HOURS, engine.idle_hours, 100.0);
             frame.word(signal::COOLANT_LEVEL, level(body.strain.coolant_fill));
-            frame.word(signal::OIL_LEVEL, "NORMAL");
-            let misfires = body.strain.misfire + bounded(&mut self.noise, 0.4, 0.2, 2.0);
-            frame.number(signal::MISFIRE_1, misfires.max(0.0), 10.0);
+            frame.word(signal::OIL_LEVEL, level(1.0 - body.strain.oil_lost / 100.0));
+            for (name, misfires) in signal::MISFIRE.into_iter().zip(body.strain.misfire) {
+                frame.number(name, (misfires + bounded(&mut self.noise, 0.4, 0.2, 2.0)).max(0.0), 10.0);
+            }
             let per_100_km = engine.litres / (body.trip_m / 100_000.0).max(1e-3);
             frame.number(signal::CONSUMPTION, per_100_km.min(60.0), 10.0);
         }
         if let Some(traction) = &body.traction {
-            self.add(&mut frame, signal::SOH, traction.soh * 100.0, 0.3, 2.0);
+            self.add(&mut frame, signal::SOH, traction.health() * 100.0, 0.3, 2.0);
             frame.number(signal::CHARGED_AH, traction.charged_ah, 10.0);
+            frame.word(signal::MOTOR_COOLANT_LEVEL, level(body.strain.drive_coolant_fill));
+        }
+        if let Some(after_treatment) = &body.after_treatment {
+            frame.number(signal::ADBLUE, after_treatment.adblue(&body.strain), 1.0);
+            frame.number(signal::ADBLUE_RANGE, after_treatment.range_m(&body.strain), 0.001);
         }
         frame
     }
@@ -107,10 +120,11 @@ impl Reporter {
         let mut frame = Frame::new(at);
         self.resting(&mut frame, body);
         if let Some(traction) = body.traction.as_ref().filter(|traction| traction.pack.plug) {
-            self.add(&mut frame, signal::SOC, traction.soc * 100.0, 0.0, 10.0);
+            frame.number(signal::SOC, traction.shown_soc(&body.strain), 10.0);
             self.add(&mut frame, signal::CELL_HOT, traction.temperatures().0, 0.2, 2.0);
             self.add(&mut frame, signal::CELL_COLD, traction.temperatures().1, 0.2, 2.0);
         }
+        self.status(&mut frame, body, false);
         frame
     }
 
@@ -120,10 +134,16 @@ impl Reporter {
         frame.flag(signal::IS_CHARGING, charging);
         self.add(&mut frame, signal::VOLTAGE_12, body.volts, 0.02, 100.0);
         if let Some(traction) = &body.traction {
-            self.traction(&mut frame, traction);
+            self.traction(&mut frame, traction, body);
             self.insulation(&mut frame, body, traction);
         }
+        self.status(&mut frame, body, true);
         frame
+    }
+
+    /// Unplugged, its cells at rest: what the battery management compares them by.
+    pub fn settled(&mut self, at: Time, body: &Body) -> Frame {
+        self.charging(at, body, false)
     }
 
     /// Unplugged: the totals of the session.
@@ -154,15 +174,31 @@ impl Reporter {
             self.add(frame, signal::INVERTER_TEMPERATURE, traction.inverter, 0.3, 1.0);
             self.add(frame, signal::DCDC_TEMPERATURE, traction.dcdc, 0.3, 1.0);
         }
+        if let Some(after_treatment) = &body.after_treatment {
+            frame.number(signal::SOOT, after_treatment.soot, 10.0);
+        }
+    }
+
+    /// What the vehicle says of its own state, when it has something to say.
+    fn status(&mut self, frame: &mut Frame, body: &Body, slow: bool) {
+        let now = Status::of(body);
+        self.alarmed |= now.is_alarming();
+        if self.told != Some(now) || (slow && self.alarmed) {
+            now.tell(frame);
+            self.told = Some(now);
+        }
     }
 
     fn engine(&mut self, frame: &mut Frame, engine: &Engine, body: &Body) {
         if engine.running {
             self.add(frame, signal::ENGINE_SPEED, engine.rpm, 9.0, 4.0);
             self.add(frame, signal::OIL_PRESSURE, engine.oil_pressure(&body.strain).max(6.0), 2.0, 1.0);
-            let trim = bounded(&mut self.noise, body.strain.misfire * 0.08, 2.2, 3.0);
-            frame.number(signal::SHORT_TRIM, trim, 1.28);
-            frame.number(signal::LONG_TRIM, engine.long_trim, 1.28);
+            // A diesel has nothing to trim.
+            if body.after_treatment.is_none() {
+                let trim = bounded(&mut self.noise, engine.short_trim(&body.strain), 2.2, 3.0);
+                frame.number(signal::SHORT_TRIM, trim, 1.28);
+                frame.number(signal::LONG_TRIM, engine.long_trim, 1.28);
+            }
         } else {
             frame.number(signal::ENGINE_SPEED, 0.0, 4.0);
         }
@@ -170,11 +206,11 @@ impl Reporter {
         self.add(frame, signal::OIL_TEMPERATURE, engine.oil, 0.15, 2.0);
     }
 
-    fn traction(&mut self, frame: &mut Frame, traction: &Traction) {
-        frame.number(signal::SOC, traction.soc * 100.0, 10.0);
+    fn traction(&mut self, frame: &mut Frame, traction: &Traction, body: &Body) {
+        frame.number(signal::SOC, traction.shown_soc(&body.strain), 10.0);
         self.add(frame, signal::PACK_VOLTAGE, traction.voltage(), 0.15, 10.0);
         self.add(frame, signal::PACK_CURRENT, traction.current, 0.3, 10.0);
-        let (high, low) = traction.cells();
+        let (high, low) = traction.cells(&body.strain);
         self.add(frame, signal::CELL_MAX, high, 0.000_6, 1_000.0);
         frame.number(signal::CELL_MAX_ID, f64::from(traction.id_max), 1.0);
         self.add(frame, signal::CELL_MIN, low, 0.000_6, 1_000.0);

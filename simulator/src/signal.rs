@@ -13,12 +13,21 @@ pub const ENGINE_HOURS: &str = "Vehicle.Powertrain.CombustionEngine.EngineHours"
 pub const IDLE_HOURS: &str = "Vehicle.Powertrain.CombustionEngine.IdleHours";
 pub const OIL_TEMPERATURE: &str = "Vehicle.Powertrain.CombustionEngine.EngineOil.Temperature";
 pub const OIL_PRESSURE: &str = "Vehicle.Powertrain.CombustionEngine.EOP";
+pub const OIL_PRESSURE_STATUS: &str = "Vehicle.Powertrain.CombustionEngine.EngineOil.PressureStatus";
 pub const OIL_LEVEL: &str = "Vehicle.Powertrain.CombustionEngine.EngineOil.Level";
 pub const COOLANT: &str = "Vehicle.Powertrain.CombustionEngine.EngineCoolant.Temperature";
 pub const COOLANT_LEVEL: &str = "Vehicle.Powertrain.CombustionEngine.EngineCoolant.Level";
 pub const SHORT_TRIM: &str = "Vehicle.OBD.ShortTermFuelTrim1";
 pub const LONG_TRIM: &str = "Vehicle.OBD.LongTermFuelTrim1";
-pub const MISFIRE_1: &str = "Vehicle.Powertrain.CombustionEngine.Misfire.Cylinder1";
+pub const MISFIRE: [&str; 4] = [
+    "Vehicle.Powertrain.CombustionEngine.Misfire.Cylinder1",
+    "Vehicle.Powertrain.CombustionEngine.Misfire.Cylinder2",
+    "Vehicle.Powertrain.CombustionEngine.Misfire.Cylinder3",
+    "Vehicle.Powertrain.CombustionEngine.Misfire.Cylinder4",
+];
+pub const SOOT: &str = "Vehicle.Powertrain.CombustionEngine.DieselParticulateFilter.SootLoad";
+pub const ADBLUE: &str = "Vehicle.Powertrain.CombustionEngine.DieselExhaustFluid.Level";
+pub const ADBLUE_RANGE: &str = "Vehicle.Powertrain.CombustionEngine.DieselExhaustFluid.Range";
 pub const CONSUMPTION: &str = "Vehicle.Powertrain.FuelSystem.AverageConsumption";
 
 pub const VOLTAGE_12: &str = "Vehicle.LowVoltageBattery.CurrentVoltage";
@@ -66,11 +75,22 @@ pub const CHARGE_MEAN_POWER: &str = "Vehicle.Powertrain.TractionBattery.Charging
 pub const CHARGE_MAX_POWER: &str = "Vehicle.Powertrain.TractionBattery.Charging.MaxPower";
 pub const MOTOR_TEMPERATURE: &str = "Vehicle.Powertrain.ElectricMotor.Temperature";
 pub const MOTOR_COOLANT: &str = "Vehicle.Powertrain.ElectricMotor.EngineCoolant.Temperature";
+pub const MOTOR_COOLANT_LEVEL: &str = "Vehicle.Powertrain.ElectricMotor.EngineCoolant.Level";
 pub const INVERTER_TEMPERATURE: &str = "Vehicle.Powertrain.ElectricMotor.InverterTemperature";
 pub const DCDC_TEMPERATURE: &str = "Vehicle.Powertrain.TractionBattery.DCDC.Temperature";
 
 pub const CODE_COUNT: &str = "Vehicle.Diagnostics.DTCCount";
 pub const LAMP: &str = "Vehicle.OBD.Status.IsMILOn";
+pub const LAMP_FLASHING: &str = "Vehicle.OBD.Status.IsMILFlashing";
+
+pub const ALARM_LEVEL: &str = "Vehicle.Diagnostics.Alarm.Level";
+pub const ALARM_THERMAL_EVENT: &str = "Vehicle.Diagnostics.Alarm.ThermalEvent";
+pub const ALARM_OVERCHARGE: &str = "Vehicle.Diagnostics.Alarm.Overcharge";
+pub const ALARM_INTERLOCK: &str = "Vehicle.Diagnostics.Alarm.HighVoltageInterlock";
+pub const ALARM_BRAKES: &str = "Vehicle.Diagnostics.Alarm.BrakeSystem";
+pub const ALARM_PACK_MISMATCH: &str = "Vehicle.Diagnostics.Alarm.PackMismatch";
+pub const ALARM_GAUGE_JUMP: &str = "Vehicle.Diagnostics.Alarm.StateOfChargeJump";
+pub const DCDC_FAULTY: &str = "Vehicle.Powertrain.TractionBattery.DCDC.IsFaulty";
 
 /// Every name above, for the check against the catalogue.
 pub fn all() -> Vec<&'static str> {
@@ -84,12 +104,15 @@ pub fn all() -> Vec<&'static str> {
         IDLE_HOURS,
         OIL_TEMPERATURE,
         OIL_PRESSURE,
+        OIL_PRESSURE_STATUS,
         OIL_LEVEL,
         COOLANT,
         COOLANT_LEVEL,
         SHORT_TRIM,
         LONG_TRIM,
-        MISFIRE_1,
+        SOOT,
+        ADBLUE,
+        ADBLUE_RANGE,
         CONSUMPTION,
         VOLTAGE_12,
         CURRENT_12,
@@ -115,12 +138,22 @@ pub fn all() -> Vec<&'static str> {
         CHARGE_MAX_POWER,
         MOTOR_TEMPERATURE,
         MOTOR_COOLANT,
+        MOTOR_COOLANT_LEVEL,
         INVERTER_TEMPERATURE,
         DCDC_TEMPERATURE,
         CODE_COUNT,
         LAMP,
+        LAMP_FLASHING,
+        ALARM_LEVEL,
+        ALARM_THERMAL_EVENT,
+        ALARM_OVERCHARGE,
+        ALARM_INTERLOCK,
+        ALARM_BRAKES,
+        ALARM_PACK_MISMATCH,
+        ALARM_GAUGE_JUMP,
+        DCDC_FAULTY,
     ];
-    names.extend(TYRE_PRESSURE.iter().chain(&TYRE_TEMPERATURE).chain(&PAD_WEAR));
+    names.extend(TYRE_PRESSURE.iter().chain(&TYRE_TEMPERATURE).chain(&PAD_WEAR).chain(&MISFIRE));
     names
 }
 

@@ -173,7 +173,7 @@ fn faults(config: &Config, start: Time, now: Time) -> (Vec<String>, Vec<(u32, Ti
 }
 
 fn fits(key: &str, spec: &Specification) -> bool {
-    simulator::fault::fault(key).is_some_and(|fault| fault.powertrains.contains(&spec.model.powertrain))
+    simulator::fault::fault(key).is_some_and(|fault| fault.fits(&spec.model))
 }
 
 /// A small fleet may have no vehicle for a fault; then it does not happen.

@@ -2,7 +2,7 @@
 
 use rules::time::Span;
 
-use super::{ALL, Begins, Circumstances, Fault, Stage};
+use super::{ALL, BASE, Begins, Circumstances, Fault, Stage};
 use crate::frame::Frame;
 use crate::physics::Strain;
 use crate::signal::VOLTAGE_12;
@@ -12,12 +12,14 @@ pub const FAULT: Fault = Fault {
     description: "The 12 V battery sulphates; its rest voltage and starting voltage fall over weeks.",
     powertrains: ALL,
     components: &["electrics.battery12v"],
+    // What control units report that restart at a weak start.
+    consequences: &["electrics.network", "body.other", "chassis.other", "chassis.brakes"],
     severity: 2,
     onset: Span::from_days(35),
     begins: Begins::AtOnce,
     strain,
     crossed,
-    overlay: None,
+    ..BASE
 };
 
 /// A rested battery below this is discharged, V.

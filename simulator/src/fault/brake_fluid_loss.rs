@@ -2,7 +2,7 @@
 
 use rules::time::Span;
 
-use super::{ALL, Begins, Circumstances, Fault, Stage};
+use super::{ALL, BASE, Begins, Circumstances, Fault, Stage};
 use crate::frame::Frame;
 use crate::physics::Strain;
 use crate::signal::BRAKE_FLUID_LOW;
@@ -17,7 +17,7 @@ pub const FAULT: Fault = Fault {
     begins: Begins::AtOnce,
     strain,
     crossed,
-    overlay: None,
+    ..BASE
 };
 
 fn strain(stage: &Stage, strain: &mut Strain) {

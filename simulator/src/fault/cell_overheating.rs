@@ -2,7 +2,7 @@
 
 use rules::time::Span;
 
-use super::{Begins, Circumstances, ELECTRIC, Fault, Stage};
+use super::{BASE, Begins, Circumstances, ELECTRIC, Fault, Stage};
 use crate::frame::Frame;
 use crate::physics::Strain;
 use crate::signal::CELL_HOT;
@@ -12,12 +12,13 @@ pub const FAULT: Fault = Fault {
     description: "A traction battery cell shorts inside and gets tens of kelvin hotter than its neighbours.",
     powertrains: ELECTRIC,
     components: &["traction.battery.thermal"],
+    consequences: &["vehicle.other"],
     severity: 1,
     onset: Span::from_hours(1),
     begins: Begins::OnTheRoad,
     strain,
     crossed,
-    overlay: None,
+    ..BASE
 };
 
 /// Above this an NMC cell may run away, degC.

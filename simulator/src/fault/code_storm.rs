@@ -2,7 +2,7 @@
 
 use rules::time::Span;
 
-use super::{ALL, Begins, Circumstances, Fault, Stage};
+use super::{ALL, BASE, Begins, Circumstances, Fault, Stage};
 use crate::frame::Frame;
 use crate::physics::Strain;
 
@@ -16,7 +16,7 @@ pub const FAULT: Fault = Fault {
     begins: Begins::AtOnce,
     strain,
     crossed,
-    overlay: None,
+    ..BASE
 };
 
 fn strain(stage: &Stage, strain: &mut Strain) {

@@ -2,7 +2,7 @@
 
 use rules::time::Span;
 
-use super::{Begins, Circumstances, ENGINE, Fault, Stage};
+use super::{BASE, Begins, Circumstances, ENGINE, Fault, Stage};
 use crate::frame::{Frame, round};
 use crate::physics::Strain;
 use crate::signal::COOLANT;
@@ -18,6 +18,7 @@ pub const FAULT: Fault = Fault {
     strain,
     crossed,
     overlay: Some(overlay),
+    ..BASE
 };
 
 /// Above this the rule book says stop, degC.

@@ -2,7 +2,7 @@
 
 use rules::time::Span;
 
-use super::{ALL, Begins, Circumstances, Fault, Stage, TYRES};
+use super::{ALL, BASE, Begins, Circumstances, Fault, Stage, TYRES};
 use crate::frame::Frame;
 use crate::physics::Strain;
 use crate::signal::TYRE_PRESSURE;
@@ -17,7 +17,7 @@ pub const FAULT: Fault = Fault {
     begins: Begins::OnTheRoad,
     strain,
     crossed,
-    overlay: None,
+    ..BASE
 };
 
 /// Below this a car tyre is flat, kPa.

@@ -2,7 +2,7 @@
 
 use rules::time::Span;
 
-use super::{Begins, Circumstances, ELECTRIC, Fault, Stage};
+use super::{BASE, Begins, Circumstances, ELECTRIC, Fault, Stage};
 use crate::frame::Frame;
 use crate::physics::Strain;
 use crate::signal::{INSULATION, PACK_VOLTAGE};
@@ -12,12 +12,13 @@ pub const FAULT: Fault = Fault {
     description: "Moisture creeps into the high-voltage system; insulation resistance decays over days.",
     powertrains: ELECTRIC,
     components: &["traction.insulation"],
+    consequences: &["vehicle.other"],
     severity: 1,
     onset: Span::from_days(14),
     begins: Begins::AtOnce,
     strain,
     crossed,
-    overlay: None,
+    ..BASE
 };
 
 fn strain(stage: &Stage, strain: &mut Strain) {

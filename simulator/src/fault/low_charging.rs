@@ -2,7 +2,7 @@
 
 use rules::time::Span;
 
-use super::{ALL, Begins, Circumstances, Fault, Stage};
+use super::{ALL, BASE, Begins, Circumstances, Fault, Stage};
 use crate::frame::Frame;
 use crate::physics::Strain;
 use crate::signal::{ENGINE_SPEED, VOLTAGE_12};
@@ -18,6 +18,7 @@ pub const FAULT: Fault = Fault {
     strain,
     crossed,
     overlay: Some(overlay),
+    ..BASE
 };
 
 /// Below this a running charger does not charge, V.

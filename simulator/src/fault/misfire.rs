@@ -1,17 +1,17 @@
-//! A worn plug or coil: cylinder 1 misfires, P0301 matures from pending to confirmed. DOMAIN 2.3.
+//! A worn plug or coil: a cylinder misfires, its code matures from pending to confirmed. DOMAIN 2.3.
 
 use std::borrow::Cow;
 
 use rules::time::Span;
 
-use super::{Begins, Circumstances, ENGINE, Fault, Stage};
+use super::{BASE, Begins, Circumstances, ENGINE, Fault, Stage};
 use crate::frame::{CodeReport, Frame};
 use crate::physics::Strain;
 use crate::signal::ENGINE_SPEED;
 
 pub const FAULT: Fault = Fault {
     key: "misfire",
-    description: "Cylinder 1 misfires; P0301 is pending in the first trip and confirmed in the second.",
+    description: "A cylinder misfires; P0301 is pending in the first trip and confirmed in the second.",
     powertrains: ENGINE,
     components: &["engine.ignition"],
     severity: 2,
@@ -20,17 +20,18 @@ pub const FAULT: Fault = Fault {
     strain,
     crossed,
     overlay: Some(overlay),
+    ..BASE
 };
 
-const CODE: &str = "P0301";
+const CODES: [&str; 4] = ["P0301", "P0302", "P0303", "P0304"];
 const CONFIRMED: u8 = 0x08;
 
 fn strain(stage: &Stage, strain: &mut Strain) {
-    strain.misfire += 25.0 + 35.0 * stage.progress;
+    strain.misfire[stage.place % 4] += 25.0 + 35.0 * stage.progress;
 }
 
 fn crossed(frame: &Frame, _: &Circumstances) -> bool {
-    frame.codes.iter().any(|report| report.code == CODE && report.status & CONFIRMED != 0)
+    frame.codes.iter().any(|report| CODES.contains(&&*report.code) && report.status & CONFIRMED != 0)
 }
 
 /// Reports the code with the running engine: pending in its first trip, then confirmed, lamp on.
@@ -40,5 +41,10 @@ fn overlay(stage: &Stage, frame: &mut Frame) {
     }
     let status = if stage.trips == 0 { 0x27 } else { 0xAF };
     let count = u16::try_from(stage.trips + 1).ok();
-    frame.codes.push(CodeReport { code: Cow::Borrowed(CODE), ecu: Cow::Borrowed("7E8"), status, count });
+    frame.codes.push(CodeReport {
+        code: Cow::Borrowed(CODES[stage.place % 4]),
+        ecu: Cow::Borrowed("7E8"),
+        status,
+        count,
+    });
 }

@@ -9,38 +9,101 @@ use rules::time::{Span, Time};
 use rules::vehicle::Powertrain;
 
 use crate::frame::Frame;
+use crate::model::{Fuel, Model};
 use crate::physics::Strain;
 
+pub mod adblue_leak;
+pub mod air_meter_drift;
+pub mod alternator_failure;
 pub mod battery_ageing;
+pub mod blocked_filter;
 pub mod brake_fluid_loss;
+pub mod brake_system_fault;
+pub mod cell_collapse;
+pub mod cell_drift;
 pub mod cell_overheating;
 pub mod code_storm;
 pub mod coolant_loss;
+pub mod coolant_seep;
+pub mod dcdc_fault;
+pub mod dcdc_overheating;
+pub mod drive_coolant_seep;
 pub mod fast_leak;
+pub mod gauge_jumps;
 pub mod insulation_decay;
+pub mod intake_leak;
+pub mod interlock_open;
+pub mod inverter_overheating;
+pub mod loose_wire;
 pub mod low_charging;
 pub mod misfire;
+pub mod motor_overheating;
+pub mod oil_consumption;
 pub mod oil_pressure_loss;
+pub mod overcharge;
+pub mod pack_mismatch;
+pub mod parasitic_drain;
 pub mod planted;
+pub mod regulator_fault;
+pub mod seized_caliper;
+pub mod severe_misfire;
 pub mod silent;
 pub mod slow_leak;
+pub mod thermostat_stuck_open;
+pub mod traction_ageing;
+pub mod valve_leak;
+pub mod withheld_codes;
+pub mod worn_catalyst;
+pub mod worn_front_pads;
+pub mod worn_rear_pads;
 
 pub use planted::{Planted, PlantedError};
 
 /// Every plantable fault.
 pub const FAULTS: &[Fault] = &[
+    adblue_leak::FAULT,
+    air_meter_drift::FAULT,
+    alternator_failure::FAULT,
     battery_ageing::FAULT,
+    blocked_filter::FAULT,
     brake_fluid_loss::FAULT,
+    brake_system_fault::FAULT,
+    cell_collapse::FAULT,
+    cell_drift::FAULT,
     cell_overheating::FAULT,
     code_storm::FAULT,
     coolant_loss::FAULT,
+    coolant_seep::FAULT,
+    dcdc_fault::FAULT,
+    dcdc_overheating::FAULT,
+    drive_coolant_seep::FAULT,
     fast_leak::FAULT,
+    gauge_jumps::FAULT,
     insulation_decay::FAULT,
+    intake_leak::FAULT,
+    interlock_open::FAULT,
+    inverter_overheating::FAULT,
+    loose_wire::FAULT,
     low_charging::FAULT,
     misfire::FAULT,
+    motor_overheating::FAULT,
+    oil_consumption::FAULT,
     oil_pressure_loss::FAULT,
+    overcharge::FAULT,
+    pack_mismatch::FAULT,
+    parasitic_drain::FAULT,
+    regulator_fault::FAULT,
+    seized_caliper::FAULT,
+    severe_misfire::FAULT,
     silent::FAULT,
     slow_leak::FAULT,
+    thermostat_stuck_open::FAULT,
+    traction_ageing::FAULT,
+    valve_leak::FAULT,
+    withheld_codes::FAULT,
+    worn_catalyst::FAULT,
+    worn_front_pads::FAULT,
+    worn_rear_pads::FAULT,
 ];
 
 /// One kind of fault.
@@ -50,8 +113,12 @@ pub struct Fault {
     /// For people, in a sentence.
     pub description: &'static str,
     pub powertrains: &'static [Powertrain],
+    /// `None`: whatever the engine burns, if there is one.
+    pub fuel: Option<Fuel>,
     /// The component on which a case is expected; several, if it has several places.
     pub components: &'static [&'static str],
+    /// Components on which it may lead to a case too.
+    pub consequences: &'static [&'static str],
     /// 1 to 4 as in S1 to S4: how urgent the worst of it is.
     pub severity: u8,
     /// From the first sign to the full effect.
@@ -106,6 +173,11 @@ pub fn fault(key: &str) -> Option<&'static Fault> {
 }
 
 impl Fault {
+    /// Whether a vehicle of that model can have it.
+    pub fn fits(&self, model: &Model) -> bool {
+        self.powertrains.contains(&model.powertrain) && self.fuel.is_none_or(|fuel| model.fuel == Some(fuel))
+    }
+
     /// The component on which a case is expected if the fault is at that place.
     pub fn component(&self, place: usize) -> &'static str {
         self.components.get(place).or(self.components.first()).copied().unwrap_or_default()
@@ -122,7 +194,25 @@ const TYRES: &[&str] = &[
 
 const ALL: &[Powertrain] = &[Powertrain::Ice, Powertrain::Hev, Powertrain::Bev];
 const ENGINE: &[Powertrain] = &[Powertrain::Ice, Powertrain::Hev];
+const COMBUSTION: &[Powertrain] = &[Powertrain::Ice];
+const PLUGGED: &[Powertrain] = &[Powertrain::Bev];
 const ELECTRIC: &[Powertrain] = &[Powertrain::Hev, Powertrain::Bev];
+
+/// What most faults have in common; each says the rest itself.
+const BASE: Fault = Fault {
+    key: "",
+    description: "",
+    powertrains: ALL,
+    fuel: None,
+    components: &[],
+    consequences: &[],
+    severity: 3,
+    onset: Span::ZERO,
+    begins: Begins::AtOnce,
+    strain: |_, _| {},
+    crossed: |_, _| false,
+    overlay: None,
+};
 
 #[cfg(test)]
 mod tests {
@@ -136,7 +226,7 @@ mod tests {
     fn every_expected_component_is_in_the_catalogue() {
         let catalogue = Catalogue::builtin().unwrap();
         for fault in FAULTS {
-            for component in fault.components {
+            for component in fault.components.iter().chain(fault.consequences) {
                 assert!(catalogue.components.contains(component), "{component}");
             }
         }

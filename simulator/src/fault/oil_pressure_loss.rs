@@ -2,7 +2,7 @@
 
 use rules::time::Span;
 
-use super::{Begins, Circumstances, ENGINE, Fault, Stage};
+use super::{BASE, Begins, Circumstances, ENGINE, Fault, Stage};
 use crate::frame::Frame;
 use crate::physics::Strain;
 use crate::signal::{ENGINE_SPEED, OIL_PRESSURE};
@@ -17,7 +17,7 @@ pub const FAULT: Fault = Fault {
     begins: Begins::OnTheRoad,
     strain,
     crossed,
-    overlay: None,
+    ..BASE
 };
 
 fn strain(stage: &Stage, strain: &mut Strain) {

@@ -10,8 +10,8 @@ const REPLACE_AT: f64 = 78.0;
 /// State of all four brakes.
 #[derive(Clone, Copy, Debug)]
 pub struct Brakes {
-    /// Percent worn per wheel.
-    pub wear: [f64; 4],
+    /// Percent worn per wheel by use.
+    wear: [f64; 4],
     /// How each wheel's pads take their part.
     share: [f64; 4],
 }
@@ -37,9 +37,14 @@ impl Brakes {
         }
     }
 
+    /// Percent worn per wheel, as its sensor sees it.
+    pub fn worn(&self, strain: &Strain) -> [f64; 4] {
+        std::array::from_fn(|wheel| (self.wear[wheel] + strain.pad_worn[wheel]).min(100.0))
+    }
+
     /// Percent of fluid in the reservoir; pistons follow the pads and take some.
     pub fn fluid(&self, strain: &Strain) -> f64 {
-        let worn = self.wear.iter().sum::<f64>() / 4.0;
+        let worn = self.worn(strain).iter().sum::<f64>() / 4.0;
         (99.0 - 0.15 * worn - strain.brake_fluid_lost).clamp(0.0, 100.0)
     }
 

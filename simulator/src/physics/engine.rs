@@ -65,8 +65,8 @@ impl Engine {
         self.oil = relax(self.oil, oil_target, demand.secs, 220.0);
         self.litres += fuel_kw * demand.secs / 3_600.0 / FUEL_KWH_PER_LITRE;
         // A cylinder that does not burn sends its oxygen past the sensor: the trim goes rich.
-        let trim_target = self.trim_home + strain.misfire * 0.05;
-        self.long_trim = relax(self.long_trim, trim_target.min(20.0), demand.secs, 1_800.0);
+        let trim_target = self.trim_home + strain.worst_misfire() * 0.05 + strain.lean * 0.7;
+        self.long_trim = relax(self.long_trim, trim_target.min(25.0), demand.secs, 1_800.0);
         if demand.run {
             self.hours += demand.secs / 3_600.0;
             self.idle_hours += demand.standing / 3_600.0;
@@ -93,6 +93,12 @@ impl Engine {
         pump.min(480.0) * strain.oil_pressure
     }
 
+    /// What the lambda control adds at the moment, percent; the long-term trim follows it.
+    pub fn short_trim(&self, strain: &Strain) -> f64 {
+        let learnt = strain.lean * 0.7 - (self.long_trim - self.trim_home).max(0.0);
+        strain.worst_misfire() * 0.08 + strain.lean * 0.3 + learnt.max(0.0)
+    }
+
     fn warm(&mut self, demand: &Demand, fuel_kw: f64, strain: &Strain) {
         let fill = strain.coolant_fill.clamp(0.02, 1.0);
         // The thermostat's loop is quicker than a sampling step.
@@ -100,7 +106,7 @@ impl Engine {
         let secs = demand.secs / pieces;
         for _ in 0..pieces as u32 {
             self.fan = if self.fan { self.coolant > 95.0 } else { self.coolant > 100.0 };
-            let open = ((self.coolant - 84.0) / 11.0).clamp(0.0, 1.0);
+            let open = ((self.coolant - 84.0) / 11.0).clamp(strain.thermostat_open.min(1.0), 1.0);
             let air = 0.22 + 0.045 * demand.speed + if self.fan { 0.7 } else { 0.0 };
             let kw_per_k = 0.036 * (0.35 + 0.65 * fill) + open * air * fill * fill;
             let cold_bonus = if self.coolant < 60.0 { 1.25 } else { 1.0 };

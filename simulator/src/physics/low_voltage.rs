@@ -51,6 +51,7 @@ impl LowVoltage {
         let open = 11.72 + self.soc;
         // A charger that is nearly dead does not even carry the load: the battery does.
         let uncarried = (1.0 - strain.charging / 0.06).max(0.0);
+        let regulated = regulated + strain.regulator_v;
         let supplied = open + (regulated - open) * strain.charging - uncarried * load * 0.006;
         // The higher the charge, the more voltage it takes to push a current in.
         let into = ((supplied - open - 0.9 * self.soc) / 0.03).clamp(0.0, 25.0);
@@ -101,19 +102,7 @@ pub const DCDC_TARGET: f64 = 14.0;
 mod tests {
     use super::*;
 
-    const HEALTHY: Strain = Strain {
-        coolant_fill: 1.0,
-        oil_pressure: 1.0,
-        charging: 1.0,
-        low_voltage_health: 1.0,
-        start_dip_v: 0.0,
-        leak_kpa_h: [0.0; 4],
-        brake_fluid_lost: 0.0,
-        hot_cell_k: 0.0,
-        insulation: 1.0,
-        misfire: 0.0,
-        silent: false,
-    };
+    const HEALTHY: Strain = Strain::NONE;
 
     #[test]
     fn surface_charge_decays_to_the_rest_voltage_within_four_hours() {

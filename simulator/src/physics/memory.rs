@@ -1,7 +1,7 @@
 //! A control unit's fault memory: codes that mature and heal by ISO 14229-1 status bits.
 //!
-//! First failing driving cycle: pending. The same failure in a second one in a row, or at once for
-//! codes that do not wait: confirmed, lamp on. Three good cycles: lamp off. Forty: erased.
+//! First failing driving cycle: pending. The same failure in as many in a row as the code takes to
+//! mature, two as a rule: confirmed, lamp on. Three good cycles: lamp off. Forty: erased.
 
 use std::collections::BTreeMap;
 
@@ -44,8 +44,8 @@ impl Memory {
         }
     }
 
-    /// A test failed; `at_once` codes are confirmed without waiting for a second cycle.
-    pub fn failed(&mut self, code: &Name, ecu: &Name, at_once: bool, lamp: bool) {
+    /// A test failed; the code is confirmed once it `matures`, after so many failing cycles in a row.
+    pub fn failed(&mut self, code: &Name, ecu: &Name, matures: u8, lamp: bool) {
         let entry = self.entries.entry(code.clone()).or_insert_with(|| Entry {
             ecu: ecu.clone(),
             status: 0,
@@ -63,7 +63,7 @@ impl Memory {
         entry.good_cycles = 0;
         entry.status |= FAILED | FAILED_THIS_CYCLE | PENDING | FAILED_SINCE_CLEAR;
         entry.status &= !NOT_RUN_THIS_CYCLE;
-        if at_once || entry.bad_cycles >= 2 {
+        if entry.bad_cycles >= matures {
             entry.status |= CONFIRMED | if lamp { LAMP } else { 0 };
         }
     }
@@ -134,7 +134,7 @@ mod tests {
     fn cycle(memory: &mut Memory, fails: bool) -> u8 {
         memory.begin_cycle();
         if fails {
-            memory.failed(&CODE, &ECU, false, true);
+            memory.failed(&CODE, &ECU, 2, true);
         } else {
             memory.passed(&CODE);
         }
@@ -179,9 +179,9 @@ mod tests {
     fn tells_a_change_once() {
         let mut memory = Memory::default();
         memory.begin_cycle();
-        memory.failed(&CODE, &ECU, true, true);
+        memory.failed(&CODE, &ECU, 1, true);
         assert_eq!(memory.changes().len(), 1);
-        memory.failed(&CODE, &ECU, true, true);
+        memory.failed(&CODE, &ECU, 1, true);
         assert!(memory.changes().is_empty());
     }
 }

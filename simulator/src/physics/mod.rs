@@ -4,6 +4,7 @@
 //! and functions that read its sensors. Lags are relaxed exponentially, so that any step length is
 //! stable. What is broken reaches a system only through [`Strain`].
 
+pub mod after_treatment;
 pub mod brake;
 pub mod engine;
 pub mod low_voltage;

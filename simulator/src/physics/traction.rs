@@ -10,7 +10,7 @@ pub struct Traction {
     /// 0 to 1.
     pub soc: f64,
     /// 0 to 1.
-    pub soh: f64,
+    soh: f64,
     /// Positive into the battery, A.
     pub current: f64,
     pub temperature: f64,
@@ -28,6 +28,8 @@ pub struct Traction {
     pub id_max: u16,
     pub id_min: u16,
     spread: f64,
+    /// Capacity lost to a fault, 0 to 1.
+    lost: f64,
 }
 
 /// Open-circuit voltage of an NMC cell at 0, 10, .. 100 % state of charge.
@@ -52,11 +54,13 @@ impl Traction {
             id_max: ids.0,
             id_min: ids.1,
             spread: 0.004 + 0.02 * (1.0 - soh),
+            lost: 0.0,
         }
     }
 
     /// Draws `kw` at the terminals for `secs` (negative charges); returns the energy moved, kWh.
     pub fn draw(&mut self, secs: f64, kw: f64, ambient: f64, strain: &Strain) -> f64 {
+        self.lost = strain.capacity_lost;
         let open = self.open_voltage();
         let resistance = self.resistance();
         // The current at which terminal voltage times current is the power asked for.
@@ -85,18 +89,30 @@ impl Traction {
     }
 
     pub fn capacity_ah(&self) -> f64 {
-        self.pack.capacity_ah * self.soh
+        self.pack.capacity_ah * self.health()
     }
 
     pub fn voltage(&self) -> f64 {
         self.open_voltage() + self.current * self.resistance()
     }
 
+    /// Share of its capacity that is left, 0 to 1.
+    pub fn health(&self) -> f64 {
+        self.soh - self.lost
+    }
+
+    /// State of charge as its gauge shows it, percent.
+    pub fn shown_soc(&self, strain: &Strain) -> f64 {
+        (self.soc * 100.0 - strain.gauge_error).clamp(0.0, 100.0)
+    }
+
     /// Highest and lowest cell, V.
-    pub fn cells(&self) -> (f64, f64) {
+    pub fn cells(&self, strain: &Strain) -> (f64, f64) {
         let mean = self.voltage() / f64::from(self.pack.cells);
         let under_load = (self.current * self.resistance() / f64::from(self.pack.cells)).abs() * 0.04;
-        (mean + self.spread + under_load, mean - self.spread - under_load)
+        let driven = if self.current > 0.0 { strain.overcharge_v } else { 0.0 };
+        let lowest = mean + driven - self.spread - under_load - strain.weak_cell_v;
+        (mean + driven + self.spread + under_load, lowest.max(0.0))
     }
 
     /// Hottest and coldest cell, degC.
@@ -124,7 +140,7 @@ impl Traction {
 
     fn resistance(&self) -> f64 {
         let cold = 1.0 + 0.02 * (25.0 - self.temperature).clamp(0.0, 45.0);
-        self.pack.resistance * cold * (1.0 + 1.5 * (1.0 - self.soh))
+        self.pack.resistance * cold * (1.0 + 1.5 * (1.0 - self.health()))
     }
 
     fn heat(&mut self, secs: f64, loss_kw: f64, load_kw: f64, ambient: f64, strain: &Strain) {
@@ -140,9 +156,15 @@ impl Traction {
         self.temperature = relax(self.temperature, settled, secs, self.pack.heat_capacity_kj / kw_per_k);
         self.hot_excess = relax(self.hot_excess, strain.hot_cell_k, secs, 600.0);
         self.coolant = relax(self.coolant, ambient + 10.0 + 0.12 * load_kw, secs, 300.0);
-        self.motor = relax(self.motor, self.coolant + 0.7 * load_kw.min(80.0), secs, 240.0);
-        self.inverter = relax(self.inverter, self.coolant + 0.35 * load_kw.min(80.0), secs, 90.0);
-        self.dcdc = relax(self.dcdc, self.coolant + 12.0, secs, 180.0);
+        let load_kw = load_kw.min(80.0);
+        // Power is cut before anything melts.
+        let above = |kelvin: f64, loss: f64, most: f64| (self.coolant + kelvin * (1.0 + loss)).min(most);
+        let motor = above(0.7 * load_kw, strain.motor_loss, 200.0);
+        let inverter = above(0.35 * load_kw, strain.inverter_loss, 180.0);
+        let dcdc = above(12.0, strain.dcdc_loss, 130.0);
+        self.motor = relax(self.motor, motor, secs, 240.0);
+        self.inverter = relax(self.inverter, inverter, secs, 90.0);
+        self.dcdc = relax(self.dcdc, dcdc, secs, 180.0);
     }
 }
 

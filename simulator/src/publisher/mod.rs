@@ -8,11 +8,15 @@
 mod air;
 mod clock;
 mod file;
+mod link;
 mod notices;
+mod source;
 mod unit;
 
 pub use air::{AirError, run};
 pub use clock::{Pace, VirtualClock};
 pub use file::{OutboxFile, OutboxFileError};
+pub use link::{Link, Traffic};
 pub use notices::Notices;
-pub use unit::{Link, Source, Traffic, Unit, UnitReport};
+pub use source::Source;
+pub use unit::{Unit, UnitReport};

@@ -2,14 +2,12 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ingest::broker::token;
 use ingest::down::Down;
-use ingest::secret::Secret;
 use ingest::topic;
 use rules::time::Time;
 use rules::vehicle::VehicleId;
@@ -18,93 +16,10 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use super::{Notices, OutboxFile, OutboxFileError, Pace, VirtualClock};
-use crate::fleet::WINDOW;
+use super::{Link, Notices, OutboxFile, OutboxFileError, Pace, Source};
 use crate::frame::Frame;
 use crate::outbox::{Answer, Outbox};
-use crate::trouble::{Defects, Disorder, Fate, Troubles};
-use crate::truth::Truth;
-use crate::vehicle::Vehicle;
-
-/// Where frames come from.
-pub enum Source {
-    Vehicle(Box<Vehicle>),
-    /// A recorded log, or anything else.
-    Frames(Box<dyn Iterator<Item = Frame> + Send>),
-}
-
-/// What all units of a fleet share.
-pub struct Link {
-    pub host: String,
-    pub port: u16,
-    /// Vehicles prove who they are with a token under this secret; `None`: the broker is open.
-    pub secret: Option<Secret>,
-    pub clock: VirtualClock,
-    pub window: usize,
-    pub resend_after: Duration,
-    pub frames_per_message: usize,
-    /// No frame from here on is sent.
-    pub end: Option<Time>,
-    pub seed: u64,
-    pub troubles: Troubles,
-    /// The stream of a vehicle without an outbox file.
-    pub stream: u64,
-    /// Where outbox files are kept; `None`: in memory only.
-    pub folder: Option<PathBuf>,
-    /// Where what becomes known about planted faults goes.
-    truths: Mutex<Vec<Truth>>,
-    pub traffic: Traffic,
-}
-
-/// What all units together have done so far.
-#[derive(Debug, Default)]
-pub struct Traffic {
-    published: AtomicU64,
-    committed: AtomicU64,
-    online: AtomicU64,
-}
-
-impl Traffic {
-    pub fn published(&self) -> u64 {
-        self.published.load(Ordering::Relaxed)
-    }
-
-    pub fn committed(&self) -> u64 {
-        self.committed.load(Ordering::Relaxed)
-    }
-
-    /// Connects, including repeated ones.
-    pub fn connects(&self) -> u64 {
-        self.online.load(Ordering::Relaxed)
-    }
-}
-
-impl Link {
-    /// The usual settings: real-time resends, the window of the contract, nothing on disk.
-    pub fn new(host: &str, port: u16, clock: VirtualClock) -> Self {
-        Self {
-            host: host.to_owned(),
-            port,
-            secret: None,
-            clock,
-            window: WINDOW as usize,
-            resend_after: Duration::from_secs(30),
-            frames_per_message: 1,
-            end: None,
-            seed: 0,
-            troubles: Troubles::default(),
-            stream: 1,
-            folder: None,
-            truths: Mutex::default(),
-            traffic: Traffic::default(),
-        }
-    }
-
-    /// What became known about planted faults since the last call.
-    pub fn take_truths(&self) -> Vec<Truth> {
-        self.truths.lock().map(|mut truths| std::mem::take(&mut *truths)).unwrap_or_default()
-    }
-}
+use crate::trouble::{Defects, Disorder, Fate};
 
 /// What one unit has done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -413,22 +328,6 @@ impl Unit {
     /// Spreads reconnects of a fleet, by the vehicle's number.
     fn jitter(&self, pause: Duration) -> Duration {
         pause + pause.mul_f64(f64::from(self.number.wrapping_mul(37) % 100) / 100.0)
-    }
-}
-
-impl Source {
-    fn next(&mut self) -> Option<Frame> {
-        match self {
-            Self::Vehicle(vehicle) => vehicle.next(),
-            Self::Frames(frames) => frames.next(),
-        }
-    }
-
-    fn news(&mut self) -> Vec<Truth> {
-        match self {
-            Self::Vehicle(vehicle) => vehicle.news(),
-            Self::Frames(_) => Vec::new(),
-        }
     }
 }
 

@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 
-use super::database::{DEALER, Database};
+use crate::built::binary;
+use crate::database::{DEALER, Database};
 
 const START: Duration = Duration::from_secs(120);
 
 /// A running `premend serve`.
 pub struct Engine {
-    child: Child,
+    pub child: Child,
     pub mqtt: Option<SocketAddr>,
     http: SocketAddr,
     client: reqwest::Client,
@@ -59,10 +59,6 @@ impl Engine {
         let engine = Self { child, mqtt, http, client: reqwest::Client::new() };
         engine.ready().await?;
         Ok(engine)
-    }
-
-    pub fn id(&self) -> u32 {
-        self.child.id()
     }
 
     /// All samples of `/metrics` by name and labels.
@@ -117,14 +113,4 @@ impl Drop for Engine {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// The binary beside this one: built by the same cargo, into the folder above.
-fn binary() -> anyhow::Result<PathBuf> {
-    let own = std::env::current_exe().context("finding this program")?;
-    let folder = own.parent().and_then(|deps| deps.parent()).context("this program is in no folder")?;
-    let named = std::env::var_os("PREMEND_BENCH_BINARY").map(PathBuf::from);
-    let path = named.unwrap_or_else(|| folder.join("premend"));
-    anyhow::ensure!(path.is_file(), "{} is missing: build the binary `premend` first", path.display());
-    Ok(path)
 }

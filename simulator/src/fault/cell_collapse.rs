@@ -1,0 +1,34 @@
+//! A cell that collapses: first far behind its neighbours, then empty. DOMAIN 3, bits 6 and 10.
+
+use rules::time::Span;
+
+use super::{BASE, Begins, Circumstances, ELECTRIC, Fault, Stage};
+use crate::frame::Frame;
+use crate::physics::Strain;
+use crate::signal::{CELL_MAX, CELL_MIN};
+
+pub const FAULT: Fault = Fault {
+    key: "cell-collapse",
+    description: "A cell of the traction battery collapses within a day.",
+    powertrains: ELECTRIC,
+    components: &["traction.battery.cells"],
+    consequences: &["vehicle.other"],
+    severity: 2,
+    onset: Span::from_days(1),
+    begins: Begins::AtOnce,
+    strain,
+    crossed,
+    ..BASE
+};
+
+/// The alarm of the standard, V.
+const LIMIT: f64 = 0.3;
+
+fn strain(stage: &Stage, strain: &mut Strain) {
+    strain.weak_cell_v += 2.3 * stage.progress;
+}
+
+fn crossed(frame: &Frame, _: &Circumstances) -> bool {
+    let (Some(high), Some(low)) = (frame.get(CELL_MAX), frame.get(CELL_MIN)) else { return false };
+    high - low >= LIMIT
+}

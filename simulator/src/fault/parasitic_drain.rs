@@ -1,0 +1,32 @@
+//! Something does not go to sleep: the 12 V battery empties while the car stands. DOMAIN 5.3.
+
+use rules::time::Span;
+
+use super::{BASE, Begins, Circumstances, ENGINE, Fault, Stage};
+use crate::frame::Frame;
+use crate::physics::Strain;
+use crate::signal::VOLTAGE_12;
+
+pub const FAULT: Fault = Fault {
+    key: "parasitic-drain",
+    description: "A control unit stays awake and draws a quarter of an ampere while the car is parked.",
+    powertrains: ENGINE,
+    components: &["electrics.battery12v"],
+    severity: 3,
+    onset: Span::from_hours(1),
+    begins: Begins::AtOnce,
+    strain,
+    crossed,
+    ..BASE
+};
+
+/// About four fifths of its charge, V.
+const LIMIT: f64 = 12.5;
+
+fn strain(stage: &Stage, strain: &mut Strain) {
+    strain.drain_a += 0.25 * stage.progress;
+}
+
+fn crossed(frame: &Frame, around: &Circumstances) -> bool {
+    around.parked_h >= 4.0 && frame.get(VOLTAGE_12).is_some_and(|volts| volts < LIMIT)
+}

@@ -1,0 +1,34 @@
+//! A caliper that does not let go: the pads of one wheel wear alone. DOMAIN 5.5.
+
+use rules::time::Span;
+
+use super::{ALL, BASE, Begins, Circumstances, Fault, Stage};
+use crate::frame::Frame;
+use crate::physics::Strain;
+use crate::signal::PAD_WEAR;
+
+pub const FAULT: Fault = Fault {
+    key: "seized-caliper",
+    description: "The caliper of one front wheel seizes; its pads wear much faster than those across the axle.",
+    powertrains: ALL,
+    components: &["chassis.brakes"],
+    consequences: &["chassis.brakes.pads.Row1.Wheel.Left"],
+    severity: 2,
+    onset: Span::from_days(5),
+    begins: Begins::AtOnce,
+    strain,
+    crossed,
+    ..BASE
+};
+
+/// Pads of one axle wear alike, percent.
+const LIMIT: f64 = 20.0;
+
+fn strain(stage: &Stage, strain: &mut Strain) {
+    strain.pad_worn[0] += 45.0 * stage.progress;
+}
+
+fn crossed(frame: &Frame, _: &Circumstances) -> bool {
+    let (Some(left), Some(right)) = (frame.get(PAD_WEAR[0]), frame.get(PAD_WEAR[1])) else { return false };
+    left - right > LIMIT
+}

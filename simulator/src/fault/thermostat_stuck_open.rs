@@ -1,0 +1,33 @@
+//! A thermostat that does not close: the engine stays too cool. DOMAIN 5.6.
+
+use rules::time::Span;
+
+use super::{BASE, Begins, COMBUSTION, Circumstances, Fault, Stage};
+use crate::frame::Frame;
+use crate::physics::Strain;
+use crate::signal::{COOLANT, SPEED};
+
+pub const FAULT: Fault = Fault {
+    key: "thermostat-stuck-open",
+    description: "The thermostat sticks half open; on the road the coolant stays below 75 degC.",
+    powertrains: COMBUSTION,
+    components: &["engine.cooling"],
+    severity: 3,
+    onset: Span::from_hours(1),
+    begins: Begins::AtOnce,
+    strain,
+    crossed,
+    ..BASE
+};
+
+/// A warm engine is above this, degC.
+const LIMIT: f64 = 75.0;
+
+fn strain(stage: &Stage, strain: &mut Strain) {
+    strain.thermostat_open = strain.thermostat_open.max(0.28 * stage.progress);
+}
+
+fn crossed(frame: &Frame, around: &Circumstances) -> bool {
+    let cool = frame.get(COOLANT).is_some_and(|coolant| coolant < LIMIT);
+    cool && around.parked_h == 0.0 && frame.get(SPEED).is_some_and(|speed| speed > 40.0)
+}

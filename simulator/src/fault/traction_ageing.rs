@@ -1,0 +1,32 @@
+//! A traction battery that has lost a third of its capacity. DOMAIN 5.8.
+
+use rules::time::Span;
+
+use super::{BASE, Begins, Circumstances, ELECTRIC, Fault, Stage};
+use crate::frame::Frame;
+use crate::physics::Strain;
+use crate::signal::SOH;
+
+pub const FAULT: Fault = Fault {
+    key: "traction-ageing",
+    description: "The traction battery loses a third of its capacity within days.",
+    powertrains: ELECTRIC,
+    components: &["traction.battery"],
+    severity: 3,
+    onset: Span::from_days(4),
+    begins: Begins::AtOnce,
+    strain,
+    crossed,
+    ..BASE
+};
+
+/// Makers warrant about this much, percent.
+const LIMIT: f64 = 75.0;
+
+fn strain(stage: &Stage, strain: &mut Strain) {
+    strain.capacity_lost += 0.33 * stage.progress;
+}
+
+fn crossed(frame: &Frame, _: &Circumstances) -> bool {
+    frame.get(SOH).is_some_and(|percent| percent < LIMIT)
+}

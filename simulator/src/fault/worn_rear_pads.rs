@@ -1,0 +1,34 @@
+//! Rear pads that nobody replaces. DOMAIN 5.5.
+
+use rules::time::Span;
+
+use super::{ALL, BASE, Begins, Circumstances, Fault, Stage};
+use crate::frame::Frame;
+use crate::physics::Strain;
+use crate::signal::PAD_WEAR;
+
+pub const FAULT: Fault = Fault {
+    key: "worn-rear-pads",
+    description: "The rear brake pads wear down to their limit, and nobody replaces them.",
+    powertrains: ALL,
+    components: &["chassis.brakes.pads.Row2.Wheel.Left"],
+    consequences: &["chassis.brakes.pads.Row2.Wheel.Right"],
+    severity: 3,
+    onset: Span::from_days(6),
+    begins: Begins::AtOnce,
+    strain,
+    crossed,
+    ..BASE
+};
+
+/// Of what the sensor can follow, percent.
+const LIMIT: f64 = 85.0;
+
+fn strain(stage: &Stage, strain: &mut Strain) {
+    strain.pad_worn[2] += 90.0 * stage.progress;
+    strain.pad_worn[3] += 90.0 * stage.progress;
+}
+
+fn crossed(frame: &Frame, _: &Circumstances) -> bool {
+    frame.get(PAD_WEAR[2]).is_some_and(|worn| worn >= LIMIT)
+}
