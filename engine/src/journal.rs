@@ -156,8 +156,17 @@ pub fn store_state(vehicle: &Vehicle, set: &RuleSet) -> std::io::Result<StoredSt
 
 /// SHA-256 over the catalogue's files, names and texts.
 pub fn catalogue_hash(catalogue: &Catalogue) -> [u8; 32] {
+    hash_of(catalogue.files().iter())
+}
+
+/// The same over what people wrote, the learned tables left out.
+pub fn written_hash(catalogue: &Catalogue) -> [u8; 32] {
+    hash_of(catalogue.written_files())
+}
+
+fn hash_of<'a>(files: impl Iterator<Item = &'a (String, String)>) -> [u8; 32] {
     let mut hash = Sha256::new();
-    for (path, text) in catalogue.files() {
+    for (path, text) in files {
         for part in [path, text] {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part.as_bytes());

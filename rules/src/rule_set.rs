@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue::Catalogue;
 use crate::component::Component;
 use crate::expr::{self, ExprError, Program};
+use crate::learned::{Demotion, PRIOR_PRECISION, Precision};
 use crate::model::Model;
-use crate::rule::{RuleKind, RuleSource, about};
+use crate::rule::{Mode, RuleKind, RuleSource, about};
 use crate::severity::Severity;
 use crate::signal::{Kind, Slot};
 use crate::state::SlotSet;
@@ -35,7 +36,12 @@ pub type RuleMask = [u64; MASK_WORDS];
 #[derive(Clone, Debug)]
 pub struct Rule {
     pub no: RuleNo,
+    /// As it runs: a demoted rule is a shadow here, whatever its author wrote.
     pub source: Arc<RuleSource>,
+    /// How often it is right, by the verdicts on this version.
+    pub precision: f64,
+    /// What was learned of this version, if anything.
+    pub learned: Option<Arc<Precision>>,
     /// Value of `each`; empty for plain rules.
     pub subject: String,
     /// `None`: the component of the fault code that matched.
@@ -50,6 +56,11 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// Why it runs as a shadow although its author made it live.
+    pub fn demotion(&self) -> Option<&Demotion> {
+        self.learned.as_ref()?.demoted.as_ref()
+    }
+
     /// Cells of both programs; those of `clear` follow those of `when`.
     pub fn cells(&self) -> usize {
         self.when.cells() + self.clear.as_ref().map_or(0, Program::cells)
@@ -124,7 +135,12 @@ impl RuleSet {
         }
         let catalogue = Arc::clone(&set.catalogue);
         for source in &catalogue.rules {
-            set.add(&Arc::new(source.clone()), &mut errors);
+            let learned = catalogue.learned.precision.of(&source.key, source.version);
+            let mode = match learned {
+                Some(Precision { demoted: Some(_), .. }) if source.mode == Mode::Live => Mode::Shadow,
+                _ => source.mode,
+            };
+            set.add(&Arc::new(RuleSource { mode, ..source.clone() }), learned.cloned().map(Arc::new), &mut errors);
         }
         if set.rules.len() > MASK_WORDS * 64 {
             errors.push(too_many("rules", set.rules.len(), MASK_WORDS * 64));
@@ -252,10 +268,14 @@ impl RuleSet {
         }
     }
 
-    fn add(&mut self, source: &Arc<RuleSource>, errors: &mut Vec<RuleSetError>) {
+    fn add(&mut self, source: &Arc<RuleSource>, learned: Option<Arc<Precision>>, errors: &mut Vec<RuleSetError>) {
         for subject in source.subjects() {
             match self.instance(source, subject) {
-                Ok(rule) => self.rules.push(rule),
+                Ok(rule) => self.rules.push(Rule {
+                    precision: learned.as_ref().map_or(PRIOR_PRECISION, |learned| learned.precision),
+                    learned: learned.clone(),
+                    ..rule
+                }),
                 Err(mut found) => errors.append(&mut found),
             }
         }
@@ -294,6 +314,8 @@ impl RuleSet {
             shows,
             by_code,
             source: Arc::clone(source),
+            precision: PRIOR_PRECISION,
+            learned: None,
         })
     }
 

@@ -31,6 +31,7 @@ pub fn rules(entries: Vec<Placed<RuleSource>>, scope: &Scope<'_>, faults: &mut V
     for Placed { place, value } in map.values() {
         words(place, value, faults);
         numbers(place, value, faults);
+        gate(place, value, scope, faults);
         references(place, value, scope, faults);
         expressions(place, value, scope, faults);
     }
@@ -91,6 +92,25 @@ fn numbers(place: &Place, rule: &RuleSource, faults: &mut Vec<Fault>) {
     }
 }
 
+/// A gate is a share, and only where falling below it may have a consequence.
+fn gate(place: &Place, rule: &RuleSource, scope: &Scope<'_>, faults: &mut Vec<Fault>) {
+    let Some(gate) = rule.gate else { return };
+    let (what, hint) = if !rule.may_be_demoted() {
+        let hint = "leave `gate` out: S1, S2, recalls, the end of a warranty and rules by fault code are never demoted";
+        ("safety and rights are not tuned away", hint)
+    } else if !(0.0..=1.0).contains(&gate) {
+        ("a gate is 0 to 1", "0.4 if left out")
+    } else {
+        return;
+    };
+    let mut fault = Fault { hint: Some(hint.to_owned()), ..place.fault(format!("rule `{}`: gate: {what}", rule.key)) };
+    if let Some((index, line, value)) = field_of(place, "gate", scope) {
+        fault.line = Some(index + 1);
+        fault.column = Some(line.chars().count() - value.chars().count() + 1);
+    }
+    faults.push(fault);
+}
+
 fn references(place: &Place, rule: &RuleSource, scope: &Scope<'_>, faults: &mut Vec<Fault>) {
     for subject in rule.subjects().filter(|_| !rule.is_by_code()) {
         scope.names.component(place, &about(&rule.component, subject), faults);
@@ -138,14 +158,20 @@ fn located(place: &Place, rule: &RuleSource, field: &str, error: ExprError, scop
     let hint = [near, error.hint].into_iter().flatten().collect::<Vec<_>>().join("; ");
     let hint = Some(hint).filter(|hint| !hint.is_empty());
     let fault = Fault { hint, ..place.fault(format!("rule `{}`: {field}: {}", rule.key, error.message)) };
-    let text = scope.files.iter().find(|(path, _)| *path == place.file).map_or("", |(_, text)| text);
-    let mut lines = text.lines().enumerate().skip(place.line - 1);
-    let value = lines.find_map(|(index, line)| Some((index, line, line.trim_start().strip_prefix(field)?)));
-    let Some((index, line, rest)) = value.filter(|(.., rest)| rest.trim_start().starts_with('=')) else { return fault };
-    let value = rest.trim_start().trim_start_matches('=').trim_start();
+    let Some((index, line, value)) = field_of(place, field, scope) else { return fault };
     let opens = if value.starts_with("\"\"\"") || value.starts_with("'''") { 3 } else { 1 };
     // The line break behind opening quotes is not part of the text.
     let below = usize::from(opens == 3 && value.len() == 3) + error.line as usize - 1;
     let before = if below == 0 { line.chars().count() - value.chars().count() + opens } else { 0 };
     Fault { line: Some(index + 1 + below), column: Some(before + error.column as usize), ..fault }
+}
+
+/// Where an entry gives a field: place of the line in the file, the line, and what stands behind the `=`.
+fn field_of<'a>(place: &Place, field: &str, scope: &Scope<'a>) -> Option<(usize, &'a str, &'a str)> {
+    let text = scope.files.iter().find(|(path, _)| *path == place.file).map_or("", |(_, text)| text);
+    let mut lines = text.lines().enumerate().skip(place.line - 1);
+    let (index, line, rest) =
+        lines.find_map(|(index, line)| Some((index, line, line.trim_start().strip_prefix(field)?)))?;
+    let value = rest.trim_start().strip_prefix('=')?.trim_start();
+    Some((index, line, value))
 }

@@ -4,10 +4,12 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
+use super::check_learned::refuse_in_directory;
 use super::layer::within_layer;
 use super::read::{Document, Fault, Place, Placed};
 use crate::component::ComponentEntry;
 use crate::fault_code::{CodeClass, CodeEntry};
+use crate::learned::{PRECISION_FILE, Precision};
 use crate::model::Model;
 use crate::operation::{Operation, Part};
 use crate::plan::{Item, PlanHead};
@@ -30,6 +32,7 @@ pub struct Draft {
     pub models: Vec<Placed<Model>>,
     pub templates: Vec<Placed<TemplateDraft>>,
     pub rules: Vec<Placed<RuleSource>>,
+    pub precision: Vec<Placed<Precision>>,
 }
 
 /// A plan before its items are placed in the catalogue's list of codes.
@@ -67,7 +70,11 @@ impl Draft {
     /// Reads one file, by the place it has in its layer.
     pub fn read(&mut self, path: &str, text: &str) {
         let faults = &mut self.faults;
+        if refuse_in_directory(path, faults) {
+            return;
+        }
         match within_layer(path) {
+            PRECISION_FILE => table(path, text, "precision", &mut self.precision, faults),
             "signals.toml" => table(path, text, "signal", &mut self.signals, faults),
             "components.toml" => table(path, text, "component", &mut self.components, faults),
             "operations.toml" => table(path, text, "operation", &mut self.operations, faults),
