@@ -279,13 +279,22 @@ async fn load_snapshots(
     }
     let mut after = String::new();
     loop {
-        let page = snapshot::page(&mut *begin_as(pool, As::Engine).await?, &after, PAGE).await?;
+        let page = snapshot_page(pool, sets, &after).await?;
         let Some(last) = page.last() else { return Ok(vehicles) };
-        after.clone_from(&last.vehicle_id);
-        for row in &page {
-            take_snapshot(row, sets, &mut vehicles).await?;
-        }
+        last.vehicle.id.as_str().clone_into(&mut after);
+        vehicles.extend(page.into_iter().map(|restored| (restored.vehicle.id.clone(), restored)));
     }
+}
+
+/// The next vehicles by id as their snapshots have them, each under its own rule set; none after the last.
+pub async fn snapshot_page(pool: &PgPool, sets: &mut RuleSets, after: &str) -> anyhow::Result<Vec<Restored>> {
+    let page = snapshot::page(&mut *begin_as(pool, As::Engine).await?, after, PAGE).await?;
+    let mut vehicles = Vec::with_capacity(page.len());
+    for row in &page {
+        let context = || format!("reading the snapshot of vehicle {}", row.vehicle_id);
+        vehicles.push(read_snapshot(row, sets).await.with_context(context)?);
+    }
+    Ok(vehicles)
 }
 
 async fn take_snapshot(

@@ -48,10 +48,12 @@ pub enum Job {
     Overdue,
     /// Learns the precision of rules from verdicts.
     Precision,
+    /// Learns what is usual for vehicles of a model and mileage.
+    Cohorts,
 }
 
 impl Job {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::PartitionsAhead,
         Self::RollUp,
         Self::Archive,
@@ -62,6 +64,7 @@ impl Job {
         Self::Proposals,
         Self::Overdue,
         Self::Precision,
+        Self::Cohorts,
     ];
 
     pub const fn key(self) -> &'static str {
@@ -76,6 +79,7 @@ impl Job {
             Self::Proposals => "proposals",
             Self::Overdue => "overdue",
             Self::Precision => "precision",
+            Self::Cohorts => "cohorts",
         }
     }
 
@@ -86,7 +90,7 @@ impl Job {
             Self::Sessions | Self::Proposals => Duration::from_mins(1),
             Self::RollUp | Self::Archive | Self::PartitionsAhead => Duration::from_mins(5),
             Self::Journal | Self::Readings | Self::Rejections => Duration::from_mins(30),
-            Self::Precision => Duration::from_hours(1),
+            Self::Precision | Self::Cohorts => Duration::from_hours(1),
         }
     }
 }
@@ -191,7 +195,7 @@ impl<'a> Sweep<'a> {
     }
 
     fn every(&self, job: Job) -> Duration {
-        if job == Job::Precision { self.learn_every } else { job.every() }
+        if matches!(job, Job::Precision | Job::Cohorts) { self.learn_every } else { job.every() }
     }
 
     async fn run_counted(&self, job: Job) {
@@ -234,6 +238,7 @@ impl<'a> Sweep<'a> {
             Job::Proposals => self.expire_proposals(now).await?,
             Job::Overdue => self.tell_overdue(now).await?,
             Job::Precision => self.learning.precision().await?,
+            Job::Cohorts => self.learning.cohorts().await?,
         })
     }
 

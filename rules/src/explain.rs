@@ -124,6 +124,10 @@ fn part(step: &Step, now: Time, set: &RuleSet) -> Part {
             format!("measured {at}, {} ago; it may be used for {longest}", now.since(*at))
         }
         State::Held { since: Some(since) } => format!("since {since}"),
+        State::Cohort { vehicles: Some(vehicles) } => format!("of {vehicles} vehicles of its model and mileage"),
+        State::Cohort { vehicles: None } => {
+            "nothing is known of vehicles like it, or its model or odometer is not known".to_owned()
+        }
         State::Held { since: None } => "does not hold".to_owned(),
     };
     Part { depth: step.depth, text: step.text.clone(), value, state }

@@ -306,6 +306,9 @@ pub struct Example {
     /// Lines such as `"0s Vehicle.Speed=60 Vehicle.…=12.1"`, `"10s x30 every 1s Vehicle.Speed=60"`,
     /// `"30s fault P0301 0x2f"`, `"4h nothing"`: time since start, then what was measured.
     pub readings: Vec<String>,
+    /// What was learned of vehicles like the example's, such as `"Vehicle.Speed 0.95 = 60"`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cohort: Vec<String>,
     pub expect: Expect,
 }
 

@@ -94,7 +94,16 @@ fn learned(from: &RuleSet, to: &RuleSet) -> Vec<RuleChange> {
             learned: Some(learned),
         })
     };
-    to.catalogue.rules.iter().filter_map(changed).collect()
+    let cohorts = from.catalogue.learned.cohorts.differences(&to.catalogue.learned.cohorts);
+    let cohorts = cohorts.into_iter().map(|(key, learned)| RuleChange {
+        key,
+        from: None,
+        to: None,
+        on_change: OnChange::Keep,
+        needs_approval: false,
+        learned: Some(learned),
+    });
+    to.catalogue.rules.iter().filter_map(changed).chain(cohorts).collect()
 }
 
 /// Subjects and cells of a rule's instances.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue::Catalogue;
 use crate::component::Component;
 use crate::expr::{self, ExprError, Program};
-use crate::learned::{Demotion, PRIOR_PRECISION, Precision};
+use crate::learned::{CohortSpecs, CohortTable, Cohorts, Demotion, PRIOR_PRECISION, Precision};
 use crate::model::Model;
 use crate::rule::{Mode, RuleKind, RuleSource, about};
 use crate::severity::Severity;
@@ -81,7 +81,7 @@ pub enum RuleSetError {
 }
 
 /// A runnable catalogue.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RuleSet {
     /// SHA-256 of the catalogue's files.
     pub hash: [u8; 32],
@@ -100,6 +100,9 @@ pub struct RuleSet {
     cells: usize,
     stuck: Vec<Slot>,
     pub windows: WindowSpecs,
+    /// The quantiles that rules ask for, and what was learned of them.
+    pub cohort_specs: CohortSpecs,
+    pub cohorts: Cohorts,
     /// Numbers of the windows over each slot.
     windows_of: Vec<Vec<u16>>,
 }
@@ -127,6 +130,8 @@ impl RuleSet {
                 .collect(),
             rules: Vec::new(),
             windows: WindowSpecs::default(),
+            cohort_specs: CohortSpecs::default(),
+            cohorts: Cohorts::default(),
             windows_of: vec![Vec::new(); catalogue.signals.len()],
             catalogue,
         };
@@ -149,7 +154,22 @@ impl RuleSet {
             return Err(errors);
         }
         set.index();
+        set.lay_out_cohorts(&catalogue.learned.cohorts);
         Ok(set)
+    }
+
+    /// The same set under another table of cohorts, for examples that bring their own.
+    #[must_use]
+    pub fn with_cohorts(&self, table: &CohortTable) -> Self {
+        let mut set = self.clone();
+        set.lay_out_cohorts(table);
+        set
+    }
+
+    fn lay_out_cohorts(&mut self, table: &CohortTable) {
+        let Catalogue { cohort_bands, models, signals, .. } = &*self.catalogue;
+        let models = models.keys().map(String::as_str);
+        self.cohorts = Cohorts::new(table, cohort_bands, models, &self.cohort_specs, signals);
     }
 
     pub fn slot_count(&self) -> usize {
@@ -328,14 +348,17 @@ impl RuleSet {
         by_code: bool,
     ) -> Result<Program, Vec<RuleSetError>> {
         let windows = RefCell::new(std::mem::take(&mut self.windows));
+        let cohorts = RefCell::new(std::mem::take(&mut self.cohort_specs));
         let context = expr::Context {
             signals: &self.catalogue.signals,
             items: self.catalogue.item_codes(),
             windows: &windows,
+            cohorts: &cohorts,
             by_code,
         };
         let compiled = expr::compile_held(text, held.unwrap_or(Span::ZERO), &context);
         self.windows = windows.into_inner();
+        self.cohort_specs = cohorts.into_inner();
         compiled.map_err(|found| {
             found.into_iter().map(|error| RuleSetError::Expression { rule: source.key.clone(), field, error }).collect()
         })

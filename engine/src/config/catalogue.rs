@@ -12,7 +12,7 @@ use super::ConfigError;
 pub struct Catalogue {
     /// Folder laid out like `rules/catalogue/`; its entries win over the built-in ones.
     pub overlay: Option<PathBuf>,
-    /// How often technicians' verdicts are looked at for the precision of rules.
+    /// How often technicians' verdicts are looked at for the precision of rules, and the day for new cohorts.
     pub learn_every: Span,
 }
 

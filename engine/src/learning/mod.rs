@@ -1,5 +1,6 @@
 //! Learning: tables across vehicles, computed by jobs and put into force as activations.
 
+mod cohort;
 mod precision;
 #[cfg(test)]
 pub(crate) mod tests;

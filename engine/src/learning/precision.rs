@@ -4,11 +4,11 @@
 //! activation if a decision would come out otherwise. Run twice it does nothing.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use prometheus::{GaugeVec, IntCounter, IntGauge, Opts, Registry};
-use rules::learned::{HALF_LIFE_DAYS, PRECISION_FILE, PrecisionTable, Tally, Verdict, learn, tasks};
+use rules::learned::{CohortHead, HALF_LIFE_DAYS, PRECISION_FILE, PrecisionTable, Tally, Verdict, learn, tasks};
 use rules::rule_set::RuleSet;
 use sqlx::PgPool;
 use tokio::sync::watch;
@@ -69,15 +69,26 @@ impl LearningMetrics {
 /// Computes the learned tables.
 #[derive(Debug)]
 pub struct Learning {
-    pool: PgPool,
-    clock: Clock,
-    sets: watch::Receiver<Arc<RuleSet>>,
+    pub(super) pool: PgPool,
+    pub(super) clock: Clock,
+    pub(super) sets: watch::Receiver<Arc<RuleSet>>,
     metrics: LearningMetrics,
+    /// The day and the questions for which cohorts were computed last.
+    looked_at: Mutex<CohortHead>,
 }
 
 impl Learning {
     pub fn new(pool: PgPool, clock: Clock, sets: watch::Receiver<Arc<RuleSet>>, metrics: LearningMetrics) -> Self {
-        Self { pool, clock, sets, metrics }
+        Self { pool, clock, sets, metrics, looked_at: Mutex::default() }
+    }
+
+    /// Whether cohorts were computed for this day and these questions.
+    pub(super) fn looked_at(&self, head: &CohortHead) -> bool {
+        *self.looked_at.lock().unwrap_or_else(PoisonError::into_inner) == *head
+    }
+
+    pub(super) fn look_at(&self, head: CohortHead) {
+        *self.looked_at.lock().unwrap_or_else(PoisonError::into_inner) = head;
     }
 
     /// Brings precision, demotions and tasks up to date; gives how many of them changed.

@@ -4,10 +4,14 @@ use std::sync::Arc;
 
 use prometheus::Registry;
 use rules::catalogue::Catalogue;
+use rules::expr::Last;
+use rules::learned::Cohort;
 use rules::rule::{Mode, RuleSource};
 use rules::rule_set::RuleSet;
 use rules::severity::Severity;
+use rules::state::Vehicle;
 use rules::time::Span;
+use rules::vehicle::{Attributes, Powertrain, Profile, Purpose, VehicleId};
 use sqlx::PgPool;
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -19,7 +23,9 @@ use crate::journal;
 use crate::outbox::fixture::{NOON, Scene};
 use crate::store::label::{Label, labels};
 use crate::store::session::{As, begin_as};
-use crate::store::{activation as rows, rule_task};
+use crate::store::{activation as rows, rule_task, snapshot};
+
+const HEALTH: &str = "Vehicle.Powertrain.TractionBattery.StateOfHealth";
 
 /// A job over the shipped rules.
 pub fn learning(pool: &PgPool, clock: &Clock) -> Learning {
@@ -217,4 +223,68 @@ async fn a_case_without_an_order_is_labelled_by_its_neighbour_and_a_fault_that_c
     let weight = |days: f64| (-days / 180.0).exp2();
     let refuted = tallies[&("nothing".to_owned(), 1)].refuted;
     assert!((refuted - 0.5 * weight(30.0) - weight(31.0)).abs() < 1e-9, "{refuted}");
+}
+
+/// Thirty electric cars and more, by one snapshot each; health by number.
+async fn snapshots(scene: &Scene, set: &RuleSet, count: u32, consents: bool) {
+    let health = set.catalogue.signals.slot_of_path(HEALTH).unwrap();
+    let mut rows = Vec::new();
+    for number in 0..count {
+        let consents = consents.then_some(Purpose::Diagnostics).into_iter().collect();
+        let profile = Profile {
+            model: "compact-bev".to_owned(),
+            model_year: 2025,
+            powertrain: Powertrain::Bev,
+            region: String::new(),
+            software: String::new(),
+            tier: String::new(),
+            dealer: scene.dealer,
+            owner: None,
+            consents,
+            allowed: None,
+            delivered_at: scene.clock.now(),
+            attributes: Attributes::default(),
+        };
+        let id = VehicleId::try_new(&format!("bev-{}-{number}", profile.consents.len()));
+        let mut vehicle = Vehicle::new(id.unwrap(), profile, set);
+        vehicle.odometer.km = 31_000.0;
+        vehicle.last.set(health.index(), Last { value: 80.0 + f64::from(number % 20), at: scene.clock.now() });
+        let position = journal::Position { incarnation: 1, n: 1, index: 0 };
+        rows.push(journal::snapshot_row(&vehicle, position, 0, set).unwrap());
+    }
+    let mut tx = begin_as(&scene.pool, As::Engine).await.unwrap();
+    snapshot::write(&mut tx, &rows).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[sqlx::test]
+async fn the_last_values_of_consenting_vehicles_become_quantiles_once_a_day(pool: PgPool) {
+    let scene = Scene::at(pool.clone(), NOON).await;
+    let before = activation::at_start(&pool, None, &scene.clock).await.unwrap();
+    let (learning, sets) = of_set(&pool, &scene.clock, Arc::clone(&before));
+    snapshots(&scene, &before, 100, false).await;
+    snapshots(&scene, &before, 29, true).await;
+    assert_eq!(learning.cohorts().await.unwrap(), 0, "too few who consent");
+    assert!(approved(&pool).await.is_none());
+    snapshots(&scene, &before, 200, true).await;
+    assert_eq!(learning.cohorts().await.unwrap(), 0, "not again on the same day");
+    scene.later(Span::from_days(1));
+    assert_eq!(learning.cohorts().await.unwrap(), 1);
+    let after = approved(&pool).await.unwrap();
+    let entries = &after.catalogue.learned.cohorts.entries;
+    assert_eq!(entries.len(), 1, "{entries:?}");
+    let entry = &entries[0];
+    assert_eq!(
+        (entry.signal.as_str(), entry.model.as_str(), entry.from_km, entry.vehicles),
+        (HEALTH, "compact-bev", 20_000.0, 200)
+    );
+    assert!((entry.value - 80.5).abs() < 0.6, "{entry:?}");
+    let cohort = |km| Cohort { table: &after.cohorts, model: after.cohorts.model("compact-bev"), km }.ask(0);
+    assert!(cohort(31_000.0) == entry.value && cohort(60_000.0).is_nan());
+
+    // In force: the same day and the same quantiles are no new table.
+    sets.send_replace(Arc::clone(&after));
+    assert_eq!(learning.cohorts().await.unwrap(), 0);
+    scene.later(Span::from_days(1));
+    assert_eq!(learning.cohorts().await.unwrap(), 0);
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::layer::{is_overlay, within_layer};
 use super::read::{Fault, Place, Placed};
-use crate::learned::{FOLDER, Learned, Precision, PrecisionTable};
+use crate::learned::{Bands, CohortEntry, CohortHead, CohortTable, FOLDER, Precision, PrecisionTable};
 use crate::rule::RuleSource;
 
 /// Refuses learned tables in a directory of rules; false for every other file.
@@ -18,8 +18,8 @@ pub fn refuse_in_directory(path: &str, faults: &mut Vec<Fault>) -> bool {
     refused
 }
 
-/// The tables; what they say of versions that are not in the catalogue is kept for when these come back.
-pub fn learned(precision: Vec<Placed<Precision>>, rules: &[RuleSource], faults: &mut Vec<Fault>) -> Learned {
+/// The precision of rules; what it says of versions that are not in the catalogue is kept for when these come back.
+pub fn precision(precision: Vec<Placed<Precision>>, rules: &[RuleSource], faults: &mut Vec<Fault>) -> PrecisionTable {
     let mut seen = BTreeSet::new();
     for Placed { place, value } in &precision {
         let mut wrong = |what: &str, hint: Option<&str>| {
@@ -41,5 +41,31 @@ pub fn learned(precision: Vec<Placed<Precision>>, rules: &[RuleSource], faults: 
             wrong("it may not be demoted", Some(hint));
         }
     }
-    Learned { precision: PrecisionTable::new(precision.into_iter().map(|entry| entry.value).collect()) }
+    PrecisionTable::new(precision.into_iter().map(|entry| entry.value).collect())
+}
+
+/// The bands of mileage; an overlay's replace the shipped ones. Without any, nothing is known of cohorts.
+pub fn bands(drafts: Vec<Placed<Bands>>, faults: &mut Vec<Fault>) -> Bands {
+    for Placed { place, value } in &drafts {
+        let rising = value.from_km.windows(2).all(|pair| pair[0] < pair[1]);
+        let sound = value.from_km.iter().all(|from| from.is_finite() && *from >= 0.0);
+        if value.from_km.is_empty() || !rising || !sound {
+            faults.push(place.fault("`from_km` names where bands begin, from 0 km on, each above the one before"));
+        }
+        if value.least_vehicles == 0 || value.source.trim().is_empty() {
+            faults.push(place.fault("cohorts want at least one vehicle, and a source that says why so many"));
+        }
+    }
+    let over = drafts.iter().find(|draft| is_overlay(&draft.place.file));
+    over.or(drafts.first()).map(|draft| draft.value.clone()).unwrap_or_default()
+}
+
+/// The table of cohorts; what it says of signals, models and bands that are gone is passed over.
+pub fn cohorts(entries: Vec<Placed<CohortEntry>>, head: Option<CohortHead>, faults: &mut Vec<Fault>) -> CohortTable {
+    for Placed { place, value } in &entries {
+        if !value.value.is_finite() || !(0.0..=1.0).contains(&value.quantile) || value.spread.is_nan() {
+            faults.push(place.fault(format!("cohort of `{}`: its figures are no figures", value.signal)));
+        }
+    }
+    CohortTable { head: head.unwrap_or_default(), entries: entries.into_iter().map(|entry| entry.value).collect() }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::check::{Names, each_known, said};
 use super::layer::by_key;
 use super::read::{Fault, Place, Placed};
-use crate::example::parse;
+use crate::example::{parse, parse_cohorts};
 use crate::expr::{self, ExprError, compile_held};
 use crate::rule::{RuleKind, RuleSource, about};
 use crate::severity::Severity;
@@ -126,6 +126,11 @@ fn references(place: &Place, rule: &RuleSource, scope: &Scope<'_>, faults: &mut 
             faults.push(place.fault(format!("rule `{}`: example `{}`: {error}", rule.key, example.name)));
         }
     }
+    for example in &rule.examples {
+        if let Err(error) = parse_cohorts(&example.cohort, scope.signals) {
+            faults.push(place.fault(format!("rule `{}`: example `{}`: {error}", rule.key, example.name)));
+        }
+    }
     scope.names.work(place, &rule.operations, &rule.parts, faults);
     each_known(place, "model", &rule.scope.model, &scope.models, faults);
     if let Some(template) = &rule.template {
@@ -139,9 +144,10 @@ fn expressions(place: &Place, rule: &RuleSource, scope: &Scope<'_>, faults: &mut
     if scope.signals.is_empty() || (rule.each.is_empty() && rule.when.contains("{each}")) {
         return;
     }
-    let windows = RefCell::default();
+    let (windows, cohorts) = (RefCell::default(), RefCell::default());
     let by_code = rule.is_by_code();
-    let context = expr::Context { signals: scope.signals, items: scope.items, windows: &windows, by_code };
+    let context =
+        expr::Context { signals: scope.signals, items: scope.items, windows: &windows, cohorts: &cohorts, by_code };
     let fields = [("when", Some(&rule.when), rule.for_), ("clear", rule.clear.as_ref(), rule.clear_for)];
     for (field, text, held) in fields {
         let compile = |subject| {

@@ -23,7 +23,7 @@ pub use read::{Fault, Place, Placed};
 
 use crate::component::{Component, Components};
 use crate::fault_code::FaultCodes;
-use crate::learned::{FOLDER, Learned, PrecisionTable};
+use crate::learned::{Bands, FOLDER, Learned, PrecisionTable};
 use crate::model::Model;
 use crate::operation::{Operation, Part};
 use crate::plan::{Item, Plan};
@@ -53,6 +53,8 @@ pub struct Catalogue {
     pub plans: BTreeMap<String, Plan>,
     /// In key order; expressions are compiled by the rule set.
     pub rules: Vec<RuleSource>,
+    /// Which vehicles are alike.
+    pub cohort_bands: Bands,
     pub learned: Learned,
     item_codes: Vec<String>,
     /// The plan of each model, by the model's key.
@@ -226,7 +228,10 @@ impl Catalogue {
             files: &files,
         };
         let rules = check_rules::rules(draft.rules, &scope, &mut faults);
-        let learned = check_learned::learned(draft.precision, &rules, &mut faults);
+        let cohort_bands = check_learned::bands(draft.bands, &mut faults);
+        let cohorts = check_learned::cohorts(draft.cohorts, draft.cohort_head, &mut faults);
+        let precision = check_learned::precision(draft.precision, &rules, &mut faults);
+        let learned = Learned { precision, cohorts };
         match fault_codes {
             Some(fault_codes) if faults.is_empty() => Ok(Self {
                 files,
@@ -238,6 +243,7 @@ impl Catalogue {
                 models,
                 plans,
                 rules,
+                cohort_bands,
                 learned,
                 item_codes,
                 model_plans,

@@ -4,9 +4,11 @@
 //! journal, replayed, activated between two batches and explained like everything else. A job of the engine
 //! computes it; nobody writes it by hand, and no directory of rules may contain one.
 
+mod cohort;
 mod precision;
 mod task;
 
+pub use cohort::{Bands, Cohort, CohortEntry, CohortHead, CohortSpec, CohortSpecs, CohortTable, Cohorts, NO_MODEL};
 pub use precision::{
     Demotion, ENOUGH, GATE, HALF_LIFE_DAYS, PRIOR_PRECISION, Precision, PrecisionTable, Tally, Verdict, learn,
 };
@@ -16,9 +18,12 @@ pub use task::{Task, What, tasks};
 pub const FOLDER: &str = "learned/";
 /// The file of [`PrecisionTable`].
 pub const PRECISION_FILE: &str = "learned/precision.toml";
+/// The file of [`CohortTable`].
+pub const COHORTS_FILE: &str = "learned/cohorts.toml";
 
 /// The tables of a catalogue; empty until a job has learned something.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Learned {
     pub precision: PrecisionTable,
+    pub cohorts: CohortTable,
 }
