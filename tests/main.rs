@@ -16,6 +16,7 @@ mod docs;
 mod event_time;
 mod explained;
 mod gaps;
+mod learned;
 mod never_lost;
 mod one_engine;
 mod operations;

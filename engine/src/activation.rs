@@ -3,6 +3,9 @@
 //! A change is proposed whole or not at all; what does not compile leaves everything as it is and says
 //! why. Proposals are rows; one that reaches owners waits for a second person. The engine follows the
 //! rows: what is approved becomes the set of all lanes, between two of their batches.
+//!
+//! People propose rules, a job proposes what was learned. Whichever comes, the other is kept as it is in force:
+//! new rules, or those of last month, are judged by today's tables.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -69,25 +72,29 @@ pub async fn at_start(
     directory: Option<&std::path::Path>,
     clock: &Clock,
 ) -> anyhow::Result<Arc<RuleSet>> {
-    let found = journal::rule_set(Arc::new(overlay::catalogue(directory)?)).context("compiling the rules")?;
-    journal::keep_rule_set(pool, &found).await?;
+    let written = overlay::catalogue(directory)?;
     let mut tx = begin_as(pool, As::Engine).await?;
     let Some(active) = rows::active(&mut tx).await? else {
-        let first = Proposal { origin: "start", author: "operator", reason: "the first start" };
-        let id = insert(&mut tx, &found, &[], false, first, clock).await?;
-        rows::activate(&mut tx, id, clock.now().to_utc()).await?;
-        tx.commit().await?;
-        return Ok(found);
+        drop(tx);
+        return first(pool, written, clock).await;
     };
-    if active == found.hash {
-        return Ok(found);
-    }
     let old = journal::stored_rule_set(&mut tx, &active).await?;
-    if rows::is_known(&mut tx, &found.hash).await? {
+    if journal::written_hash(&written) == journal::written_hash(&old.catalogue) {
+        return Ok(old);
+    }
+    if rows::is_known(&mut tx, &journal::written_hash(&written)).await? {
         // Proposed before: refused, waiting, or left behind for another one.
         tracing::warn!("the rules on disk are not those in force, which go on; go back to them on the page Rules");
         return Ok(old);
     }
+    drop(tx);
+    let found = match written.with_learned(&old.catalogue.learned_files()) {
+        Ok(catalogue) => journal::rule_set(Arc::new(catalogue)).context("compiling the rules")?,
+        Err(error) => {
+            tracing::error!(error = error.to_string(), "the rules on disk cannot follow those in force, which go on");
+            return Ok(old);
+        }
+    };
     let changes = match compare(&old, &found, &Catalogue::builtin()?, false) {
         Ok(changes) => changes,
         Err(errors) => {
@@ -98,12 +105,25 @@ pub async fn at_start(
     };
     let needs_approval = changes.iter().any(|change| change.needs_approval);
     let proposal = Proposal { origin: "start", author: "operator", reason: "other files at a start" };
+    journal::keep_rule_set(pool, &found).await?;
+    let mut tx = begin_as(pool, As::Engine).await?;
     let id = insert(&mut tx, &found, &changes, needs_approval, proposal, clock).await?;
     if !needs_approval {
-        rows::activate(&mut tx, id, clock.now().to_utc()).await?;
+        rows::activate(&mut tx, id, &found.hash, clock.now().to_utc()).await?;
     }
     tx.commit().await?;
     Ok(if needs_approval { old } else { found })
+}
+
+async fn first(pool: &PgPool, catalogue: Catalogue, clock: &Clock) -> anyhow::Result<Arc<RuleSet>> {
+    let set = journal::rule_set(Arc::new(catalogue)).context("compiling the rules")?;
+    journal::keep_rule_set(pool, &set).await?;
+    let mut tx = begin_as(pool, As::Engine).await?;
+    let proposal = Proposal { origin: "start", author: "operator", reason: "the first start" };
+    let id = insert(&mut tx, &set, &[], false, proposal, clock).await?;
+    rows::activate(&mut tx, id, &set.hash, clock.now().to_utc()).await?;
+    tx.commit().await?;
+    Ok(set)
 }
 
 /// The set in force, if an engine has ever run on the database.
@@ -115,6 +135,9 @@ pub async fn in_force(pool: &PgPool) -> anyhow::Result<Option<Arc<RuleSet>>> {
     }
 }
 
+/// The origin of what was learned.
+const JOB: &str = "job";
+
 /// Who proposes, and why.
 #[derive(Clone, Copy, Debug)]
 pub struct Proposal<'a> {
@@ -123,7 +146,8 @@ pub struct Proposal<'a> {
     pub reason: &'a str,
 }
 
-/// Proposes a set to follow the one in force; `None` if they are the same.
+/// Proposes a set to follow the one in force; `None` if they are the same. Rules keep what was learned; the job
+/// brings other tables, and nobody else does.
 pub async fn propose(
     pool: &PgPool,
     current: &RuleSet,
@@ -131,6 +155,10 @@ pub async fn propose(
     proposal: Proposal<'_>,
     clock: &Clock,
 ) -> anyhow::Result<Option<Proposed>> {
+    let catalogue = match proposal.origin {
+        JOB => catalogue,
+        _ => catalogue.with_learned(&current.catalogue.learned_files())?,
+    };
     if catalogue_hash(&catalogue) == current.hash {
         return Ok(None);
     }
@@ -156,6 +184,7 @@ async fn insert(
 ) -> anyhow::Result<i64> {
     let new = NewActivation {
         rule_set_hash: &set.hash,
+        written_hash: &journal::written_hash(&set.catalogue),
         origin: proposal.origin,
         author: proposal.author,
         reason: proposal.reason,
@@ -210,11 +239,9 @@ impl Activation {
         }
         let catalogue = Catalogue::builtin()?.overlay(&files)?;
         let current = Arc::clone(&self.sets.borrow());
-        let hash = catalogue_hash(&catalogue);
         let mut tx = begin_as(&self.pool, As::Engine).await?;
-        let waits = rows::history(&mut tx, 20).await?;
+        let is_waiting = rows::is_waiting(&mut tx, &journal::written_hash(&catalogue)).await?;
         drop(tx);
-        let is_waiting = waits.iter().any(|row| row.state == "waiting" && row.rule_set_hash == hash);
         if !is_waiting {
             let reason = if told { "a signal to read the directory again" } else { "files of the directory changed" };
             let proposal = Proposal { origin: "file", author: "operator", reason };
@@ -234,13 +261,22 @@ impl Activation {
         Ok(())
     }
 
-    /// Puts into force what was approved.
+    /// Puts into force what was approved, in the order in which it was proposed.
     async fn follow(&mut self) -> anyhow::Result<()> {
+        while self.follow_one().await? {}
+        Ok(())
+    }
+
+    async fn follow_one(&mut self) -> anyhow::Result<bool> {
         let mut tx = begin_as(&self.pool, As::Engine).await?;
-        let Some((id, hash)) = rows::approved(&mut tx).await? else { return Ok(()) };
-        match journal::stored_rule_set(&mut tx, &hash).await {
+        let Some(approved) = rows::approved(&mut tx).await? else { return Ok(false) };
+        let id = approved.activation_id;
+        let stored = journal::stored_rule_set(&mut tx, &approved.rule_set_hash).await;
+        let current = Arc::clone(&self.sets.borrow());
+        match stored.and_then(|set| laid_over(current, set, &approved.origin)) {
             Ok(set) => {
-                rows::activate(&mut tx, id, self.clock.now().to_utc()).await?;
+                journal::keep_rule_set(&self.pool, &set).await?;
+                rows::activate(&mut tx, id, &set.hash, self.clock.now().to_utc()).await?;
                 tx.commit().await?;
                 tracing::info!(activation.id = id, rules = set.rules.len(), "other rules are in force");
                 self.sets.send_replace(set);
@@ -250,6 +286,16 @@ impl Activation {
                 tx.commit().await?;
             }
         }
-        Ok(())
+        Ok(true)
     }
+}
+
+/// What an approved set means today: between its proposal and now, tables or rules may have become others.
+fn laid_over(current: Arc<RuleSet>, approved: Arc<RuleSet>, origin: &str) -> anyhow::Result<Arc<RuleSet>> {
+    let (rules, tables) = if origin == JOB { (current, approved) } else { (approved, current) };
+    let tables = tables.catalogue.learned_files();
+    if rules.catalogue.learned_files() == tables {
+        return Ok(rules);
+    }
+    journal::rule_set(Arc::new(rules.catalogue.with_learned(&tables)?))
 }

@@ -156,8 +156,17 @@ pub fn store_state(vehicle: &Vehicle, set: &RuleSet) -> std::io::Result<StoredSt
 
 /// SHA-256 over the catalogue's files, names and texts.
 pub fn catalogue_hash(catalogue: &Catalogue) -> [u8; 32] {
+    hash_of(catalogue.files().iter())
+}
+
+/// The same over what people wrote, the learned tables left out.
+pub fn written_hash(catalogue: &Catalogue) -> [u8; 32] {
+    hash_of(catalogue.written_files())
+}
+
+fn hash_of<'a>(files: impl Iterator<Item = &'a (String, String)>) -> [u8; 32] {
     let mut hash = Sha256::new();
-    for (path, text) in catalogue.files() {
+    for (path, text) in files {
         for part in [path, text] {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part.as_bytes());
@@ -270,13 +279,22 @@ async fn load_snapshots(
     }
     let mut after = String::new();
     loop {
-        let page = snapshot::page(&mut *begin_as(pool, As::Engine).await?, &after, PAGE).await?;
+        let page = snapshot_page(pool, sets, &after).await?;
         let Some(last) = page.last() else { return Ok(vehicles) };
-        after.clone_from(&last.vehicle_id);
-        for row in &page {
-            take_snapshot(row, sets, &mut vehicles).await?;
-        }
+        last.vehicle.id.as_str().clone_into(&mut after);
+        vehicles.extend(page.into_iter().map(|restored| (restored.vehicle.id.clone(), restored)));
     }
+}
+
+/// The next vehicles by id as their snapshots have them, each under its own rule set; none after the last.
+pub async fn snapshot_page(pool: &PgPool, sets: &mut RuleSets, after: &str) -> anyhow::Result<Vec<Restored>> {
+    let page = snapshot::page(&mut *begin_as(pool, As::Engine).await?, after, PAGE).await?;
+    let mut vehicles = Vec::with_capacity(page.len());
+    for row in &page {
+        let context = || format!("reading the snapshot of vehicle {}", row.vehicle_id);
+        vehicles.push(read_snapshot(row, sets).await.with_context(context)?);
+    }
+    Ok(vehicles)
 }
 
 async fn take_snapshot(

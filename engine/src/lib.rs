@@ -18,6 +18,7 @@ pub mod http;
 pub mod inbox;
 pub mod journal;
 pub mod lane;
+pub mod learning;
 pub mod metrics;
 pub mod outbox;
 pub mod overlay;

@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::crm::crypto::PersonKeys;
 use crate::http::readiness::Readiness;
 use crate::http::{self, HttpState};
+use crate::learning::{Learning, LearningMetrics};
 use crate::outbox::{OutboxMetrics, Relay};
 use crate::store::open::Store;
 use crate::sweep::{InForce, Sweep, SweepMetrics};
@@ -54,6 +55,7 @@ struct Sweeping {
     clock: Clock,
     config: Config,
     rules: InForce,
+    learning: Learning,
     metrics: SweepMetrics,
 }
 
@@ -85,10 +87,12 @@ impl Services {
         .with_outbox(metrics)
         .with_problem(problem.clone())
         .with_bounds(bounds(config));
+        let learned = LearningMetrics::try_new(registry)?;
+        let learning = Learning::new(pool.clone(), clock.clone(), sets.clone(), learned);
         let metrics = SweepMetrics::try_new(registry)?;
         let rules = InForce { sets: sets.clone(), bounds: bounds(config) };
-        let sweeping =
-            Sweeping { store: Arc::clone(store), clock: clock.clone(), config: config.clone(), rules, metrics };
+        let (store, clock, config) = (Arc::clone(store), clock.clone(), config.clone());
+        let sweeping = Sweeping { store, clock, config, rules, learning, metrics };
         Ok(Self { http, relay, in_car, sweeping, pool })
     }
 
@@ -112,8 +116,8 @@ impl Services {
         });
         let (sweeping, token) = (self.sweeping, end.clone());
         tasks.spawn(async move {
-            let Sweeping { store, clock, config, rules, metrics } = sweeping;
-            Sweep::new(&store, clock, &config, rules, metrics).run(token).await;
+            let Sweeping { store, clock, config, rules, learning, metrics } = sweeping;
+            Sweep::new(&store, clock, &config, rules, learning, metrics).run(token).await;
             Ok(())
         });
     }

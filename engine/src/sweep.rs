@@ -1,5 +1,5 @@
 //! What has to happen with time alone: partitions ahead, what outlived its keeping, proposals that
-//! nobody took up, log-ins that ended.
+//! nobody took up, log-ins that ended, verdicts to learn from.
 //!
 //! Each job is a reconciler: it reads the tables, does what is missing, and run twice it does
 //! nothing. A job that fails is counted and comes again; it does not keep the others from running.
@@ -19,6 +19,7 @@ use tracing::{Instrument, debug, info_span, warn};
 use crate::archive;
 use crate::clock::Clock;
 use crate::config;
+use crate::learning::Learning;
 use crate::metrics::HistogramFamily;
 use crate::store::archive as store_archive;
 use crate::store::open::Store;
@@ -45,10 +46,14 @@ pub enum Job {
     Proposals,
     /// Tells the pages of a dealer whose orders became overdue while nothing else happened.
     Overdue,
+    /// Learns the precision of rules from verdicts.
+    Precision,
+    /// Learns what is usual for vehicles of a model and mileage.
+    Cohorts,
 }
 
 impl Job {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::PartitionsAhead,
         Self::RollUp,
         Self::Archive,
@@ -58,6 +63,8 @@ impl Job {
         Self::Sessions,
         Self::Proposals,
         Self::Overdue,
+        Self::Precision,
+        Self::Cohorts,
     ];
 
     pub const fn key(self) -> &'static str {
@@ -71,16 +78,19 @@ impl Job {
             Self::Sessions => "sessions",
             Self::Proposals => "proposals",
             Self::Overdue => "overdue",
+            Self::Precision => "precision",
+            Self::Cohorts => "cohorts",
         }
     }
 
-    /// How often, in real time.
+    /// How often, in real time, unless configured.
     const fn every(self) -> Duration {
         match self {
             Self::Overdue => Duration::from_secs(15),
             Self::Sessions | Self::Proposals => Duration::from_mins(1),
             Self::RollUp | Self::Archive | Self::PartitionsAhead => Duration::from_mins(5),
             Self::Journal | Self::Readings | Self::Rejections => Duration::from_mins(30),
+            Self::Precision | Self::Cohorts => Duration::from_hours(1),
         }
     }
 }
@@ -137,13 +147,22 @@ pub struct Sweep<'a> {
     archive_after: Span,
     retention: config::Retention,
     rules: InForce,
+    learning: Learning,
+    learn_every: Duration,
     metrics: SweepMetrics,
     /// Up to when overdue orders were told.
     told_overdue: Mutex<Time>,
 }
 
 impl<'a> Sweep<'a> {
-    pub fn new(store: &'a Store, clock: Clock, config: &config::Config, rules: InForce, metrics: SweepMetrics) -> Self {
+    pub fn new(
+        store: &'a Store,
+        clock: Clock,
+        config: &config::Config,
+        rules: InForce,
+        learning: Learning,
+        metrics: SweepMetrics,
+    ) -> Self {
         let told_overdue = Mutex::new(clock.now());
         Self {
             pool: store.pool.clone(),
@@ -154,6 +173,8 @@ impl<'a> Sweep<'a> {
             archive_after: config.store.archive_after,
             retention: config.retention.clone(),
             rules,
+            learning,
+            learn_every: Duration::from_micros(config.catalogue.learn_every.micros().unsigned_abs()),
             metrics,
             told_overdue,
         }
@@ -164,13 +185,17 @@ impl<'a> Sweep<'a> {
         let mut last = [None::<Instant>; Job::ALL.len()];
         while !stop.is_cancelled() {
             for (job, ran) in Job::ALL.into_iter().zip(&mut last) {
-                if ran.is_none_or(|at| at.elapsed() >= job.every()) {
+                if ran.is_none_or(|at| at.elapsed() >= self.every(job)) {
                     self.run_counted(job).await;
                     *ran = Some(Instant::now());
                 }
             }
             stop.run_until_cancelled(tokio::time::sleep(Duration::from_secs(5))).await;
         }
+    }
+
+    fn every(&self, job: Job) -> Duration {
+        if matches!(job, Job::Precision | Job::Cohorts) { self.learn_every } else { job.every() }
     }
 
     async fn run_counted(&self, job: Job) {
@@ -212,6 +237,8 @@ impl<'a> Sweep<'a> {
             Job::Sessions => self.end_sessions().await?,
             Job::Proposals => self.expire_proposals(now).await?,
             Job::Overdue => self.tell_overdue(now).await?,
+            Job::Precision => self.learning.precision().await?,
+            Job::Cohorts => self.learning.cohorts().await?,
         })
     }
 
@@ -287,7 +314,8 @@ mod tests {
         let metrics = SweepMetrics::try_new(&Registry::new()).unwrap();
         let set = journal::rule_set(Arc::new(Catalogue::builtin().unwrap())).unwrap();
         let rules = InForce { sets: watch::channel(set).1, bounds: Bounds::default() };
-        Sweep::new(store, scene.clock.clone(), &config::Config::default(), rules, metrics)
+        let learning = crate::learning::tests::learning(&store.pool, &scene.clock);
+        Sweep::new(store, scene.clock.clone(), &config::Config::default(), rules, learning, metrics)
     }
 
     /// A proposal that was due so many days before now.

@@ -13,9 +13,6 @@ use crate::time::{Span, Time};
 /// DOMAIN 5.0: no new case on a component for this long after one closed, unless worse.
 const REFRACTORY: Span = Span::from_days(30);
 
-/// DOMAIN 5.0 Beta prior of a rule without verdicts: (7 + 0) / (10 + 0).
-pub const PRIOR_PRECISION: f64 = 0.7;
-
 /// Joins finding changes to the vehicle's cases, in the order they were found.
 pub fn decide(
     vehicle: &mut Vehicle,
@@ -69,7 +66,7 @@ fn open(vehicle: &mut Vehicle, opened: &Opened, received_at: Time, set: &RuleSet
             shadow_case_id(&vehicle.id, &opened.component, &rule.source.key, rule.source.version, episode)
         }
     };
-    let confidence = rule.source.probability * PRIOR_PRECISION;
+    let confidence = rule.source.probability * rule.precision;
     let mut case = Case {
         id,
         component: opened.component.clone(),

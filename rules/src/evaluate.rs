@@ -12,6 +12,7 @@ use crate::effect::Effects;
 use crate::expr::{self, Cell, FaultCycle, FaultPhase, Program, Tri};
 use crate::fault_code::FaultCode;
 use crate::finding::{Evidence, EvidenceFault, EvidenceReading, EvidenceSignal, FindingChange, FindingKey, Opened};
+use crate::learned::{Cohort, NO_MODEL};
 use crate::rule::{OnChange, Per, RuleKind};
 use crate::rule_set::{MASK_WORDS, Rule, RuleMask, RuleNo, RuleSet};
 use crate::severity::Severity;
@@ -35,6 +36,9 @@ pub struct Watches {
     /// As long as the set has rules, unlike a whole [`RuleMask`].
     #[serde(skip)]
     scope: Box<[u64]>,
+    /// Number of the vehicle's model among the cohorts of the set.
+    #[serde(skip)]
+    model: u16,
 }
 
 /// Memory of one rule instance.
@@ -60,12 +64,23 @@ impl Watch {
 
 impl Watches {
     pub fn new(set: &RuleSet) -> Self {
-        Self { cells: Sparse::new(set.cell_count()), list: Vec::new(), listed: 0, scope: Box::default() }
+        Self {
+            cells: Sparse::new(set.cell_count()),
+            list: Vec::new(),
+            listed: 0,
+            scope: Box::default(),
+            model: NO_MODEL,
+        }
     }
 
     pub fn rescope(&mut self, vehicle: &VehicleId, profile: &Profile, set: &RuleSet) {
         self.scope = set.scope_of(vehicle, profile)[..set.rules.len().div_ceil(64)].into();
+        self.model = set.cohorts.model(&profile.model);
         self.keep(|_| true);
+    }
+
+    pub const fn model(&self) -> u16 {
+        self.model
     }
 
     /// The rules of a mask that are meant for this vehicle.
@@ -317,6 +332,7 @@ fn run(vehicle: &mut Vehicle, asked: &Asked<'_>, program: &Program, first_cell: 
         code: asked.cycle.and_then(|(place, _)| vehicle.faults.get(place)),
         service: &vehicle.estimates.usage.items,
         windows: Windows { specs: &asked.set.windows, states: &vehicle.windows },
+        cohort: Cohort { table: &asked.set.cohorts, model: vehicle.watches.model, km: vehicle.odometer.km },
     };
     let count = program.cells();
     let cells = match count {

@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use crate::catalogue::nearest;
+use crate::catalogue::{Catalogue, nearest};
 use crate::command::Command;
 use crate::component::Component;
 use crate::effect::{Effect, Effects};
 use crate::fault_code::FaultCode;
+use crate::learned::{CohortEntry, CohortTable};
 use crate::reading::{FaultReport, Message, Reading, Sample, Sequence, What};
 use crate::recipe;
 use crate::rule::{Example, Expect, RuleSource};
@@ -40,6 +41,38 @@ pub enum ExampleError {
     Steps,
     #[error("the catalogue has no model with this powertrain")]
     NoModel,
+}
+
+/// The set as if this were usual for vehicles of every model and mileage.
+fn cohorts(set: &RuleSet, lines: &[String]) -> Result<RuleSet, ExampleError> {
+    let Catalogue { cohort_bands, models, signals, .. } = &*set.catalogue;
+    let mut table = CohortTable::default();
+    for (signal, quantile, value) in parse_cohorts(lines, signals)? {
+        for (model, from_km) in models.keys().flat_map(|model| cohort_bands.from_km.iter().map(move |km| (model, *km)))
+        {
+            let (signal, model, vehicles) = (signal.clone(), model.clone(), cohort_bands.least_vehicles);
+            table.entries.push(CohortEntry { signal, model, from_km, quantile, value, spread: 0.0, vehicles });
+        }
+    }
+    Ok(set.with_cohorts(&table))
+}
+
+/// Lines such as `Vehicle.Speed 0.95 = 60`: signal, quantile, value.
+pub fn parse_cohorts(lines: &[String], signals: &Signals) -> Result<Vec<(String, f64, f64)>, ExampleError> {
+    let read = |line: &String| {
+        let wrong = |what: String| ExampleError::Line { line: line.clone(), what };
+        let form = || wrong("a cohort is written `signal quantile = value`".to_owned());
+        let (question, value) = line.split_once('=').ok_or_else(form)?;
+        let (path, quantile) = question.trim().split_once(' ').ok_or_else(form)?;
+        if signals.by_path(path).is_none() {
+            let near = nearest(path, signals.iter().map(|(_, signal)| signal.path.as_str()));
+            let hint = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+            return Err(wrong(format!("unknown signal `{path}`{hint}")));
+        }
+        let number = |text: &str| text.trim().parse().ok().filter(|number: &f64| number.is_finite()).ok_or_else(form);
+        Ok((path.to_owned(), number(quantile)?, number(value)?))
+    };
+    lines.iter().map(read).collect()
 }
 
 /// What happens at one instant of an example.
@@ -74,6 +107,8 @@ impl Act {
 /// Runs an example of a rule and says what became of it.
 pub fn run(set: &RuleSet, rule: &RuleSource, example: &Example) -> Result<Expect, ExampleError> {
     let steps = parse(&example.readings, &set.catalogue.signals)?;
+    let own = (!example.cohort.is_empty()).then(|| cohorts(set, &example.cohort)).transpose()?;
+    let set = own.as_ref().unwrap_or(set);
     let mut vehicle = vehicle(set, example.powertrain.or_else(|| rule.scope.powertrain.first().copied()))?;
     let (bounds, mut effects) = (Bounds::default(), Effects::default());
     let mut last = START;

@@ -8,6 +8,7 @@ use crate::decide::refractory_until;
 use crate::expr::{self, Cell, State, Step, Tri, Value};
 use crate::fault_code::FaultCode;
 use crate::finding::FindingKey;
+use crate::learned::Demotion;
 use crate::respond::ORDER_GATE;
 use crate::rule::{Mode, Per, RuleSource};
 use crate::rule_set::{Rule, RuleSet};
@@ -123,9 +124,29 @@ fn part(step: &Step, now: Time, set: &RuleSet) -> Part {
             format!("measured {at}, {} ago; it may be used for {longest}", now.since(*at))
         }
         State::Held { since: Some(since) } => format!("since {since}"),
+        State::Cohort { vehicles: Some(vehicles) } => format!("of {vehicles} vehicles of its model and mileage"),
+        State::Cohort { vehicles: None } => {
+            "nothing is known of vehicles like it, or its model or odometer is not known".to_owned()
+        }
         State::Held { since: None } => "does not hold".to_owned(),
     };
     Part { depth: step.depth, text: step.text.clone(), value, state }
+}
+
+/// How sure a finding of the rule is, and from what.
+fn precision(rule: &Rule) -> String {
+    let probability = rule.source.probability;
+    let confidence = probability * rule.precision;
+    let verdicts = rule.learned.as_ref().map_or_else(
+        || "no verdicts on this version yet".to_owned(),
+        |learned| {
+            format!(
+                "verdicts weigh {} for it and {} against it, at least {:.2}",
+                learned.confirmed, learned.refuted, learned.lower
+            )
+        },
+    );
+    format!("confidence {confidence:.2} = probability {probability:.2} x precision {:.2} ({verdicts})", rule.precision)
 }
 
 fn gates(
@@ -174,7 +195,9 @@ fn gates(
             format!("{held} of {judged} {per} so far; it takes {} of {}", evidence.n, evidence.of),
         );
     }
-    gate("mode", source.mode == Mode::Live, format!("the rule is {}", source.mode.word()));
+    let mode = rule.demotion().map_or_else(|| source.mode.word().to_owned(), Demotion::because);
+    gate("mode", source.mode == Mode::Live, format!("the rule is {mode}"));
+    gate("precision", rule.demotion().is_none(), precision(rule));
     let Some(component) = component else { return gates };
     let until = refractory_until(vehicle, component, source, at);
     gate(
@@ -218,7 +241,7 @@ fn gates(
         "order",
         confident && case.severity <= Severity::S2,
         format!(
-            "{}, confidence {:.2}; by itself the engine orders S1, and S2 from {ORDER_GATE:.2} on: {:?}",
+            "{}, confidence {:.2} at its opening; by itself the engine orders S1, and S2 from {ORDER_GATE:.2} on: {:?}",
             case.severity, case.confidence, case.proposal
         ),
     );

@@ -19,6 +19,7 @@ pub mod explain;
 pub mod expr;
 pub mod fault_code;
 pub mod finding;
+pub mod learned;
 pub mod model;
 pub mod operation;
 pub mod peek;

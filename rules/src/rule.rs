@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::learned::GATE;
 use crate::severity::Severity;
 use crate::text::Text;
 use crate::time::Span;
@@ -46,6 +47,10 @@ pub struct RuleSource {
     /// Probability that the finding is right, before technicians' verdicts; 0 to 1.
     #[serde(default = "one")]
     pub probability: f64,
+    /// The precision below which it runs as a shadow, by the lower bound of its verdicts; 0.4 if left out.
+    /// Not for S1, S2, recalls, the end of a warranty and rules by fault code: they are never demoted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<f64>,
     #[serde(default)]
     pub operations: Vec<String>,
     #[serde(default)]
@@ -102,13 +107,26 @@ impl RuleSource {
         self.mode == Mode::Live && self.severity != Some(Severity::S4)
     }
 
-    /// Whether it is another rule than `other` in more than words.
+    /// Whether verdicts may take it out of force. What keeps people safe or keeps their rights is never tuned
+    /// away, and rules by fault code have the severity of the code.
+    pub fn may_be_demoted(&self) -> bool {
+        let mild = self.severity.is_some_and(|severity| severity >= Severity::S3);
+        mild && !self.is_by_code() && !matches!(self.kind, RuleKind::Recall | RuleKind::WarrantyEnding)
+    }
+
+    /// The precision below which it performs badly.
+    pub fn gate(&self) -> f64 {
+        self.gate.unwrap_or(GATE)
+    }
+
+    /// Whether it is another rule than `other` in more than words and in more than how it is judged.
     pub fn means_other_than(&self, other: &Self) -> bool {
         let judged = |rule: &Self| Self {
             title: Text::default(),
             reason: Text::default(),
             source: String::new(),
             examples: Vec::new(),
+            gate: None,
             ..rule.clone()
         };
         judged(self) != judged(other)
@@ -217,7 +235,7 @@ pub enum Per {
 
 /// What a finding of the rule is; decides gates and wording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum RuleKind {
     #[default]
     Detection,
@@ -226,6 +244,10 @@ pub enum RuleKind {
     Due,
     /// Something did not come.
     Absence,
+    /// A recall concerns the vehicle.
+    Recall,
+    /// A warranty ends, and with it the owner's right.
+    WarrantyEnding,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
@@ -284,6 +306,9 @@ pub struct Example {
     /// Lines such as `"0s Vehicle.Speed=60 Vehicle.…=12.1"`, `"10s x30 every 1s Vehicle.Speed=60"`,
     /// `"30s fault P0301 0x2f"`, `"4h nothing"`: time since start, then what was measured.
     pub readings: Vec<String>,
+    /// What was learned of vehicles like the example's, such as `"Vehicle.Speed 0.95 = 60"`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cohort: Vec<String>,
     pub expect: Expect,
 }
 

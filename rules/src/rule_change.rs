@@ -20,6 +20,9 @@ pub struct RuleChange {
     /// Its findings reach the owner or the car, and it does not come with the product: a second
     /// person has to agree.
     pub needs_approval: bool,
+    /// What was learned about it since; the rule itself is the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learned: Option<String>,
 }
 
 /// Why one set cannot follow another.
@@ -70,9 +73,37 @@ pub fn compare(
             to: new.as_ref().map(|rule| rule.version),
             on_change: new.as_ref().map_or(OnChange::Reset, |rule| rule.on_change),
             needs_approval: !is_shipped && (contacts(&old) || contacts(&new)),
+            learned: None,
         });
     }
+    changes.extend(learned(from, to));
     if errors.is_empty() { Ok(changes) } else { Err(errors) }
+}
+
+/// What was learned of the rules in force.
+fn learned(from: &RuleSet, to: &RuleSet) -> Vec<RuleChange> {
+    let (old, new) = (&from.catalogue.learned.precision, &to.catalogue.learned.precision);
+    let changed = |rule: &RuleSource| {
+        let learned = old.difference(new, &rule.key, rule.version)?;
+        Some(RuleChange {
+            key: rule.key.clone(),
+            from: Some(rule.version),
+            to: Some(rule.version),
+            on_change: OnChange::Keep,
+            needs_approval: false,
+            learned: Some(learned),
+        })
+    };
+    let cohorts = from.catalogue.learned.cohorts.differences(&to.catalogue.learned.cohorts);
+    let cohorts = cohorts.into_iter().map(|(key, learned)| RuleChange {
+        key,
+        from: None,
+        to: None,
+        on_change: OnChange::Keep,
+        needs_approval: false,
+        learned: Some(learned),
+    });
+    to.catalogue.rules.iter().filter_map(changed).chain(cohorts).collect()
 }
 
 /// Subjects and cells of a rule's instances.

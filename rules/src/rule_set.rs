@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue::Catalogue;
 use crate::component::Component;
 use crate::expr::{self, ExprError, Program};
+use crate::learned::{CohortSpecs, CohortTable, Cohorts, Demotion, PRIOR_PRECISION, Precision};
 use crate::model::Model;
-use crate::rule::{RuleKind, RuleSource, about};
+use crate::rule::{Mode, RuleKind, RuleSource, about};
 use crate::severity::Severity;
 use crate::signal::{Kind, Slot};
 use crate::state::SlotSet;
@@ -35,7 +36,12 @@ pub type RuleMask = [u64; MASK_WORDS];
 #[derive(Clone, Debug)]
 pub struct Rule {
     pub no: RuleNo,
+    /// As it runs: a demoted rule is a shadow here, whatever its author wrote.
     pub source: Arc<RuleSource>,
+    /// How often it is right, by the verdicts on this version.
+    pub precision: f64,
+    /// What was learned of this version, if anything.
+    pub learned: Option<Arc<Precision>>,
     /// Value of `each`; empty for plain rules.
     pub subject: String,
     /// `None`: the component of the fault code that matched.
@@ -50,6 +56,11 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// Why it runs as a shadow although its author made it live.
+    pub fn demotion(&self) -> Option<&Demotion> {
+        self.learned.as_ref()?.demoted.as_ref()
+    }
+
     /// Cells of both programs; those of `clear` follow those of `when`.
     pub fn cells(&self) -> usize {
         self.when.cells() + self.clear.as_ref().map_or(0, Program::cells)
@@ -70,7 +81,7 @@ pub enum RuleSetError {
 }
 
 /// A runnable catalogue.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RuleSet {
     /// SHA-256 of the catalogue's files.
     pub hash: [u8; 32],
@@ -89,6 +100,9 @@ pub struct RuleSet {
     cells: usize,
     stuck: Vec<Slot>,
     pub windows: WindowSpecs,
+    /// The quantiles that rules ask for, and what was learned of them.
+    pub cohort_specs: CohortSpecs,
+    pub cohorts: Cohorts,
     /// Numbers of the windows over each slot.
     windows_of: Vec<Vec<u16>>,
 }
@@ -116,6 +130,8 @@ impl RuleSet {
                 .collect(),
             rules: Vec::new(),
             windows: WindowSpecs::default(),
+            cohort_specs: CohortSpecs::default(),
+            cohorts: Cohorts::default(),
             windows_of: vec![Vec::new(); catalogue.signals.len()],
             catalogue,
         };
@@ -124,7 +140,12 @@ impl RuleSet {
         }
         let catalogue = Arc::clone(&set.catalogue);
         for source in &catalogue.rules {
-            set.add(&Arc::new(source.clone()), &mut errors);
+            let learned = catalogue.learned.precision.of(&source.key, source.version);
+            let mode = match learned {
+                Some(Precision { demoted: Some(_), .. }) if source.mode == Mode::Live => Mode::Shadow,
+                _ => source.mode,
+            };
+            set.add(&Arc::new(RuleSource { mode, ..source.clone() }), learned.cloned().map(Arc::new), &mut errors);
         }
         if set.rules.len() > MASK_WORDS * 64 {
             errors.push(too_many("rules", set.rules.len(), MASK_WORDS * 64));
@@ -133,7 +154,22 @@ impl RuleSet {
             return Err(errors);
         }
         set.index();
+        set.lay_out_cohorts(&catalogue.learned.cohorts);
         Ok(set)
+    }
+
+    /// The same set under another table of cohorts, for examples that bring their own.
+    #[must_use]
+    pub fn with_cohorts(&self, table: &CohortTable) -> Self {
+        let mut set = self.clone();
+        set.lay_out_cohorts(table);
+        set
+    }
+
+    fn lay_out_cohorts(&mut self, table: &CohortTable) {
+        let Catalogue { cohort_bands, models, signals, .. } = &*self.catalogue;
+        let models = models.keys().map(String::as_str);
+        self.cohorts = Cohorts::new(table, cohort_bands, models, &self.cohort_specs, signals);
     }
 
     pub fn slot_count(&self) -> usize {
@@ -252,10 +288,14 @@ impl RuleSet {
         }
     }
 
-    fn add(&mut self, source: &Arc<RuleSource>, errors: &mut Vec<RuleSetError>) {
+    fn add(&mut self, source: &Arc<RuleSource>, learned: Option<Arc<Precision>>, errors: &mut Vec<RuleSetError>) {
         for subject in source.subjects() {
             match self.instance(source, subject) {
-                Ok(rule) => self.rules.push(rule),
+                Ok(rule) => self.rules.push(Rule {
+                    precision: learned.as_ref().map_or(PRIOR_PRECISION, |learned| learned.precision),
+                    learned: learned.clone(),
+                    ..rule
+                }),
                 Err(mut found) => errors.append(&mut found),
             }
         }
@@ -294,6 +334,8 @@ impl RuleSet {
             shows,
             by_code,
             source: Arc::clone(source),
+            precision: PRIOR_PRECISION,
+            learned: None,
         })
     }
 
@@ -306,14 +348,17 @@ impl RuleSet {
         by_code: bool,
     ) -> Result<Program, Vec<RuleSetError>> {
         let windows = RefCell::new(std::mem::take(&mut self.windows));
+        let cohorts = RefCell::new(std::mem::take(&mut self.cohort_specs));
         let context = expr::Context {
             signals: &self.catalogue.signals,
             items: self.catalogue.item_codes(),
             windows: &windows,
+            cohorts: &cohorts,
             by_code,
         };
         let compiled = expr::compile_held(text, held.unwrap_or(Span::ZERO), &context);
         self.windows = windows.into_inner();
+        self.cohort_specs = cohorts.into_inner();
         compiled.map_err(|found| {
             found.into_iter().map(|error| RuleSetError::Expression { rule: source.key.clone(), field, error }).collect()
         })

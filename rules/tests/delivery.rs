@@ -91,6 +91,7 @@ fn rule(key: &str, component: &str, when: &str, severity: Severity, shape: impl 
         kind: RuleKind::Detection,
         severity: Some(severity),
         probability: 1.0,
+        gate: None,
         operations: Vec::new(),
         parts: Vec::new(),
         labour_h: 0.0,

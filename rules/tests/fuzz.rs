@@ -36,6 +36,7 @@ fn compile(text: &str) {
         signals: &CATALOGUE.signals,
         items: CATALOGUE.item_codes(),
         windows: &windows,
+        cohorts: &RefCell::default(),
         by_code: text.len().is_multiple_of(2),
     };
     let began = Instant::now();

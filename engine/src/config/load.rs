@@ -84,6 +84,7 @@ impl Config {
         self.clock.validate()?;
         self.demo.validate()?;
         self.log.validate()?;
+        self.catalogue.validate()?;
         self.connections_suffice()
     }
 

@@ -26,6 +26,7 @@ mod probe;
 pub mod readiness;
 mod review;
 mod rule_page;
+mod rule_standing;
 mod show;
 mod status;
 mod titles;
@@ -178,6 +179,7 @@ pub fn router(state: HttpState) -> Router {
         .route("/rules/reference", get(rule_page::reference))
         .route("/rules/{activation}/answer", post(rule_page::answer))
         .route("/rules/{activation}/return", post(rule_page::roll_back))
+        .route("/rules/tasks/{task}/close", post(rule_standing::close))
         .route("/api/rules", get(rule_page::list).post(rule_page::propose_rules))
         .route("/status", get(status::show))
         .route("/live/stream", get(board::counts_stream))

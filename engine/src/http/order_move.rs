@@ -118,7 +118,14 @@ pub async fn judge(
         return Err(Failure::Changed { back });
     }
     let note = Some(form.note.trim()).filter(|note| !note.is_empty());
-    let judgement = Judgement { order_id, case_id: form.case_id, verdict: &form.verdict, note, state: &form.work };
+    let judgement = Judgement {
+        order_id,
+        case_id: form.case_id,
+        verdict: &form.verdict,
+        note,
+        state: &form.work,
+        judged_at: state.clock.now().to_utc(),
+    };
     if !order::judge(&mut tx, form.version, &judgement).await? {
         return Err(Failure::Changed { back });
     }

@@ -20,6 +20,7 @@ use super::HttpState;
 use super::failure::Failure;
 use super::gate::Visitor;
 use super::layout::{Page, Part, html};
+use super::rule_standing::{RuleLine, TaskLine, standing};
 use crate::activation::{Proposal, propose};
 use crate::journal;
 use crate::store::activation::{self as rows, ActivationRow};
@@ -27,17 +28,6 @@ use crate::store::session::{As, begin_as};
 
 /// Entries of the history on the page.
 const HISTORY: i64 = 30;
-
-/// A rule in force.
-#[derive(Serialize)]
-struct RuleLine {
-    key: String,
-    version: u32,
-    severity: String,
-    component: String,
-    title: String,
-    mode: String,
-}
 
 /// A proposal as people see it.
 #[derive(Serialize)]
@@ -79,6 +69,8 @@ struct RulesPage {
     p: Page,
     problem: Option<String>,
     rules: Vec<RuleLine>,
+    tasks: Vec<TaskLine>,
+    may_close: bool,
     waiting: Vec<Entry>,
     history: Vec<Entry>,
 }
@@ -93,20 +85,9 @@ pub async fn show(State(state): State<HttpState>, who: Visitor) -> Result<Respon
     drop(tx);
     let entries = entries(&state, &who, &p).await?;
     let (waiting, history) = entries.into_iter().partition(|entry| entry.state == "waiting");
-    let rules = lines(&state.catalogue(), &p);
-    html(&RulesPage { problem: state.rules_problem(), rules, waiting, history, p })
-}
-
-fn lines(catalogue: &Catalogue, p: &Page) -> Vec<RuleLine> {
-    let line = |rule: &rules::rule::RuleSource| RuleLine {
-        key: rule.key.clone(),
-        version: rule.version,
-        severity: rule.severity.map_or_else(|| "–".to_owned(), |severity| severity.to_string()),
-        component: rule.component.clone(),
-        title: rule.title.in_locale(p.locale).to_owned(),
-        mode: rule.mode.word().to_owned(),
-    };
-    catalogue.rules.iter().map(line).collect()
+    let (rules, tasks) = standing(&state, &p).await?;
+    let may_close = who.account.role.changes_rules();
+    html(&RulesPage { problem: state.rules_problem(), rules, tasks, may_close, waiting, history, p })
 }
 
 async fn entries(state: &HttpState, who: &Visitor, p: &Page) -> Result<Vec<Entry>, Failure> {
@@ -146,10 +127,11 @@ fn entry(
         let rule = catalogue.as_ref().and_then(|catalogue| catalogue.rules.iter().find(|rule| rule.key == key));
         rule.and_then(|rule| toml::to_string_pretty(rule).ok()).unwrap_or_default()
     };
-    let changes = changes
-        .into_iter()
-        .map(|change| Changed { diff: diff(&text(&before, &change.key), &text(&after, &change.key)), change })
-        .collect();
+    let difference = |change: &RuleChange| match change.learned {
+        Some(_) => Vec::new(),
+        None => diff(&text(&before, &change.key), &text(&after, &change.key)),
+    };
+    let changes = changes.into_iter().map(|change| Changed { diff: difference(&change), change }).collect();
     let may = who.account.role.changes_rules();
     Entry {
         id: row.activation_id,
@@ -243,6 +225,7 @@ pub async fn roll_back(
 struct RulesBody {
     problem: Option<String>,
     rules: Vec<RuleLine>,
+    tasks: Vec<TaskLine>,
     activations: Vec<Entry>,
 }
 
@@ -253,8 +236,8 @@ pub async fn list(State(state): State<HttpState>, who: Visitor) -> Result<Respon
     }
     let p = Page::bare(&state, who.account.locale, Part::Rules);
     let activations = entries(&state, &who, &p).await?;
-    let rules = lines(&state.catalogue(), &p);
-    Ok(Json(RulesBody { problem: state.rules_problem(), rules, activations }).into_response())
+    let (rules, tasks) = standing(&state, &p).await?;
+    Ok(Json(RulesBody { problem: state.rules_problem(), rules, tasks, activations }).into_response())
 }
 
 /// A complete overlay to follow the one in force.

@@ -23,6 +23,8 @@ pub struct ActivationRow {
 /// A proposal.
 pub struct NewActivation<'a> {
     pub rule_set_hash: &'a [u8],
+    /// Of the same set without what was learned.
+    pub written_hash: &'a [u8],
     pub origin: &'a str,
     pub author: &'a str,
     pub reason: &'a str,
@@ -34,8 +36,8 @@ pub struct NewActivation<'a> {
 /// Adds a proposal; one that nobody has to agree to is approved at once.
 pub async fn propose(conn: &mut PgConnection, new: NewActivation<'_>) -> sqlx::Result<i64> {
     query_scalar!(
-        "insert into activation (rule_set_hash, origin, author, reason, changes, needs_approval, state, proposed_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8) returning activation_id",
+        "insert into activation (rule_set_hash, origin, author, reason, changes, needs_approval, state, proposed_at, written_hash)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning activation_id",
         new.rule_set_hash,
         new.origin,
         new.author,
@@ -43,7 +45,8 @@ pub async fn propose(conn: &mut PgConnection, new: NewActivation<'_>) -> sqlx::R
         new.changes,
         new.needs_approval,
         if new.needs_approval { "waiting" } else { "approved" },
-        new.proposed_at
+        new.proposed_at,
+        new.written_hash
     )
     .fetch_one(conn)
     .await
@@ -54,22 +57,44 @@ pub async fn active(conn: &mut PgConnection) -> sqlx::Result<Option<Vec<u8>>> {
     query_scalar!("select rule_set_hash from activation where state = 'active'").fetch_optional(conn).await
 }
 
-/// Whether a set was ever proposed, whatever became of it.
-pub async fn is_known(conn: &mut PgConnection, hash: &[u8]) -> sqlx::Result<bool> {
-    let found = query_scalar!("select 1 from activation where rule_set_hash = $1 limit 1", hash);
+/// Whether these rules were ever proposed by people, whatever became of them and was learned since.
+pub async fn is_known(conn: &mut PgConnection, written_hash: &[u8]) -> sqlx::Result<bool> {
+    let found = query_scalar!("select 1 from activation where written_hash = $1 limit 1", written_hash);
     Ok(found.fetch_optional(conn).await?.is_some())
 }
 
-/// The newest approved proposal that is not in force yet.
-pub async fn approved(conn: &mut PgConnection) -> sqlx::Result<Option<(i64, Vec<u8>)>> {
-    let row = query!(
-        "select activation_id, rule_set_hash from activation where state = 'approved' order by activation_id desc limit 1"
-    );
-    Ok(row.fetch_optional(conn).await?.map(|row| (row.activation_id, row.rule_set_hash)))
+/// Whether these rules wait for a second person.
+pub async fn is_waiting(conn: &mut PgConnection, written_hash: &[u8]) -> sqlx::Result<bool> {
+    let found =
+        query_scalar!("select 1 from activation where written_hash = $1 and state = 'waiting' limit 1", written_hash);
+    Ok(found.fetch_optional(conn).await?.is_some())
 }
 
-/// Puts an approved proposal into force; what was in force, and approved before it, is replaced.
-pub async fn activate(conn: &mut PgConnection, activation_id: i64, at: DateTime<Utc>) -> sqlx::Result<()> {
+/// An approved proposal that is not in force yet.
+#[derive(Clone, Debug)]
+pub struct Approved {
+    pub activation_id: i64,
+    pub rule_set_hash: Vec<u8>,
+    pub origin: String,
+}
+
+/// The first of them: each is laid over what is in force then.
+pub async fn approved(conn: &mut PgConnection) -> sqlx::Result<Option<Approved>> {
+    query_as!(
+        Approved,
+        "select activation_id, rule_set_hash, origin from activation where state = 'approved' order by activation_id limit 1"
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// Puts an approved proposal into force as this set; what was in force, and approved before it, is replaced.
+pub async fn activate(
+    conn: &mut PgConnection,
+    activation_id: i64,
+    rule_set_hash: &[u8],
+    at: DateTime<Utc>,
+) -> sqlx::Result<()> {
     query!(
         "update activation set state = 'replaced'
          where state = 'active' or (state = 'approved' and activation_id < $1)",
@@ -77,9 +102,14 @@ pub async fn activate(conn: &mut PgConnection, activation_id: i64, at: DateTime<
     )
     .execute(&mut *conn)
     .await?;
-    query!("update activation set state = 'active', active_at = $2 where activation_id = $1", activation_id, at)
-        .execute(conn)
-        .await?;
+    query!(
+        "update activation set state = 'active', active_at = $2, rule_set_hash = $3 where activation_id = $1",
+        activation_id,
+        at,
+        rule_set_hash
+    )
+    .execute(conn)
+    .await?;
     Ok(())
 }
 

@@ -175,6 +175,7 @@ async fn changes(
         verdict: "confirmed",
         note: None,
         state: "done",
+        judged_at: now,
     };
     tried.note("judge", order::judge(conn, 1, &judgement).await?);
     let mut moved = false;

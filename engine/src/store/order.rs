@@ -109,6 +109,7 @@ pub struct Judgement<'a> {
     pub note: Option<&'a str>,
     /// `open`, `done` or `declined`.
     pub state: &'a str,
+    pub judged_at: DateTime<Utc>,
 }
 
 pub async fn order(conn: &mut PgConnection, order_id: Uuid) -> sqlx::Result<Option<Order>> {
@@ -240,13 +241,14 @@ pub async fn judge(conn: &mut PgConnection, version: i32, judgement: &Judgement<
         return Ok(false);
     }
     let judged = query!(
-        "update work_order_line set verdict = $3, verdict_note = $4, state = $5
+        "update work_order_line set verdict = $3, verdict_note = $4, state = $5, verdict_at = $6
          where order_id = $1 and case_id = $2 and state <> 'withdrawn'",
         judgement.order_id,
         judgement.case_id,
         judgement.verdict,
         judgement.note,
-        judgement.state
+        judgement.state,
+        judgement.judged_at
     )
     .execute(conn)
     .await?;

@@ -4,6 +4,7 @@
 
 /// Path below `rules/catalogue/` and text of every file.
 pub const FILES: &[(&str, &str)] = &[
+    ("cohorts.toml", include_str!("../../catalogue/cohorts.toml")),
     ("components.toml", include_str!("../../catalogue/components.toml")),
     ("fault_codes.toml", include_str!("../../catalogue/fault_codes.toml")),
     ("models.toml", include_str!("../../catalogue/models.toml")),

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::check::{Names, each_known, said};
 use super::layer::by_key;
 use super::read::{Fault, Place, Placed};
-use crate::example::parse;
+use crate::example::{parse, parse_cohorts};
 use crate::expr::{self, ExprError, compile_held};
 use crate::rule::{RuleKind, RuleSource, about};
 use crate::severity::Severity;
@@ -31,6 +31,7 @@ pub fn rules(entries: Vec<Placed<RuleSource>>, scope: &Scope<'_>, faults: &mut V
     for Placed { place, value } in map.values() {
         words(place, value, faults);
         numbers(place, value, faults);
+        gate(place, value, scope, faults);
         references(place, value, scope, faults);
         expressions(place, value, scope, faults);
     }
@@ -91,6 +92,25 @@ fn numbers(place: &Place, rule: &RuleSource, faults: &mut Vec<Fault>) {
     }
 }
 
+/// A gate is a share, and only where falling below it may have a consequence.
+fn gate(place: &Place, rule: &RuleSource, scope: &Scope<'_>, faults: &mut Vec<Fault>) {
+    let Some(gate) = rule.gate else { return };
+    let (what, hint) = if !rule.may_be_demoted() {
+        let hint = "leave `gate` out: S1, S2, recalls, the end of a warranty and rules by fault code are never demoted";
+        ("safety and rights are not tuned away", hint)
+    } else if !(0.0..=1.0).contains(&gate) {
+        ("a gate is 0 to 1", "0.4 if left out")
+    } else {
+        return;
+    };
+    let mut fault = Fault { hint: Some(hint.to_owned()), ..place.fault(format!("rule `{}`: gate: {what}", rule.key)) };
+    if let Some((index, line, value)) = field_of(place, "gate", scope) {
+        fault.line = Some(index + 1);
+        fault.column = Some(line.chars().count() - value.chars().count() + 1);
+    }
+    faults.push(fault);
+}
+
 fn references(place: &Place, rule: &RuleSource, scope: &Scope<'_>, faults: &mut Vec<Fault>) {
     for subject in rule.subjects().filter(|_| !rule.is_by_code()) {
         scope.names.component(place, &about(&rule.component, subject), faults);
@@ -103,6 +123,11 @@ fn references(place: &Place, rule: &RuleSource, scope: &Scope<'_>, faults: &mut 
     }
     for example in &rule.examples {
         if let Err(error) = parse(&example.readings, scope.signals) {
+            faults.push(place.fault(format!("rule `{}`: example `{}`: {error}", rule.key, example.name)));
+        }
+    }
+    for example in &rule.examples {
+        if let Err(error) = parse_cohorts(&example.cohort, scope.signals) {
             faults.push(place.fault(format!("rule `{}`: example `{}`: {error}", rule.key, example.name)));
         }
     }
@@ -119,9 +144,10 @@ fn expressions(place: &Place, rule: &RuleSource, scope: &Scope<'_>, faults: &mut
     if scope.signals.is_empty() || (rule.each.is_empty() && rule.when.contains("{each}")) {
         return;
     }
-    let windows = RefCell::default();
+    let (windows, cohorts) = (RefCell::default(), RefCell::default());
     let by_code = rule.is_by_code();
-    let context = expr::Context { signals: scope.signals, items: scope.items, windows: &windows, by_code };
+    let context =
+        expr::Context { signals: scope.signals, items: scope.items, windows: &windows, cohorts: &cohorts, by_code };
     let fields = [("when", Some(&rule.when), rule.for_), ("clear", rule.clear.as_ref(), rule.clear_for)];
     for (field, text, held) in fields {
         let compile = |subject| {
@@ -138,14 +164,20 @@ fn located(place: &Place, rule: &RuleSource, field: &str, error: ExprError, scop
     let hint = [near, error.hint].into_iter().flatten().collect::<Vec<_>>().join("; ");
     let hint = Some(hint).filter(|hint| !hint.is_empty());
     let fault = Fault { hint, ..place.fault(format!("rule `{}`: {field}: {}", rule.key, error.message)) };
-    let text = scope.files.iter().find(|(path, _)| *path == place.file).map_or("", |(_, text)| text);
-    let mut lines = text.lines().enumerate().skip(place.line - 1);
-    let value = lines.find_map(|(index, line)| Some((index, line, line.trim_start().strip_prefix(field)?)));
-    let Some((index, line, rest)) = value.filter(|(.., rest)| rest.trim_start().starts_with('=')) else { return fault };
-    let value = rest.trim_start().trim_start_matches('=').trim_start();
+    let Some((index, line, value)) = field_of(place, field, scope) else { return fault };
     let opens = if value.starts_with("\"\"\"") || value.starts_with("'''") { 3 } else { 1 };
     // The line break behind opening quotes is not part of the text.
     let below = usize::from(opens == 3 && value.len() == 3) + error.line as usize - 1;
     let before = if below == 0 { line.chars().count() - value.chars().count() + opens } else { 0 };
     Fault { line: Some(index + 1 + below), column: Some(before + error.column as usize), ..fault }
+}
+
+/// Where an entry gives a field: place of the line in the file, the line, and what stands behind the `=`.
+fn field_of<'a>(place: &Place, field: &str, scope: &Scope<'a>) -> Option<(usize, &'a str, &'a str)> {
+    let text = scope.files.iter().find(|(path, _)| *path == place.file).map_or("", |(_, text)| text);
+    let mut lines = text.lines().enumerate().skip(place.line - 1);
+    let (index, line, rest) =
+        lines.find_map(|(index, line)| Some((index, line, line.trim_start().strip_prefix(field)?)))?;
+    let value = rest.trim_start().strip_prefix('=')?.trim_start();
+    Some((index, line, value))
 }

@@ -4,10 +4,12 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
+use super::check_learned::refuse_in_directory;
 use super::layer::within_layer;
 use super::read::{Document, Fault, Place, Placed};
 use crate::component::ComponentEntry;
 use crate::fault_code::{CodeClass, CodeEntry};
+use crate::learned::{Bands, COHORTS_FILE, CohortEntry, CohortHead, PRECISION_FILE, Precision};
 use crate::model::Model;
 use crate::operation::{Operation, Part};
 use crate::plan::{Item, PlanHead};
@@ -30,6 +32,10 @@ pub struct Draft {
     pub models: Vec<Placed<Model>>,
     pub templates: Vec<Placed<TemplateDraft>>,
     pub rules: Vec<Placed<RuleSource>>,
+    pub precision: Vec<Placed<Precision>>,
+    pub bands: Vec<Placed<Bands>>,
+    pub cohorts: Vec<Placed<CohortEntry>>,
+    pub cohort_head: Option<CohortHead>,
 }
 
 /// A plan before its items are placed in the catalogue's list of codes.
@@ -45,13 +51,14 @@ pub struct TemplateDraft {
 }
 
 /// What the files of a catalogue may be called.
-const FILES: [&str; 10] = [
+const FILES: [&str; 11] = [
     "signals.toml",
     "components.toml",
     "fault_codes.toml",
     "operations.toml",
     "parts.toml",
     "models.toml",
+    "cohorts.toml",
     "plans/….toml",
     "rules/….toml",
     "templates/zh-CN/….toml",
@@ -67,7 +74,20 @@ impl Draft {
     /// Reads one file, by the place it has in its layer.
     pub fn read(&mut self, path: &str, text: &str) {
         let faults = &mut self.faults;
+        if refuse_in_directory(path, faults) {
+            return;
+        }
         match within_layer(path) {
+            "cohorts.toml" => {
+                let Some(document) = Document::parse(path, text, faults) else { return };
+                self.bands.extend(document.rest(faults));
+            }
+            COHORTS_FILE => {
+                let Some(mut document) = Document::parse(path, text, faults) else { return };
+                self.cohorts.extend(document.entries("cohort", faults));
+                self.cohort_head = document.rest(faults).map(|head| head.value);
+            }
+            PRECISION_FILE => table(path, text, "precision", &mut self.precision, faults),
             "signals.toml" => table(path, text, "signal", &mut self.signals, faults),
             "components.toml" => table(path, text, "component", &mut self.components, faults),
             "operations.toml" => table(path, text, "operation", &mut self.operations, faults),

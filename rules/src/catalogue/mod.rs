@@ -6,6 +6,7 @@
 
 mod builtin;
 mod check;
+mod check_learned;
 mod check_plans;
 mod check_rules;
 mod draft;
@@ -22,6 +23,7 @@ pub use read::{Fault, Place, Placed};
 
 use crate::component::{Component, Components};
 use crate::fault_code::FaultCodes;
+use crate::learned::{Bands, FOLDER, Learned, PrecisionTable};
 use crate::model::Model;
 use crate::operation::{Operation, Part};
 use crate::plan::{Item, Plan};
@@ -51,6 +53,9 @@ pub struct Catalogue {
     pub plans: BTreeMap<String, Plan>,
     /// In key order; expressions are compiled by the rule set.
     pub rules: Vec<RuleSource>,
+    /// Which vehicles are alike.
+    pub cohort_bands: Bands,
+    pub learned: Learned,
     item_codes: Vec<String>,
     /// The plan of each model, by the model's key.
     model_plans: BTreeMap<String, Plan>,
@@ -116,9 +121,22 @@ impl Catalogue {
         Self::load(&own.chain(over).collect::<Vec<_>>())
     }
 
-    /// The same with every rule live: for trying them.
+    /// This catalogue with learned tables instead of its own, as [`Catalogue::learned_files`] gives them.
+    pub fn with_learned<P: AsRef<str>, T: AsRef<str>>(&self, tables: &[(P, T)]) -> Result<Self, CatalogueError> {
+        let tables = tables.iter().map(|(path, text)| (path.as_ref().to_owned(), text.as_ref().to_owned()));
+        Self::load(&self.written_files().cloned().chain(tables).collect::<Vec<_>>())
+    }
+
+    /// This catalogue with one of the learned tables instead of its own.
+    pub fn with_learned_file(&self, path: &str, text: String) -> Result<Self, CatalogueError> {
+        let others = self.learned_files().into_iter().filter(|(other, _)| other != path);
+        self.with_learned(&others.chain([(path.to_owned(), text)]).collect::<Vec<_>>())
+    }
+
+    /// The same with every rule live, demoted ones too: for trying them.
     #[must_use]
     pub fn all_live(mut self) -> Self {
+        self.learned.precision = PrecisionTable::default();
         for rule in &mut self.rules {
             rule.mode = Mode::Live;
         }
@@ -128,6 +146,16 @@ impl Catalogue {
     /// Path and text of every file, sorted: what to hash, and what to store to load it again.
     pub fn files(&self) -> &[(String, String)] {
         &self.files
+    }
+
+    /// The files of the learned tables.
+    pub fn learned_files(&self) -> Vec<(String, String)> {
+        self.files.iter().filter(|(path, _)| path.starts_with(FOLDER)).cloned().collect()
+    }
+
+    /// The files that people wrote: all but the learned tables.
+    pub fn written_files(&self) -> impl Iterator<Item = &(String, String)> {
+        self.files.iter().filter(|(path, _)| !path.starts_with(FOLDER))
     }
 
     pub fn operation(&self, key: &str) -> Option<&Operation> {
@@ -200,6 +228,10 @@ impl Catalogue {
             files: &files,
         };
         let rules = check_rules::rules(draft.rules, &scope, &mut faults);
+        let cohort_bands = check_learned::bands(draft.bands, &mut faults);
+        let cohorts = check_learned::cohorts(draft.cohorts, draft.cohort_head, &mut faults);
+        let precision = check_learned::precision(draft.precision, &rules, &mut faults);
+        let learned = Learned { precision, cohorts };
         match fault_codes {
             Some(fault_codes) if faults.is_empty() => Ok(Self {
                 files,
@@ -211,6 +243,8 @@ impl Catalogue {
                 models,
                 plans,
                 rules,
+                cohort_bands,
+                learned,
                 item_codes,
                 model_plans,
                 templates,

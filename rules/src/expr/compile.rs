@@ -10,6 +10,7 @@ use super::memory::Memory;
 use super::parse::{Parsed, parse};
 use super::program::{Program, emit};
 use super::tree::{Kind, Node};
+use crate::learned::CohortSpecs;
 use crate::signal::Signals;
 use crate::time::Span;
 use crate::window::WindowSpecs;
@@ -21,6 +22,8 @@ pub struct Context<'a> {
     pub items: &'a [String],
     /// The windows of the rule set; what an expression asks for is added.
     pub windows: &'a RefCell<WindowSpecs>,
+    /// The quantiles of the rule set, likewise.
+    pub cohorts: &'a RefCell<CohortSpecs>,
     /// The rule is asked about one fault code at a time and may use `code`.
     pub by_code: bool,
 }

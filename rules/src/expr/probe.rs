@@ -50,6 +50,11 @@ pub(super) enum Probe {
     FaultTrips {
         pattern: FaultPattern,
     },
+    /// `question`: number among the quantiles of the rule set.
+    Cohort {
+        read: u16,
+        question: u16,
+    },
     /// `window`: number among those of the rule set.
     Window {
         read: u16,
@@ -150,6 +155,7 @@ impl Probe {
                 let trips = view.faults.iter().filter(|cycle| pattern.matches(cycle.code)).map(|cycle| cycle.trips);
                 trips.fold(0, |all, one| all | one).count_ones().into()
             }
+            Self::Cohort { question, .. } => view.cohort.ask(question),
             Self::Window { read, window, stat } => {
                 let last = reads.get(usize::from(read)).and_then(|read| view.last.get(read.slot.index()));
                 view.windows.ask(window, stat, view.now, last.map_or(f64::NAN, |last| last.value))

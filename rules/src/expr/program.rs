@@ -344,7 +344,7 @@ fn inventory(tree: &Node, reads: &[Read]) -> (Vec<Slot>, Vec<Slot>, Touches) {
                 slots.extend(slot_of(read));
                 evidence.extend(slot_of(read).filter(|slot| !evidence.contains(slot)));
             }
-            Probe::Known { read } | Probe::Age { read } => slots.extend(slot_of(read)),
+            Probe::Known { read } | Probe::Age { read } | Probe::Cohort { read, .. } => slots.extend(slot_of(read)),
             Probe::Stale { read, .. } => {
                 slots.extend(slot_of(read));
                 touches.absence = true;

@@ -39,6 +39,8 @@ pub enum State {
     Measured { slot: Slot, at: Option<Time>, usable: bool },
     /// A function that remembers: since when its condition holds, or when its first event came.
     Held { since: Option<Time> },
+    /// What is usual: of how many vehicles; `None` where nothing is known of its like.
+    Cohort { vehicles: Option<u32> },
 }
 
 /// Takes a program apart at one step, from the outermost expression inwards. Cells may be those
@@ -99,6 +101,9 @@ impl Tracer<'_> {
     }
 
     fn measured(&self, probe: Probe) -> State {
+        if let Probe::Cohort { question, .. } = probe {
+            return State::Cohort { vehicles: self.view.cohort.vehicles(question) };
+        }
         let (Probe::Value { read }
         | Probe::Known { read }
         | Probe::Age { read }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::component::Component;
 use crate::fault_code::FaultCode;
+use crate::learned::Cohort;
 use crate::severity::Severity;
 use crate::sparse::Sparse;
 use crate::time::Time;
@@ -79,4 +80,5 @@ pub struct View<'a> {
     /// By index of the service item in the catalogue.
     pub service: &'a Sparse<ItemState>,
     pub windows: Windows<'a>,
+    pub cohort: Cohort<'a>,
 }

@@ -1,6 +1,7 @@
 //! Carries a vehicle from one rule set to another: slots by signal number, rule state by key,
 //! version and subject. What has no counterpart starts empty; findings of removed rules are
-//! withdrawn, because nothing could ever end them.
+//! withdrawn, because nothing could ever end them, and so are those of rules whose mode is another one
+//! now, because their cases are of the old one. What still holds is found anew, in the new mode.
 
 use crate::decide::decide;
 use crate::effect::Effects;
@@ -18,6 +19,19 @@ fn what_of_memory(old: &Rule, new: &Rule) -> OnChange {
     if old.source.version == new.source.version { OnChange::Keep } else { new.source.on_change }
 }
 
+/// Why an open finding of a rule cannot go on under another set; `None` if it can.
+fn why_withdrawn(old: Option<&Rule>, new: Option<&Rule>) -> Option<String> {
+    let Some(new) = new else { return Some("its rule was removed".to_owned()) };
+    let mode = new.source.mode;
+    if old.is_none_or(|old| old.source.mode == mode) {
+        return None;
+    }
+    Some(match new.demotion() {
+        Some(demotion) => format!("its rule is {}", demotion.because()),
+        None => format!("its rule is {} now", mode.word()),
+    })
+}
+
 impl Vehicle {
     /// Switches the state to `to`; withdrawals are appended to `effects`.
     pub fn carry(&mut self, from: &RuleSet, to: &RuleSet, effects: &mut Effects) {
@@ -25,16 +39,14 @@ impl Vehicle {
             let old = from.rule(no)?;
             to.find(&old.source.key, &old.subject).map(|rule| (rule.no, what_of_memory(old, rule)))
         };
-        let removed: Vec<FindingKey> =
-            self.watches.open().map(|(key, _)| key).filter(|key| counterpart(key.rule).is_none()).collect();
-        let withdrawn = removed
-            .into_iter()
-            .map(|key| FindingChange::Withdrawn {
-                key,
-                at: self.newest.max(Time::from_micros(0)),
-                because: "its rule was removed".to_owned(),
-            })
-            .collect();
+        let open: Vec<FindingKey> = self.watches.open().map(|(key, _)| key).collect();
+        let mut withdrawn = Vec::new();
+        for key in open {
+            let (old, new) = (from.rule(key.rule), counterpart(key.rule).and_then(|(no, _)| to.rule(no)));
+            let Some(because) = why_withdrawn(old, new) else { continue };
+            self.watches.end(key);
+            withdrawn.push(FindingChange::Withdrawn { key, at: self.newest.max(Time::from_micros(0)), because });
+        }
         decide(self, withdrawn, self.received, from, effects);
 
         let slot_to = |slot: crate::signal::Slot| to.catalogue.signals.slot_of(from.catalogue.signals.get(slot).no);

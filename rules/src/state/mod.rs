@@ -22,6 +22,7 @@ use crate::component::Component;
 use crate::estimate::Estimates;
 use crate::evaluate::Watches;
 use crate::expr::{FaultCycle, Last, View};
+use crate::learned::Cohort;
 use crate::peek::Ahead;
 use crate::rule_set::RuleSet;
 use crate::severity::Severity;
@@ -158,6 +159,7 @@ impl Vehicle {
             code: None,
             service: &self.estimates.usage.items,
             windows: Windows { specs: &set.windows, states: &self.windows },
+            cohort: Cohort { table: &set.cohorts, model: self.watches.model(), km: self.odometer.km },
         }
     }
 

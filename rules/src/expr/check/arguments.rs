@@ -51,6 +51,24 @@ impl Checker<'_> {
         }
     }
 
+    /// An argument that must be a number from 0 to 1, written out.
+    pub fn share_argument(&mut self, call: &Call<'_>, at: usize) -> Option<f64> {
+        let arg = call.args.get(at)?;
+        let token = self.parsed.leaf(arg).first;
+        let share = match &arg.expr {
+            Expr::Literal(LiteralValue::Double(value)) => Some(*value.inner()),
+            Expr::Literal(LiteralValue::Int(value)) => Some(*value.inner() as f64),
+            _ => None,
+        };
+        let share = share.filter(|share| (0.0..=1.0).contains(share));
+        if share.is_none() {
+            let message = format!("`{}` takes a number from 0 to 1 here", call.function.name);
+            let hint = format!("it is {}: the value that 95 % of the vehicles stay below", call.function.signature);
+            return self.wrong(token, message, hint);
+        }
+        share
+    }
+
     /// An argument that must be one of some words in quotes; its place among them.
     pub fn word_argument(&mut self, call: &Call<'_>, at: usize, what: &str, words: &[&str]) -> Option<usize> {
         let (text, token) = self.text_argument(call, at)?;

@@ -4,6 +4,7 @@
 //! late or far apart, and put it into [`FUNCTIONS`].
 
 mod absence;
+mod cohort;
 mod fault;
 pub(super) mod hold;
 mod math;
@@ -64,6 +65,7 @@ pub static FUNCTIONS: &[Function] = &[
     absence::SILENT,
     absence::AGE,
     absence::HAS,
+    cohort::COHORT,
     fault::FAULT,
     fault::FAULT_COUNT,
     fault::FAULT_TRIPS,

@@ -94,7 +94,13 @@ fn held_counts_measured_time() {
 #[test]
 fn a_condition_with_a_span_is_as_if_inside_held() {
     let (signals, items) = (signals(), items());
-    let context = Context { signals: &signals, items: &items, windows: &RefCell::default(), by_code: false };
+    let context = Context {
+        signals: &signals,
+        items: &items,
+        windows: &RefCell::default(),
+        cohorts: &RefCell::default(),
+        by_code: false,
+    };
     let program = compile_held("Vehicle.Speed > 60 // fast", Span::from_secs(10), &context).unwrap();
     let mut car = Car::new();
     for (second, outcome) in [(0, U), (6, U), (10, T)] {
@@ -238,7 +244,13 @@ fn fault_codes_match_by_pattern_and_phase() {
 #[test]
 fn rules_by_fault_code_look_at_one_cycle() {
     let (signals, items) = (signals(), items());
-    let context = Context { signals: &signals, items: &items, windows: &RefCell::default(), by_code: true };
+    let context = Context {
+        signals: &signals,
+        items: &items,
+        windows: &RefCell::default(),
+        cohorts: &RefCell::default(),
+        by_code: true,
+    };
     let program = compile("code.severity <= 2 && code.confirmed && code.active && !code.stored", &context).unwrap();
     let mut car = Car::new();
     assert_eq!(car.run(&program), U);
@@ -287,4 +299,36 @@ fn a_trace_shows_every_part_with_its_value() {
         ["to(Vehicle.Speed, \"m/s\")", "Vehicle.Speed", "max(1, 2, 3) + Feature.Level * to(1, \"m/s\")"]
     );
     assert!(matches!(steps[3].state, State::Measured { usable: true, .. }), "{:?}", steps[3]);
+}
+
+#[test]
+fn a_vehicle_is_compared_with_its_cohort_and_unknown_without_one() {
+    let signals = signals();
+    let specs = RefCell::default();
+    let context =
+        Context { signals: &signals, items: &[], windows: &RefCell::default(), cohorts: &specs, by_code: false };
+    let fast = compile("Vehicle.Speed > cohort(Vehicle.Speed, 0.95)", &context).unwrap();
+    assert_eq!(fast.slots().len(), 1);
+    let bands = Bands { from_km: vec![0.0, 50_000.0], least_vehicles: 30, source: String::new() };
+    let entry = |from_km, vehicles| CohortEntry {
+        signal: SPEED.to_owned(),
+        model: "m".to_owned(),
+        from_km,
+        quantile: 0.95,
+        value: 100.0,
+        spread: 10.0,
+        vehicles,
+    };
+    let table = CohortTable { entries: vec![entry(0.0, 30), entry(50_000.0, 29)], ..CohortTable::default() };
+    let mut car = Car::new();
+    car.cohorts = Cohorts::new(&table, &bands, ["m"].into_iter(), &specs.borrow(), &signals);
+    car.at(0, &[(SPEED, 120.0)]);
+    assert_eq!(car.run(&fast), Tri::Unknown, "no odometer");
+    car.km = 10_000.0;
+    assert_eq!(car.run(&fast), Tri::True);
+    assert_eq!(car.at(1, &[(SPEED, 90.0)]).run(&fast), Tri::False);
+    car.km = 60_000.0;
+    assert_eq!(car.run(&fast), Tri::Unknown, "too few in its band");
+    car.cohorts = Cohorts::default();
+    assert_eq!(car.run(&fast), Tri::Unknown, "nothing was learned yet");
 }

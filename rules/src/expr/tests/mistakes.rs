@@ -86,7 +86,13 @@ fn all_mistakes_are_reported_at_once() {
 #[test]
 fn code_is_for_rules_by_fault_code() {
     let (signals, items) = (signals(), items());
-    let context = Context { signals: &signals, items: &items, windows: &RefCell::default(), by_code: true };
+    let context = Context {
+        signals: &signals,
+        items: &items,
+        windows: &RefCell::default(),
+        cohorts: &RefCell::default(),
+        by_code: true,
+    };
     let program = compile("code.severity <= 2 && code.confirmed", &context).unwrap();
     assert!(program.reads_code());
 }

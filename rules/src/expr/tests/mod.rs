@@ -8,6 +8,7 @@ mod sequences;
 use std::cell::RefCell;
 
 use super::*;
+use crate::learned::{Bands, Cohort, CohortEntry, CohortTable, Cohorts};
 use crate::signal::{Kind, Signal, SignalNo, Signals};
 use crate::sparse::Sparse;
 use crate::state::segment::Segment;
@@ -64,7 +65,16 @@ pub(super) fn items() -> Vec<String> {
 }
 
 pub(super) fn try_compile(text: &str) -> Result<Program, Vec<ExprError>> {
-    compile(text, &Context { signals: &signals(), items: &items(), windows: &RefCell::default(), by_code: false })
+    compile(
+        text,
+        &Context {
+            signals: &signals(),
+            items: &items(),
+            windows: &RefCell::default(),
+            cohorts: &RefCell::default(),
+            by_code: false,
+        },
+    )
 }
 
 pub(super) fn compiled(text: &str) -> Program {
@@ -83,6 +93,9 @@ pub(super) struct Car {
     pub cells: Vec<Cell>,
     pub specs: WindowSpecs,
     pub windows: Sparse<Window>,
+    /// Of its one model, with the odometer.
+    pub cohorts: Cohorts,
+    pub km: f64,
 }
 
 impl Car {
@@ -101,6 +114,8 @@ impl Car {
             cells: vec![Cell::EMPTY; 8],
             specs: WindowSpecs::default(),
             windows: Sparse::new(0),
+            cohorts: Cohorts::default(),
+            km: f64::NAN,
         }
     }
 
@@ -131,6 +146,7 @@ impl Car {
             code: self.code.as_ref(),
             service: &self.service,
             windows: Windows { specs: &self.specs, states: &self.windows },
+            cohort: Cohort { table: &self.cohorts, model: 0, km: self.km },
         }
     }
 
@@ -144,7 +160,13 @@ impl Car {
     /// Compiles with the windows that it asks for; before readings, or they miss those.
     pub fn compile(&mut self, text: &str) -> Program {
         let windows = RefCell::new(std::mem::take(&mut self.specs));
-        let context = Context { signals: &self.signals, items: &items(), windows: &windows, by_code: false };
+        let context = Context {
+            signals: &self.signals,
+            items: &items(),
+            windows: &windows,
+            cohorts: &RefCell::default(),
+            by_code: false,
+        };
         let program = compile(text, &context).unwrap_or_else(|errors| panic!("{text}: {errors:?}"));
         self.specs = windows.into_inner();
         self.windows = Sparse::new(self.specs.len());

@@ -90,7 +90,13 @@ fn outcomes(program: &Program, moments: &[Moment]) -> Vec<(Tri, Value)> {
 
 fn with_all<T>(run: impl FnOnce(&Context<'_>) -> T) -> T {
     let (signals, items) = (signals(), items());
-    run(&Context { signals: &signals, items: &items, windows: &RefCell::default(), by_code: true })
+    run(&Context {
+        signals: &signals,
+        items: &items,
+        windows: &RefCell::default(),
+        cohorts: &RefCell::default(),
+        by_code: true,
+    })
 }
 
 proptest! {

@@ -1,0 +1,8 @@
+//! Learning: tables across vehicles, computed by jobs and put into force as activations.
+
+mod cohort;
+mod precision;
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub use precision::{Learning, LearningMetrics, oldest, tallies};
