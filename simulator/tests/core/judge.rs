@@ -8,6 +8,7 @@ use ingest::admit::{Admission, Envelope};
 use ingest::topic;
 use rules::catalogue::Catalogue;
 use rules::effect::{Effect, Effects};
+use rules::learned::{COHORTS_FILE, CohortEntry, CohortHead, CohortTable};
 use rules::reading::{Reason, What};
 use rules::rule_set::RuleSet;
 use rules::signal::SignalNo;
@@ -19,12 +20,33 @@ use rules::vehicle::{Profile, Purpose};
 use simulator::delivery::Message;
 use simulator::fleet::{FleetPlan, WINDOW};
 use simulator::model::Specification;
+use simulator::signal;
 use simulator::vehicle::Vehicle as Simulated;
 
+/// Health of a traction battery that a twentieth of its like has less than; no sound simulated one does, %.
+const USUAL_HEALTH: f64 = 79.0;
+
+/// The rules that ship, with a table of what is usual, as a job would have learned it by now.
 pub static SET: LazyLock<RuleSet> = LazyLock::new(|| {
     let catalogue = Catalogue::builtin().expect("the catalogue that ships");
+    let table = CohortTable { head: CohortHead::default(), entries: usual(&catalogue) };
+    let catalogue = catalogue.with_learned_file(COHORTS_FILE, table.to_toml()).expect("a table of cohorts");
     RuleSet::compile(Arc::new(catalogue), [0; 32]).expect("the rules that ship compile")
 });
+
+fn usual(catalogue: &Catalogue) -> Vec<CohortEntry> {
+    let entry = |model: &String, from_km: f64| CohortEntry {
+        signal: signal::SOH.to_owned(),
+        model: model.clone(),
+        from_km,
+        quantile: 0.05,
+        value: USUAL_HEALTH,
+        spread: 4.0,
+        vehicles: 200,
+    };
+    let bands = &catalogue.cohort_bands.from_km;
+    catalogue.models.keys().flat_map(|model| bands.iter().map(move |from_km| entry(model, *from_km))).collect()
+}
 
 /// A Monday, in winter.
 pub fn start() -> Time {

@@ -99,7 +99,7 @@ pub const ROWS: &[Row] = &[
     row("silent", PETROL, 16, &["telematics.silent", "telematics.lost"]),
     row("slow-leak", PETROL, 16, &["tyre.low"]),
     row("thermostat-stuck-open", PETROL, 8, &["engine.thermostat_open"]),
-    row("traction-ageing", ELECTRIC, 9, &["battery.health_low"]),
+    row("traction-ageing", ELECTRIC, 9, &["battery.health_low", "battery.health_below_fleet"]),
     row("valve-leak", PETROL, 4, &["tyre.drop"]),
     row("withheld-codes", PETROL, 3, &["fault_code.lamp"]),
     row("worn-catalyst", PETROL, 3, &["fault_code.next_service"]),
