@@ -1,4 +1,4 @@
-//! `make bench`, second part: recorded messages through the built binary.
+//! `make bench`, fifth part: recorded messages through the built binary.
 //!
 //! `narrow`: many vehicles that say little, six rules, what a message costs. `wide`: a simulated fleet
 //! that says much for a month, the whole library, how fast it goes; and then a part of the very same
