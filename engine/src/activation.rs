@@ -78,6 +78,9 @@ pub async fn at_start(
         drop(tx);
         return first(pool, written, clock).await;
     };
+    if active == catalogue_hash(&written) {
+        return journal::rule_set(Arc::new(written));
+    }
     let old = journal::stored_rule_set(&mut tx, &active).await?;
     if journal::written_hash(&written) == journal::written_hash(&old.catalogue) {
         return Ok(old);

@@ -245,6 +245,7 @@ mod tests {
         ("broken_links", "the audit's"),
         ("depths", "the engine's: counts without rows"),
         ("refused_since", "the engine's: counts without rows"),
+        ("all_applied", "the engine's: counts without rows"),
         ("begin_as", "opens the transaction"),
         ("act_as", "opens the transaction"),
     ];
