@@ -128,14 +128,14 @@ async fn damaged_messages_holes_and_lost_stores_do_not_stop_a_vehicle() {
 async fn numbering_goes_on_after_the_units_were_restarted() {
     let store = Arc::new(Mutex::new(Store::default()));
     let engine = Engine::start(&store, None);
-    let plan = plan(5, 2);
+    let plan = plan(5, 8);
     let folder = tempfile::tempdir().unwrap();
     let expected = measured(&plan).iter().sum::<u64>();
     let stop = CancellationToken::new();
     let stopper = tokio::spawn({
         let (store, stop) = (Arc::clone(&store), stop.clone());
         async move {
-            while store.lock().unwrap().messages() < expected / 3 {
+            while store.lock().unwrap().messages() < expected / 10 {
                 tokio::task::yield_now().await;
             }
             stop.cancel();
