@@ -46,6 +46,11 @@ pub struct Position {
     pub index: i32,
 }
 
+impl Position {
+    /// Before every input: of states whose place does not matter.
+    pub const NOWHERE: Self = Self { incarnation: 0, n: 0, index: 0 };
+}
+
 /// A vehicle with what the journal knows of it.
 #[derive(Debug)]
 pub struct Restored {

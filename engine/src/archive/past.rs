@@ -10,7 +10,7 @@ use rules::effect::Effects;
 use rules::reading::Input;
 use rules::rule_set::RuleSet;
 use rules::state::settle::Bounds;
-use rules::time::Time;
+use rules::time::{Span, Time};
 use rules::vehicle::VehicleId;
 use sqlx::PgPool;
 
@@ -21,7 +21,6 @@ use crate::store::session::{As, begin_as};
 use crate::tombstone::Tombstones;
 
 const BATCHES: i64 = 64;
-const NOWHERE: Position = Position { incarnation: 0, n: 0, index: 0 };
 
 /// A vehicle at a past time.
 #[derive(Debug)]
@@ -51,12 +50,12 @@ pub async fn state_at(
     match head {
         Some(head) if head.received_to <= at.to_utc() => {
             let set = sets.get(&head.state.rule_set_hash).await?;
-            let restored = journal::read_state(head.state.layout, &head.state.state, set, NOWHERE)?;
+            let restored = journal::read_state(head.state.layout, &head.state.state, set, Position::NOWHERE)?;
             known.insert(vehicle.clone(), restored);
             replay_journal(pool, sets, bounds, vehicle, at, &mut known).await?;
         }
         Some(_) => {
-            let recorded = recorded(pool, sets, bounds, vehicle, at + rules::time::Span::from_micros(1), at).await?;
+            let recorded = recorded(pool, sets, bounds, vehicle, at + Span::from_micros(1), at).await?;
             if let Some(restored) = recorded.and_then(|recorded| recorded.before) {
                 known.insert(vehicle.clone(), restored);
             }
@@ -100,7 +99,7 @@ pub async fn recorded(
                 let received_at = input.what.received_at();
                 if received_at < from {
                     effects.clear();
-                    journal::replay_input(input, NOWHERE, &set, bounds, &mut state, &mut effects);
+                    journal::replay_input(input, Position::NOWHERE, &set, bounds, &mut state, &mut effects);
                 } else if received_at <= to {
                     inputs.push((Arc::clone(&set), input));
                 }
@@ -117,7 +116,7 @@ async fn checkpoint(
 ) -> anyhow::Result<BTreeMap<VehicleId, Restored>> {
     let Some(stored) = &first.checkpoint else { return Ok(BTreeMap::new()) };
     let set = sets.get(&stored.rule_set_hash).await?;
-    let restored = journal::read_state(stored.layout, &stored.state, set, NOWHERE)
+    let restored = journal::read_state(stored.layout, &stored.state, set, Position::NOWHERE)
         .with_context(|| format!("reading the checkpoint of {} of vehicle {vehicle}", first.day))?;
     Ok(BTreeMap::from([(vehicle.clone(), restored)]))
 }
@@ -146,7 +145,7 @@ async fn replay_journal(
                     let wanted = input.vehicle == *vehicle && input.what.received_at() <= at;
                     if wanted && !erased.cover(row.incarnation, row.n, &input) {
                         effects.clear();
-                        journal::replay_input(input, NOWHERE, &set, bounds, known, &mut effects);
+                        journal::replay_input(input, Position::NOWHERE, &set, bounds, known, &mut effects);
                     }
                     Ok(())
                 })?;

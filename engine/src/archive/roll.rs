@@ -27,8 +27,6 @@ use crate::tombstone::Tombstones;
 /// Inputs taken at once, in encoded bytes: what a chunk needs in memory is a small multiple of it.
 const CHUNK_BYTES: usize = 64 << 20;
 const BATCHES: i64 = 64;
-/// A place before every input.
-const NOWHERE: Position = Position { incarnation: 0, n: 0, index: 0 };
 
 /// Archives every batch that was received before `until`; gives how many parts were written.
 pub async fn roll(pool: &PgPool, set: &Arc<RuleSet>, bounds: &Bounds, until: Time) -> anyhow::Result<u64> {
@@ -136,7 +134,7 @@ impl Chunk {
         for row in rows::heads(&mut *begin_as(pool, As::Engine).await?, &ids).await? {
             let id = VehicleId::try_new(&row.vehicle_id).context("the archive has a head without vehicle")?;
             let set = sets.get(&row.state.rule_set_hash).await?;
-            let restored = journal::read_state(row.state.layout, &row.state.state, set, NOWHERE)
+            let restored = journal::read_state(row.state.layout, &row.state.state, set, Position::NOWHERE)
                 .with_context(|| format!("reading where the archive of vehicle {id} ends"))?;
             heads.insert(id, Head { restored, day: row.day, part: row.part, received_to: row.received_to });
         }
@@ -231,7 +229,7 @@ fn replay(
             let (input, after): (Input, _) = postcard::take_from_bytes(rest).context("reading an input")?;
             rest = after;
             effects.clear();
-            journal::replay_input(input, NOWHERE, set, bounds, state, effects);
+            journal::replay_input(input, Position::NOWHERE, set, bounds, state, effects);
         }
     }
     Ok(())
