@@ -138,7 +138,8 @@ async fn nothing_is_lost(script: &Script, fleet: &Fleet, ledger: &Ledger) -> any
 async fn same_outcome(killed: &Ledger, calm: &Ledger) -> anyhow::Result<()> {
     // The last answers may wait for the end of a back-fill.
     eventually("the last orders", Duration::from_secs(30), || async {
-        let same = killed.orders().await? == calm.orders().await? && killed.notices().await? == calm.notices().await?;
+        let same =
+            killed.ordered().await? == calm.ordered().await? && killed.notices().await? == calm.notices().await?;
         Ok(same.then_some(()))
     })
     .await
@@ -147,9 +148,9 @@ async fn same_outcome(killed: &Ledger, calm: &Ledger) -> anyhow::Result<()> {
     assert!(cases.len() >= CARS as usize / 2, "only {} cases: {cases:#?}", cases.len());
     same("settled cases", &killed.settled().await?, &cases);
     same("changes", &killed.changes().await?, &calm.changes().await?);
-    let orders = calm.orders().await?.into_iter().collect::<BTreeSet<_>>();
+    let orders = calm.ordered().await?;
     assert!(!orders.is_empty());
-    same("orders", &killed.orders().await?.into_iter().collect(), &orders);
+    same("orders", &killed.ordered().await?, &orders);
     let (told, wanted) = (killed.notices().await?, calm.notices().await?);
     // Nobody is told to stop when the fault is long known: what was down for long tells less, never more.
     let late = killed.notices_too_late_for(calm).await?;

@@ -59,6 +59,11 @@ async fn an_engine_keeps_its_right_when_the_database_comes_back() -> anyhow::Res
     let setup = Setup::serve(&cluster.url()).set("mqtt.listen", &format!("127.0.0.1:{}", free_port()?));
     let mut first = Premend::start(setup.clone()).await?;
     cluster.crash()?;
+    // Only when it has noticed does its being ready mean that it is ready again.
+    crate::world::eventually("the engine misses its database", SOON, || async {
+        Ok((!first.is_ready().await?).then_some(()))
+    })
+    .await?;
     cluster.start()?;
     crate::world::eventually("readiness after the crash", SOON, || async { Ok(first.is_ready().await?.then_some(())) })
         .await?;

@@ -240,7 +240,20 @@ impl Activation {
         if files == self.seen && !told {
             return Ok(());
         }
-        let catalogue = Catalogue::builtin()?.overlay(&files)?;
+        let proposed = self.propose_files(&files, told).await;
+        let store_was_away =
+            proposed.as_ref().is_err_and(|error| error.chain().any(<dyn std::error::Error>::is::<sqlx::Error>));
+        if !store_was_away {
+            // What cannot be used now cannot be used in two seconds either.
+            self.seen = files;
+        }
+        proposed?;
+        self.problem.set(None);
+        Ok(())
+    }
+
+    async fn propose_files(&self, files: &[(String, String)], told: bool) -> anyhow::Result<()> {
+        let catalogue = Catalogue::builtin()?.overlay(files)?;
         let current = Arc::clone(&self.sets.borrow());
         let mut tx = begin_as(&self.pool, As::Engine).await?;
         let is_waiting = rows::is_waiting(&mut tx, &journal::written_hash(&catalogue)).await?;
@@ -258,9 +271,6 @@ impl Activation {
                 );
             }
         }
-        // Only now: what failed, and if only because the store was away, is tried again.
-        self.seen = files;
-        self.problem.set(None);
         Ok(())
     }
 

@@ -13,6 +13,7 @@ use sqlx::PgPool;
 
 use crate::archive::past::{Past, state_at};
 use crate::journal::{self, RuleSets};
+use crate::outbox::gates;
 
 /// Explains a rule in force for a vehicle, as of its newest committed reading; `None` if the engine
 /// does not know the vehicle.
@@ -22,12 +23,15 @@ pub async fn of(
     bounds: &Bounds,
     vehicle: &VehicleId,
     rule: &str,
+    now: Time,
 ) -> anyhow::Result<Option<Explanation>> {
     let source = set.catalogue.rules.iter().find(|source| source.key == rule).context("there is no such rule")?;
     let mut sets = RuleSets::new(pool.clone(), Arc::clone(set));
     let only = BTreeSet::from([vehicle.clone()]);
     let (mut vehicles, _) = journal::restore(pool, &mut sets, bounds, Some(&only)).await?;
-    Ok(vehicles.remove(vehicle).map(|restored| explain(&restored.vehicle, source, set)))
+    let Some(restored) = vehicles.remove(vehicle) else { return Ok(None) };
+    let explained = explain(&restored.vehicle, source, set);
+    gates::with_those_of_the_outbox(pool, &restored.vehicle.profile, explained, now).await.map(Some)
 }
 
 /// Why nothing can be said of a past time. Read by people.
@@ -58,7 +62,10 @@ pub async fn at(
         Past::At(restored) => {
             let then = &restored.set;
             match then.catalogue.rules.iter().find(|source| source.key == rule) {
-                Some(source) => Ok(explain(&restored.vehicle, source, then)),
+                Some(source) => {
+                    let explained = explain(&restored.vehicle, source, then);
+                    Ok(gates::with_those_of_the_outbox(pool, &restored.vehicle.profile, explained, at).await?)
+                }
                 None => Err(NotThen::NoRule { rule: rule.to_owned() }),
             }
         }

@@ -138,6 +138,7 @@ fn replaced(
     }
     vehicle.watches.reset(component, set);
     vehicle.faults.retain(|cycle| !component.same_branch(&cycle.component) || cycle.last_at > at);
+    vehicle.healed.retain(|healed| !component.same_branch(&healed.component));
     vehicle.resets.retain(|(reset, _)| reset != component);
     vehicle.resets.push((component.clone(), at));
 }

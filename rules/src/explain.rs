@@ -33,6 +33,8 @@ pub struct Instance {
     /// What the condition came out as.
     pub verdict: &'static str,
     pub open_since: Option<String>,
+    /// Of the rule, or of the fault code; `None` where neither has one.
+    pub severity: Option<Severity>,
     pub parts: Vec<Part>,
     pub gates: Vec<Gate>,
 }
@@ -92,6 +94,7 @@ fn instance(vehicle: &Vehicle, rule: &Rule, code: Option<FaultCode>, at: Time, s
         subject: code.map_or_else(|| rule.subject.clone(), |code| code.to_string()),
         verdict: word(verdict),
         open_since,
+        severity: rule.source.severity.or(cycle.map(|cycle| cycle.severity)),
         parts: steps.iter().map(|step| part(step, at, set)).collect(),
         gates: gates(vehicle, rule, key, verdict, component.as_ref(), at),
     }

@@ -22,15 +22,15 @@ pub const STOP_NOW_WITHIN: Span = Span::from_mins(10);
 
 /// Plans for every open live case that has no answer yet.
 pub fn respond(vehicle: &mut Vehicle, received_at: Time, set: &RuleSet, effects: &mut Effects) {
-    let mut waiting: Vec<(Severity, Uuid)> = vehicle
+    let mut waiting: Vec<(Severity, Time, Uuid)> = vehicle
         .cases
         .iter()
         .filter(|case| case.mode == Mode::Live && needs_plan(vehicle, case, received_at))
-        .map(|case| (case.severity, case.id))
+        .map(|case| (case.severity, case.opened_at, case.id))
         .collect();
-    // Worst first: the milder ones then find a visit to join.
+    // Worst first: the milder ones then find a visit to join. Alike ones in the order in which they came.
     waiting.sort_unstable();
-    for (_, id) in waiting {
+    for (_, _, id) in waiting {
         plan(vehicle, id, received_at, set, effects);
     }
 }

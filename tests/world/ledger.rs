@@ -119,6 +119,17 @@ impl Ledger {
         Ok(rows)
     }
 
+    /// What was ordered, whichever came first: a vehicle that is heard only after a back-fill gets all its orders
+    /// at once, the worst first, and they are numbered so.
+    pub async fn ordered(&self) -> anyhow::Result<BTreeSet<OrderRow>> {
+        Ok(self
+            .orders()
+            .await?
+            .into_iter()
+            .map(|order| OrderRow { visit: 0, order_id: Uuid::nil(), ..order })
+            .collect())
+    }
+
     pub async fn orders_of(&self, vehicle: &str) -> anyhow::Result<Vec<OrderRow>> {
         Ok(self.orders().await?.into_iter().filter(|order| order.vehicle_id == vehicle).collect())
     }

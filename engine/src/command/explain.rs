@@ -31,7 +31,8 @@ pub struct Args {
 
 pub async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> {
     let vehicle = VehicleId::try_new(&args.vehicle)?;
-    let store = open::open(&config, &Clock::system()).await.context("opening the store")?;
+    let clock = Clock::system();
+    let store = open::open(&config, &clock).await.context("opening the store")?;
     let set = activation::in_force(&store.pool).await?.context("no engine has run on this database yet")?;
     let at = args.at.as_deref().map(Time::parse).transpose().context("--at")?;
     let keys = set.catalogue.rules.iter().map(|rule| rule.key.as_str());
@@ -43,7 +44,7 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> {
     let bounds = app::bounds(&config);
     let found = match at {
         Some(at) => explanation::at(&store.pool, &set, &bounds, &vehicle, &args.rule, at).await??,
-        None => explanation::of(&store.pool, &set, &bounds, &vehicle, &args.rule)
+        None => explanation::of(&store.pool, &set, &bounds, &vehicle, &args.rule, clock.now())
             .await?
             .with_context(|| format!("the engine does not know vehicle {vehicle}"))?,
     };

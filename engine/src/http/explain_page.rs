@@ -116,7 +116,9 @@ async fn explained(
     }
     let found = match at {
         Some(at) => explanation::at(&state.pool, &set, &state.bounds, &id, rule, at).await.map(Some),
-        None => explanation::of(&state.pool, &set, &state.bounds, &id, rule).await.map(|found| found.map(Ok)),
+        None => explanation::of(&state.pool, &set, &state.bounds, &id, rule, state.clock.now())
+            .await
+            .map(|found| found.map(Ok)),
     };
     found.map_err(Failure::Broken)
 }

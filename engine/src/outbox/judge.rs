@@ -159,7 +159,7 @@ async fn addressee_of(
     Ok(Addressee::Person { quiet: quiet_hours(&preferences), contacts })
 }
 
-fn quiet_hours(preferences: &Preferences) -> QuietHours {
+pub fn quiet_hours(preferences: &Preferences) -> QuietHours {
     let timezone = preferences.timezone.parse().unwrap_or_else(|_| {
         warn!(timezone = preferences.timezone, "unknown time zone of a person, taking Shanghai's");
         chrono_tz::Asia::Shanghai

@@ -6,6 +6,7 @@
 
 mod backoff;
 mod budget;
+pub mod gates;
 mod judge;
 mod metrics;
 mod quiet;

@@ -108,6 +108,30 @@ pub async fn lock_person(conn: &mut PgConnection, person: Uuid) -> sqlx::Result<
     .await
 }
 
+/// A person's quiet hours, to be looked at. To be called as `premend_person`.
+pub async fn preferences(conn: &mut PgConnection, person: Uuid) -> sqlx::Result<Option<Preferences>> {
+    query_as!(Preferences, "select timezone, quiet_from, quiet_to from person.person where person_id = $1", person)
+        .fetch_optional(conn)
+        .await
+}
+
+/// When the person was contacted of our own accord in a span of time, both ends included.
+pub async fn contacts_between(conn: &mut PgConnection, person: Uuid, from: Time, to: Time) -> sqlx::Result<Vec<Time>> {
+    let times = query_scalar!(
+        r#"
+        select min(budgeted_at) as "budgeted_at!" from notification join outbox using (notification_id)
+        where person_id = $1 and budgeted_at between $2 and $3 and state in ('queued', 'delivered')
+        group by notification_id
+        "#,
+        person,
+        from.to_utc(),
+        to.to_utc(),
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(times.into_iter().map(Time::from).collect())
+}
+
 /// When the person was contacted of our own accord since then, about other matters than this one.
 pub async fn contacts_since(conn: &mut PgConnection, notice: &Notice, since: Time) -> sqlx::Result<Vec<Time>> {
     let times = query_scalar!(

@@ -7,8 +7,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::Catalogue;
+use crate::component::Component;
 use crate::expr::{FaultCycle, FaultPhase};
-use crate::fault_code::{TriageInput, UdsStatus, triage};
+use crate::fault_code::{FaultCode, TriageInput, UdsStatus, triage};
 use crate::reading::FaultReport;
 use crate::state::Vehicle;
 use crate::state::segment::SegmentKind;
@@ -26,8 +27,19 @@ const CONDITIONS_WITHIN: Span = Span::from_secs(60);
 /// DOMAIN 5.3: rest voltage of a half-empty battery; with the ignition on, DC/DC converter or
 /// generator hold the net above it.
 const SAGGING_VOLTS: f64 = 12.2;
+/// DOMAIN 2.4: a code that comes back is judged over ten trips.
+const RECENT_TRIPS: u16 = 0x3ff;
 /// Trips for which the codes of a storm are held back.
 const STORM_TRIPS: u32 = 2;
+
+/// A code that is gone, and in which of the last ten trips it failed: should it come back, it comes back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Healed {
+    code: FaultCode,
+    ecu: Box<str>,
+    trips: u16,
+    pub component: Component,
+}
 
 /// New codes of the last seconds, and a storm that is on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -87,9 +99,13 @@ pub fn begin_trip(vehicle: &mut Vehicle) -> bool {
     if released {
         vehicle.storm.trip = None;
     }
+    vehicle.healed.retain_mut(|healed| {
+        healed.trips = (healed.trips << 1) & RECENT_TRIPS;
+        healed.trips != 0
+    });
     let mut changed = released;
     for cycle in &mut vehicle.faults {
-        cycle.trips = (cycle.trips << 1) & 0x3ff;
+        cycle.trips = (cycle.trips << 1) & RECENT_TRIPS;
         if released {
             cycle.held_until = None;
         }
@@ -110,8 +126,8 @@ fn fold_report(
     let known = vehicle.faults.iter().position(|cycle| cycle.code == key && cycle.ecu == report.ecu);
     let Some(phase) = phase_of(status) else {
         // Cleared and not tested again is unknown, not healthy.
-        let ends = known.filter(|_| !status.test_not_completed_since_last_clear());
-        return ends.map(|index| vehicle.faults.remove(index)).is_some();
+        let ended = known.filter(|_| !status.test_not_completed_since_last_clear());
+        return ended.is_some_and(|index| heal(vehicle, index));
     };
     let failing = status.test_failed() || status.pending();
     let index = known.unwrap_or_else(|| {
@@ -119,6 +135,8 @@ fn fold_report(
             vehicle.faults.remove(0);
         }
         vehicle.storm.notice_code(at, &report.ecu);
+        let before = vehicle.healed.iter().position(|healed| healed.code == key && healed.ecu == report.ecu);
+        let trips = before.map_or(0, |index| vehicle.healed.swap_remove(index).trips);
         vehicle.faults.push(FaultCycle {
             code: key,
             ecu: report.ecu.clone(),
@@ -126,9 +144,9 @@ fn fold_report(
             phase,
             first_at: at,
             last_at: at,
-            trips: 0,
+            trips,
             severity: crate::severity::Severity::S4,
-            component: crate::component::Component::new(""),
+            component: Component::new(""),
             held_until: None,
         });
         vehicle.faults.len() - 1
@@ -157,6 +175,18 @@ fn fold_report(
     cycle.severity = verdict.severity;
     cycle.component = verdict.component;
     known.is_none() || before != (cycle.status, cycle.phase, cycle.trips, cycle.severity)
+}
+
+/// Takes a cycle out, but not the trips in which it failed.
+fn heal(vehicle: &mut Vehicle, index: usize) -> bool {
+    let FaultCycle { code, ecu, trips, component, .. } = vehicle.faults.remove(index);
+    if trips != 0 {
+        if vehicle.healed.len() == MOST {
+            vehicle.healed.remove(0);
+        }
+        vehicle.healed.push(Healed { code, ecu, trips, component });
+    }
+    true
 }
 
 /// DOMAIN 2.2: which bits make a code pending, confirmed or stored; none of them: it is over.

@@ -55,6 +55,8 @@ pub struct Vehicle {
     pub segment: segment::Segment,
     pub odometer: odometer::Odometer,
     pub faults: Vec<FaultCycle>,
+    /// Codes that are gone, for as long as their coming back would be a recurrence.
+    pub healed: Vec<faults::Healed>,
     pub storm: faults::Storm,
     pub estimates: Estimates,
     pub watches: Watches,
@@ -118,6 +120,7 @@ impl Vehicle {
             segment: segment::Segment::default(),
             odometer: odometer::Odometer::default(),
             faults: Vec::new(),
+            healed: Vec::new(),
             storm: faults::Storm::default(),
             estimates: Estimates::new(&profile, set),
             watches: Watches::new(set),
