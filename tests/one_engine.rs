@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use rules::time::Span;
+use sqlx::postgres::PgPoolOptions;
 
 use crate::world::road::trip;
 use crate::world::{NewCar, Premend, PrivateCluster, SOON, Scene, Setup, free_port, morning, run};
@@ -59,14 +60,15 @@ async fn an_engine_keeps_its_right_when_the_database_comes_back() -> anyhow::Res
     let setup = Setup::serve(&cluster.url()).set("mqtt.listen", &format!("127.0.0.1:{}", free_port()?));
     let mut first = Premend::start(setup.clone()).await?;
     cluster.crash()?;
-    // Only when it has noticed does its being ready mean that it is ready again.
-    crate::world::eventually("the engine misses its database", SOON, || async {
-        Ok((!first.is_ready().await?).then_some(()))
+    cluster.start()?;
+    // It was ready all the while: it waits for its database. What says that it is there again is its lock.
+    let pool = PgPoolOptions::new().acquire_timeout(SOON).connect_lazy(&cluster.url())?;
+    crate::world::eventually("the lock after the crash", SOON, || async {
+        let held = sqlx::query_scalar::<_, bool>("select exists (select from pg_locks where locktype = 'advisory' and granted)");
+        Ok(held.fetch_one(&pool).await?.then_some(()))
     })
     .await?;
-    cluster.start()?;
-    crate::world::eventually("readiness after the crash", SOON, || async { Ok(first.is_ready().await?.then_some(())) })
-        .await?;
+    pool.close().await;
     let second = setup.set("mqtt.listen", &format!("127.0.0.1:{}", free_port()?));
     crate::world::eventually("the refusal of a second engine", SOON, || async {
         let (status, output) = run(&second, Duration::from_secs(20)).await?;
