@@ -51,7 +51,13 @@ fn round(vehicles: &mut [Vehicle], set: &RuleSet) -> f64 {
     while since.elapsed() < ROUND {
         for (vehicle, touched) in vehicles.iter_mut().zip(&steps) {
             vehicle.newest = vehicle.newest + Span::from_secs(1);
-            let step = Step { at: vehicle.newest, touched: *touched, faults: false, service: false };
+            let step = Step {
+                at: vehicle.newest,
+                touched: *touched,
+                pause: Span::from_secs(1),
+                faults: false,
+                service: false,
+            };
             evaluate(vehicle, &step, set, &mut effects);
         }
     }

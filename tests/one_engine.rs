@@ -64,7 +64,9 @@ async fn an_engine_keeps_its_right_when_the_database_comes_back() -> anyhow::Res
     // It was ready all the while: it waits for its database. What says that it is there again is its lock.
     let pool = PgPoolOptions::new().acquire_timeout(SOON).connect_lazy(&cluster.url())?;
     crate::world::eventually("the lock after the crash", SOON, || async {
-        let held = sqlx::query_scalar::<_, bool>("select exists (select from pg_locks where locktype = 'advisory' and granted)");
+        let held = sqlx::query_scalar::<_, bool>(
+            "select exists (select from pg_locks where locktype = 'advisory' and granted)",
+        );
         Ok(held.fetch_one(&pool).await?.then_some(()))
     })
     .await?;

@@ -137,6 +137,7 @@ fn replaced(
         close_case(vehicle, case, at, because, received_at, effects);
     }
     vehicle.watches.reset(component, set);
+    vehicle.estimates.restart(component);
     vehicle.faults.retain(|cycle| !component.same_branch(&cycle.component) || cycle.last_at > at);
     vehicle.healed.retain(|healed| !component.same_branch(&healed.component));
     vehicle.resets.retain(|(reset, _)| reset != component);

@@ -11,11 +11,13 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue::Catalogue;
 use crate::component::Component;
 use crate::expr::{self, ExprError, Program};
+use crate::known::{Known, Wanted};
 use crate::learned::{CohortSpecs, CohortTable, Cohorts, Demotion, PRIOR_PRECISION, Precision};
 use crate::model::Model;
 use crate::rule::{Mode, RuleKind, RuleSource, about};
+use crate::rule_mask::{InMask, MASK_WORDS, RuleMask};
 use crate::severity::Severity;
-use crate::signal::{Kind, Slot};
+use crate::signal::Slot;
 use crate::state::SlotSet;
 use crate::time::Span;
 use crate::vehicle::{Profile, VehicleId};
@@ -25,12 +27,6 @@ use crate::window::WindowSpecs;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RuleNo(pub u16);
-
-/// Words of a rule mask: a set holds at most 64 times this many rule instances.
-pub const MASK_WORDS: usize = 16;
-
-/// A set of rule instances without allocation.
-pub type RuleMask = [u64; MASK_WORDS];
 
 /// One instance of a rule.
 #[derive(Clone, Debug)]
@@ -241,7 +237,7 @@ impl RuleSet {
 
     /// Rules of a mask, in order.
     pub fn in_mask(&self, mask: RuleMask) -> InMask<'_> {
-        InMask { rules: &self.rules, rest: mask[0], word: 0, words: self.words, mask }
+        InMask::new(&self.rules, mask, self.words)
     }
 
     /// Rules whose scope includes the vehicle.
@@ -270,22 +266,10 @@ impl RuleSet {
             .collect()
     }
 
-    fn find_wanted(&self) -> Wanted {
-        let read = |slots: &[Option<Slot>]| {
-            slots.iter().flatten().any(|slot| {
-                let first = slot.index() * self.words;
-                self.by_slot[first..first + self.words].iter().any(|word| *word != 0)
-            })
-        };
-        let known = &self.known;
-        Wanted {
-            battery12v: read(&[known.rest_voltage, known.charging_voltage]),
-            tyres: read(&known.tyre_cold_pressure) || read(&known.tyre_cold_drop) || read(&known.tyre_rate),
-            warm_up: read(&[known.coolant_rate]),
-            traction: read(&[known.insulation_per_volt, known.cell_temp_spread]),
-            service: self.by_service.iter().any(|word| *word != 0),
-            moving_minutes: read(&[known.moving_minutes]),
-        }
+    /// Whether any rule reads what a slot says.
+    fn is_read(&self, slot: Slot) -> bool {
+        let first = slot.index() * self.words;
+        self.by_slot[first..first + self.words].iter().any(|word| *word != 0)
     }
 
     fn add(&mut self, source: &Arc<RuleSource>, learned: Option<Arc<Precision>>, errors: &mut Vec<RuleSetError>) {
@@ -396,7 +380,8 @@ impl RuleSet {
                 self.absence[word] |= bit;
             }
         }
-        self.wanted = self.find_wanted();
+        let service = self.by_service.iter().any(|word| *word != 0);
+        self.wanted = Wanted::find(&self.known, service, |slot| self.is_read(slot));
         // What can end by a reading must be asked at every reading: silence ends with any of them.
         for (slot, _) in self.catalogue.signals.iter() {
             for rule in &self.rules {
@@ -408,140 +393,6 @@ impl RuleSet {
     }
 }
 
-/// Iterates over the rules of a mask.
-pub struct InMask<'a> {
-    rules: &'a [Rule],
-    mask: RuleMask,
-    word: usize,
-    words: usize,
-    /// What is left of the present word.
-    rest: u64,
-}
-
-impl<'a> Iterator for InMask<'a> {
-    type Item = &'a Rule;
-
-    #[inline]
-    fn next(&mut self) -> Option<&'a Rule> {
-        while self.rest == 0 {
-            self.word += 1;
-            if self.word >= self.words {
-                return None;
-            }
-            self.rest = self.mask[self.word];
-        }
-        let bit = self.rest.trailing_zeros() as usize;
-        self.rest &= self.rest - 1;
-        self.rules.get(self.word * 64 + bit)
-    }
-}
-
-/// Which estimators have a rule that reads what they find; the others need not run.
-#[derive(Clone, Copy, Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "one per estimator, each asked by name")]
-pub struct Wanted {
-    pub battery12v: bool,
-    pub tyres: bool,
-    pub warm_up: bool,
-    pub traction: bool,
-    pub service: bool,
-    pub moving_minutes: bool,
-}
-
 fn too_many(what: &'static str, count: usize, most: usize) -> RuleSetError {
     RuleSetError::TooMany { what, count, most }
 }
-
-/// Slots that fold and the estimators read or write by meaning rather than by rule.
-#[derive(Clone, Debug, Default)]
-pub struct Known {
-    pub odometer: Option<Slot>,
-    pub engine_hours: Option<Slot>,
-    pub speed: Option<Slot>,
-    pub rpm: Option<Slot>,
-    pub ignition: Option<Slot>,
-    pub charging: Option<Slot>,
-    pub volts_12: Option<Slot>,
-    pub rest_voltage: Option<Slot>,
-    pub charging_voltage: Option<Slot>,
-    pub ambient: Option<Slot>,
-    pub coolant: Option<Slot>,
-    pub coolant_rate: Option<Slot>,
-    pub tyre_pressure: [Option<Slot>; 4],
-    pub tyre_temperature: [Option<Slot>; 4],
-    pub tyre_cold_pressure: [Option<Slot>; 4],
-    pub tyre_cold_drop: [Option<Slot>; 4],
-    pub tyre_rate: [Option<Slot>; 4],
-    pub pack_volts: Option<Slot>,
-    pub insulation: Option<Slot>,
-    pub insulation_per_volt: Option<Slot>,
-    pub cell_temp_max: Option<Slot>,
-    pub cell_temp_min: Option<Slot>,
-    pub cell_temp_spread: Option<Slot>,
-    pub moving_minutes: Option<Slot>,
-    pub storm: Option<Slot>,
-    pub rain: Option<Slot>,
-    pub brake_alarm: Option<Slot>,
-    pub mil_flashing: Option<Slot>,
-    pub alarm_level: Option<Slot>,
-    on: Vec<f64>,
-    starting: Option<f64>,
-}
-
-impl Known {
-    fn find(catalogue: &Catalogue) -> Self {
-        let slot = |path: &str| catalogue.signals.slot_of_path(path);
-        let wheels = |prefix: &str, name: &str| {
-            [("Row1", "Left"), ("Row1", "Right"), ("Row2", "Left"), ("Row2", "Right")]
-                .map(|(row, side)| slot(&format!("{prefix}.Chassis.Axle.{row}.Wheel.{side}.Tire.{name}")))
-        };
-        let words = match catalogue.signals.by_path(IGNITION).map(|signal| &signal.kind) {
-            Some(Kind::Words(words)) => words.as_slice(),
-            _ => &[],
-        };
-        let number = |word: &str| words.iter().position(|known| known == word).map(|index| index as f64);
-        Self {
-            odometer: slot("Vehicle.TraveledDistance"),
-            engine_hours: slot("Vehicle.Powertrain.CombustionEngine.EngineHours"),
-            speed: slot("Vehicle.Speed"),
-            rpm: slot("Vehicle.Powertrain.CombustionEngine.Speed"),
-            ignition: slot(IGNITION),
-            charging: slot("Vehicle.Powertrain.TractionBattery.Charging.IsCharging"),
-            volts_12: slot("Vehicle.LowVoltageBattery.CurrentVoltage"),
-            rest_voltage: slot("Feature.LowVoltageBattery.RestVoltage"),
-            charging_voltage: slot("Feature.LowVoltageBattery.ChargingVoltage"),
-            ambient: slot("Vehicle.Exterior.AirTemperature"),
-            coolant: slot("Vehicle.Powertrain.CombustionEngine.EngineCoolant.Temperature"),
-            coolant_rate: slot("Feature.Powertrain.CombustionEngine.CoolantRate"),
-            tyre_pressure: wheels("Vehicle", "Pressure"),
-            tyre_temperature: wheels("Vehicle", "AirTemperature"),
-            tyre_cold_pressure: wheels("Feature", "ColdPressure"),
-            tyre_cold_drop: wheels("Feature", "ColdDrop"),
-            tyre_rate: wheels("Feature", "PressureRate"),
-            pack_volts: slot("Vehicle.Powertrain.TractionBattery.CurrentVoltage"),
-            insulation: slot("Vehicle.Powertrain.TractionBattery.InsulationResistance"),
-            insulation_per_volt: slot("Feature.Powertrain.TractionBattery.InsulationPerVolt"),
-            cell_temp_max: slot("Vehicle.Powertrain.TractionBattery.Temperature.Max"),
-            cell_temp_min: slot("Vehicle.Powertrain.TractionBattery.Temperature.Min"),
-            cell_temp_spread: slot("Feature.Powertrain.TractionBattery.CellTemperatureSpread"),
-            moving_minutes: slot("Feature.Trip.MovingMinutes"),
-            storm: slot("Feature.FaultCode.Storm"),
-            rain: slot("Vehicle.Body.Raindetection.Intensity"),
-            brake_alarm: slot("Vehicle.Diagnostics.Alarm.BrakeSystem"),
-            mil_flashing: slot("Vehicle.OBD.Status.IsMILFlashing"),
-            alarm_level: slot("Vehicle.Diagnostics.Alarm.Level"),
-            on: ["ON", "START"].iter().filter_map(|word| number(word)).collect(),
-            starting: number("START"),
-        }
-    }
-
-    pub fn is_on(&self, ignition: f64) -> bool {
-        self.on.contains(&ignition)
-    }
-
-    pub fn is_starting(&self, ignition: f64) -> bool {
-        self.starting == Some(ignition)
-    }
-}
-
-const IGNITION: &str = "Vehicle.LowVoltageSystemState";

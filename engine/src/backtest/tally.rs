@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use rules::effect::{ChangeKind, Effect};
-use rules::rule_set::{RuleMask, RuleSet};
+use rules::rule_mask::RuleMask;
+use rules::rule_set::RuleSet;
 use rules::severity::Severity;
 use rules::time::{Span, Time};
 use rules::vehicle::VehicleId;

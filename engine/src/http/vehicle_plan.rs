@@ -63,7 +63,7 @@ fn dues<'a>(
             }
             None => Anchor { km: 0.0, at: Time::from(row.delivered_at), engine_h: None, done: false },
         };
-        let due = item.due(&anchor, now, Meters { odometer_km, engine_h: None });
+        let due = item.due(&anchor, now, Meters { odometer_km, engine_h: None }, 1.0);
         dues.push((&item.names, due, last));
     }
     dues

@@ -6,6 +6,7 @@
 pub const FILES: &[(&str, &str)] = &[
     ("cohorts.toml", include_str!("../../catalogue/cohorts.toml")),
     ("components.toml", include_str!("../../catalogue/components.toml")),
+    ("estimators.toml", include_str!("../../catalogue/estimators.toml")),
     ("fault_codes.toml", include_str!("../../catalogue/fault_codes.toml")),
     ("models.toml", include_str!("../../catalogue/models.toml")),
     ("operations.toml", include_str!("../../catalogue/operations.toml")),
@@ -18,6 +19,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("rules/electrics.toml", include_str!("../../catalogue/rules/electrics.toml")),
     ("rules/engine.toml", include_str!("../../catalogue/rules/engine.toml")),
     ("rules/fault_codes.toml", include_str!("../../catalogue/rules/fault_codes.toml")),
+    ("rules/predictions.toml", include_str!("../../catalogue/rules/predictions.toml")),
     ("rules/service.toml", include_str!("../../catalogue/rules/service.toml")),
     ("rules/telematics.toml", include_str!("../../catalogue/rules/telematics.toml")),
     ("rules/traction.toml", include_str!("../../catalogue/rules/traction.toml")),

@@ -6,10 +6,27 @@ use super::check::{Names, each_known, said};
 use super::draft::{PlanDraft, TemplateDraft};
 use super::layer::by_key;
 use super::read::{Fault, Place, Placed};
+use crate::estimate::norm::{NormEntry, Norms};
 use crate::model::Model;
 use crate::plan::{Item, Plan};
 use crate::template::Template;
 use crate::vehicle::Locale;
+
+/// What estimators start from.
+pub fn norms(entries: Vec<Placed<NormEntry>>, models: &BTreeMap<String, Model>, faults: &mut Vec<Fault>) -> Norms {
+    for Placed { place, value } in &entries {
+        let known = value.model.is_empty() || models.contains_key(&value.model);
+        if !known {
+            faults.push(place.unknown("model", &value.model, models.keys().map(String::as_str)));
+        }
+        let sound = [value.mean, value.between, value.within, value.per_k].iter().all(|figure| figure.is_finite());
+        if !sound || value.between < 0.0 || value.within <= 0.0 || value.source.trim().is_empty() {
+            faults.push(place.fault("a norm wants finite figures, `within` above 0, and a source"));
+        }
+    }
+    let key = |entry: &NormEntry| format!("{:?} {}", entry.feature, entry.model);
+    Norms::new(by_key("norm", entries, key, faults).into_values().map(|entry| entry.value))
+}
 
 /// All plans by key, and the codes of all their items in order.
 pub fn plans(

@@ -8,6 +8,7 @@ use super::check_learned::refuse_in_directory;
 use super::layer::within_layer;
 use super::read::{Document, Fault, Place, Placed};
 use crate::component::ComponentEntry;
+use crate::estimate::norm::NormEntry;
 use crate::fault_code::{CodeClass, CodeEntry};
 use crate::learned::{Bands, COHORTS_FILE, CohortEntry, CohortHead, PRECISION_FILE, Precision};
 use crate::model::Model;
@@ -32,6 +33,7 @@ pub struct Draft {
     pub models: Vec<Placed<Model>>,
     pub templates: Vec<Placed<TemplateDraft>>,
     pub rules: Vec<Placed<RuleSource>>,
+    pub norms: Vec<Placed<NormEntry>>,
     pub precision: Vec<Placed<Precision>>,
     pub bands: Vec<Placed<Bands>>,
     pub cohorts: Vec<Placed<CohortEntry>>,
@@ -51,7 +53,7 @@ pub struct TemplateDraft {
 }
 
 /// What the files of a catalogue may be called.
-const FILES: [&str; 11] = [
+const FILES: [&str; 12] = [
     "signals.toml",
     "components.toml",
     "fault_codes.toml",
@@ -59,6 +61,7 @@ const FILES: [&str; 11] = [
     "parts.toml",
     "models.toml",
     "cohorts.toml",
+    "estimators.toml",
     "plans/….toml",
     "rules/….toml",
     "templates/zh-CN/….toml",
@@ -98,6 +101,7 @@ impl Draft {
                 self.classes.extend(document.entries("class", faults));
                 document.finish(&["code", "class"], faults);
             }
+            "estimators.toml" => table(path, text, "norm", &mut self.norms, faults),
             "models.toml" => table(path, text, "model", &mut self.models, faults),
             other => self.read_in_folder(path, other, text),
         }

@@ -22,6 +22,7 @@ pub use near::nearest;
 pub use read::{Fault, Place, Placed};
 
 use crate::component::{Component, Components};
+use crate::estimate::norm::Norms;
 use crate::fault_code::FaultCodes;
 use crate::learned::{Bands, FOLDER, Learned, PrecisionTable};
 use crate::model::Model;
@@ -55,6 +56,8 @@ pub struct Catalogue {
     pub rules: Vec<RuleSource>,
     /// Which vehicles are alike.
     pub cohort_bands: Bands,
+    /// What estimators start from.
+    pub norms: Norms,
     pub learned: Learned,
     item_codes: Vec<String>,
     /// The plan of each model, by the model's key.
@@ -228,6 +231,7 @@ impl Catalogue {
             files: &files,
         };
         let rules = check_rules::rules(draft.rules, &scope, &mut faults);
+        let norms = check_plans::norms(draft.norms, &models, &mut faults);
         let cohort_bands = check_learned::bands(draft.bands, &mut faults);
         let cohorts = check_learned::cohorts(draft.cohorts, draft.cohort_head, &mut faults);
         let precision = check_learned::precision(draft.precision, &rules, &mut faults);
@@ -244,6 +248,7 @@ impl Catalogue {
                 plans,
                 rules,
                 cohort_bands,
+                norms,
                 learned,
                 item_codes,
                 model_plans,

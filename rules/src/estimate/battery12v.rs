@@ -1,14 +1,18 @@
-//! 12 V battery and charging, DOMAIN 5.3 and 5.7: rest voltage after four hours of standing, and
-//! the median charging voltage of the running trip.
+//! 12 V battery and charging, DOMAIN 5.3 and 5.7: what a start leaves of the voltage, the rest voltage after four
+//! hours of standing, and the median charging voltage of a trip; how each shifts, and when a start will fail.
 
 use serde::{Deserialize, Serialize};
 
-use crate::estimate::{emit, measured, recent};
-use crate::rule_set::Known;
+use super::norm::{Feature, Norm};
+use super::shift::Shift;
+use super::trend::{Line, Trend};
+use super::{Days, Due, Forecast, Turn, emit, measured, recent, within};
+use crate::known::Known;
+use crate::rule_set::RuleSet;
 use crate::state::Vehicle;
 use crate::state::fold::Step;
 use crate::state::segment::SegmentKind;
-use crate::time::Span;
+use crate::time::{Span, Time};
 
 /// DOMAIN 1.2 #15: the surface charge is gone.
 const REST: Span = Span::from_hours(4);
@@ -18,17 +22,50 @@ const CHARGING_RPM: f64 = 1_000.0;
 const ENOUGH: u32 = 20;
 /// Volts per step of the median search, DOMAIN's sensors resolve 0.05 to 0.1 V.
 const MEDIAN_STEP: f64 = 0.05;
+/// Norms of charging are those at this ambient temperature, degC.
+const MILD: f64 = 25.0;
+/// DOMAIN 5.3: half-life of the cranking margin's trend, days.
+const MARGIN_HALF_LIFE: f64 = 30.0;
+/// Of the rest voltage: a drain empties a battery within days.
+const REST_HALF_LIFE: f64 = 7.0;
+/// What a single start scatters by at least, volts: engine, oil and temperature differ.
+const MARGIN_SD: f64 = 0.15;
+/// Starts before a trend is worth a word.
+const STARTS: u16 = 12;
+/// A margin of nothing is a start that fails the workshop's load test.
+const FAILED: f64 = 0.0;
+/// A battery within so many days of each other is the same battery: longer pauses tell of a workshop.
+const SAME: f64 = 45.0;
 
-/// Running median of the trip: moves one step towards each reading, exact to the step after some
-/// twenty readings; four bytes instead of a sample.
+/// Running median of the trip, and what outlasts trips.
+///
+/// The median moves one step towards each reading, exact to the step after some twenty readings; four bytes instead
+/// of a sample.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Battery12v {
     median: f32,
     readings: u32,
+    history: Box<History>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct History {
+    charging: Shift,
+    crank: Shift,
+    margin: Trend,
+    started: Days,
+    rest: Shift,
+    rests: Trend,
+    rested: Days,
 }
 
 impl Battery12v {
-    pub fn begin_trip(&mut self) {
+    fn begin_trip(&mut self) {
+        (self.median, self.readings) = (0.0, 0);
+    }
+
+    /// A new battery, or a new alternator.
+    pub fn restart(&mut self) {
         *self = Self::default();
     }
 
@@ -43,21 +80,127 @@ impl Battery12v {
         self.median += distance.clamp(-step, step) as f32;
         (self.readings >= ENOUGH).then_some(f64::from(self.median))
     }
+
+    /// The cranking margin's trend, once there is one.
+    fn line(&self) -> Option<Line> {
+        self.history.margin.line_with(MARGIN_SD).filter(|_| self.history.margin.count() >= STARTS)
+    }
+
+    pub fn forecast(&self) -> Option<Forecast> {
+        let line = self.line()?;
+        let falls = line.slope < 0.0;
+        let days = |slope: f64| if slope < 0.0 { (line.level - FAILED).max(0.0) / -slope } else { f64::INFINITY };
+        let spread = super::EIGHTY * line.slope_se;
+        let due = falls.then(|| Due {
+            early: days(line.slope - spread),
+            central: days(line.slope),
+            late: days(line.slope + spread),
+        });
+        Some(Forecast {
+            component: "electrics.battery12v".to_owned(),
+            what: "cranking voltage above the load-test line",
+            value: line.level,
+            unit: "V",
+            low: line.level - super::EIGHTY * line.level_se,
+            high: line.level + super::EIGHTY * line.level_se,
+            due,
+            within: Some(within(|days| line.beyond(FAILED, days, true))),
+            evidence: self.history.margin.count().into(),
+            learning: self.history.crank.is_learning(),
+        })
+    }
 }
 
-pub fn update(vehicle: &mut Vehicle, step: &mut Step, known: &Known) {
+pub fn update(vehicle: &mut Vehicle, step: &mut Step, turn: Turn, set: &RuleSet) {
+    let known = &set.known;
+    if turn.ended {
+        end_trip(vehicle, step, set);
+    }
+    if turn.began {
+        vehicle.estimates.battery12v.begin_trip();
+    }
+    if let Some(volts) = measured(vehicle, step, known.crank_volts) {
+        take_start(vehicle, step, volts, set);
+    }
     let Some(volts) = measured(vehicle, step, known.volts_12) else { return };
     if vehicle.segment.kind == SegmentKind::Trip {
-        let charging = match known.rpm.filter(|rpm| vehicle.last(Some(*rpm)).at != crate::time::Time::NEVER) {
-            Some(rpm) => recent(vehicle, step.at, Some(rpm), 60).is_some_and(|rpm| rpm > CHARGING_RPM),
-            None => true,
-        };
-        if let Some(median) = charging.then(|| vehicle.estimates.battery12v.take(volts)).flatten() {
+        if let Some(median) =
+            is_charging(vehicle, step, known).then(|| vehicle.estimates.battery12v.take(volts)).flatten()
+        {
             emit(vehicle, step, known.charging_voltage, median);
         }
     } else if vehicle.segment.kind == SegmentKind::Park
         && vehicle.segment.parked_for(step.at).is_some_and(|parked| parked >= REST)
     {
         emit(vehicle, step, known.rest_voltage, volts);
+        take_rest(vehicle, step, volts, set);
+    }
+}
+
+fn is_charging(vehicle: &Vehicle, step: &Step, known: &Known) -> bool {
+    match known.rpm.filter(|rpm| vehicle.last(Some(*rpm)).at != Time::NEVER) {
+        Some(rpm) => recent(vehicle, step.at, Some(rpm), 60).is_some_and(|rpm| rpm > CHARGING_RPM),
+        None => true,
+    }
+}
+
+fn norm(vehicle: &Vehicle, feature: Feature, set: &RuleSet) -> Option<Norm> {
+    set.catalogue.norms.of(feature, &vehicle.profile.model)
+}
+
+/// The median of a whole trip, corrected for what regulators do in the heat.
+fn end_trip(vehicle: &mut Vehicle, step: &mut Step, set: &RuleSet) {
+    let battery = &vehicle.estimates.battery12v;
+    let Some(norm) = norm(vehicle, Feature::Charging, set).filter(|_| battery.readings >= ENOUGH) else { return };
+    let Some(ambient) = recent(vehicle, step.at, set.known.ambient, 3_600) else { return };
+    let feature = f64::from(battery.median) - norm.per_k * (ambient - MILD);
+    let charging = &mut vehicle.estimates.battery12v.history.charging;
+    charging.take(feature, &norm);
+    let fall = charging.down();
+    emit(vehicle, step, set.known.charging_fall, fall);
+}
+
+/// One start: the voltage above what a workshop's load test asks at that temperature.
+fn take_start(vehicle: &mut Vehicle, step: &mut Step, volts: f64, set: &RuleSet) {
+    let (Some(norm), Some(ambient)) =
+        (norm(vehicle, Feature::CrankMargin, set), recent(vehicle, step.at, set.known.ambient, 3_600))
+    else {
+        return;
+    };
+    let margin = volts - (9.6 + 0.029 * (ambient.min(20.0) - 20.0));
+    let battery = &mut vehicle.estimates.battery12v;
+    let history = &mut battery.history;
+    history.crank.take(margin, &norm);
+    let since = history.started.pass(step.at);
+    if since > SAME {
+        history.margin = Trend::default();
+    }
+    history.margin.take(since, margin, MARGIN_HALF_LIFE);
+    let fall = history.crank.down();
+    let line = battery.line();
+    emit(vehicle, step, set.known.crank_fall, fall);
+    if let Some(line) = line {
+        emit(vehicle, step, set.known.crank_margin, line.level);
+        emit(vehicle, step, set.known.failure_chance, 100.0 * line.beyond(FAILED, 30.0, true));
+    }
+}
+
+/// One rest a day.
+fn take_rest(vehicle: &mut Vehicle, step: &mut Step, volts: f64, set: &RuleSet) {
+    let Some(norm) = norm(vehicle, Feature::RestVoltage, set) else { return };
+    let history = &mut vehicle.estimates.battery12v.history;
+    if !history.rested.is_over(step.at, 0.8) {
+        return;
+    }
+    let since = history.rested.pass(step.at);
+    if since > SAME {
+        history.rests = Trend::default();
+    }
+    history.rest.take(volts, &norm);
+    history.rests.take(since, volts, REST_HALF_LIFE);
+    let (fall, line) = (history.rest.down(), history.rests.line_with(0.02));
+    emit(vehicle, step, set.known.rest_fall, fall);
+    if let Some(line) = line {
+        emit(vehicle, step, set.known.rest_slope, line.slope);
     }
 }

@@ -1,31 +1,61 @@
-//! Estimators: code that turns readings and segments into features that rules read like signals.
+//! Estimators: code that turns readings and segments into features that rules read like signals, and into
+//! forecasts that people read.
 //!
-//! To add one: a file beside this one, a field in [`Estimates`], a line in [`update`], and the
-//! feature's entry in `catalogue/signals.toml`. An estimator keeps constant state and emits a
-//! feature once per trip, day or cold start, never per raw sample where a trend is meant.
+//! To add one: a file beside this one, a field in [`Estimates`], a line in [`update`], its forecast in
+//! [`forecasts`], what a repair resets in [`Estimates::restart`], and the feature's entry in
+//! `catalogue/signals.toml`. An estimator keeps constant state and emits a feature once per trip, day or cold
+//! start, never per raw sample where a trend is meant.
 
 pub mod battery12v;
+pub mod brake_pad;
+pub mod fade;
+pub mod filter;
+pub mod forecast;
+pub mod fuel_trim;
+pub mod health;
+pub mod imbalance;
+pub mod insulation;
+pub mod maturing;
+pub mod norm;
+pub mod oil;
+pub mod severity;
+pub mod shift;
 pub mod traction;
+pub mod trend;
 pub mod tyre;
 pub mod usage;
 pub mod warm_up;
 
 use serde::{Deserialize, Serialize};
 
-use crate::expr::Last;
+pub use self::forecast::{Due, Forecast, HORIZONS};
+use crate::component::Component;
+use crate::expr::{Last, phi};
 use crate::rule_set::RuleSet;
 use crate::signal::Slot;
 use crate::state::Vehicle;
 use crate::state::fold::Step;
-use crate::time::Time;
+use crate::state::segment::Turn;
+use crate::time::{Span, Time};
 use crate::vehicle::Profile;
 
-/// The estimators' states of one vehicle.
+/// Half of an 80 % interval, in standard deviations.
+pub const EIGHTY: f64 = 1.281_55;
+
+/// The estimators' states of one vehicle. What only some vehicles have is boxed and made when it is first heard of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Estimates {
     pub battery12v: battery12v::Battery12v,
     pub tyres: [tyre::Wheel; 4],
     pub warm_up: warm_up::WarmUp,
+    pub fuel_trim: fuel_trim::FuelTrim,
+    pub oil: oil::Oil,
+    pub filter: Option<Box<filter::Filter>>,
+    pub pads: Option<Box<[brake_pad::Pad; 4]>>,
+    pub health: Option<Box<health::Health>>,
+    pub imbalance: Option<Box<imbalance::Imbalance>>,
+    pub insulation: Option<Box<insulation::Insulation>>,
+    pub severity: severity::Severity,
     pub usage: usage::Usage,
 }
 
@@ -35,6 +65,14 @@ impl Estimates {
             battery12v: battery12v::Battery12v::default(),
             tyres: Default::default(),
             warm_up: warm_up::WarmUp::default(),
+            fuel_trim: fuel_trim::FuelTrim::default(),
+            oil: oil::Oil::default(),
+            filter: None,
+            pads: None,
+            health: None,
+            imbalance: None,
+            insulation: None,
+            severity: severity::Severity::default(),
             usage: usage::Usage::new(profile, set),
         }
     }
@@ -42,33 +80,151 @@ impl Estimates {
     pub fn take_profile(&mut self, profile: &Profile, set: &RuleSet) {
         self.usage.take_profile(profile, set);
     }
+
+    /// Forgets what was learned of a part that was replaced: its baseline is the old part's.
+    pub fn restart(&mut self, component: &Component) {
+        let replaced = |own: &str| component.same_branch(&Component::new(own));
+        if replaced("electrics.battery12v") || replaced("electrics.charging") {
+            self.battery12v.restart();
+        }
+        for (wheel, own) in self.tyres.iter_mut().zip(WHEELS) {
+            if replaced(&format!("chassis.tyre.{own}")) {
+                *wheel = tyre::Wheel::default();
+            }
+        }
+        if replaced("engine.cooling") {
+            self.warm_up.restart();
+        }
+        if replaced("engine.fuel_air") {
+            self.fuel_trim.restart();
+        }
+        if replaced("engine.emissions") {
+            self.filter = None;
+        }
+        if let Some(pads) = &mut self.pads {
+            for (pad, own) in pads.iter_mut().zip(WHEELS) {
+                if replaced(&format!("chassis.brakes.pads.{own}")) {
+                    *pad = brake_pad::Pad::default();
+                }
+            }
+        }
+        if component.as_str() == "traction.battery" {
+            self.health = None;
+        }
+        if replaced("traction.battery.cells") {
+            self.imbalance = None;
+        }
+        if replaced("traction.insulation") {
+            self.insulation = None;
+        }
+    }
 }
 
+/// Wheels as components name them.
+pub const WHEELS: [&str; 4] = ["Row1.Wheel.Left", "Row1.Wheel.Right", "Row2.Wheel.Left", "Row2.Wheel.Right"];
+
 /// Runs every estimator that a rule asks on a folded step; features they emit count as touched.
-pub fn update(vehicle: &mut Vehicle, step: &mut Step, trip_began: bool, set: &RuleSet) {
-    if trip_began {
-        vehicle.estimates.battery12v.begin_trip();
+pub fn update(vehicle: &mut Vehicle, step: &mut Step, turn: Turn, set: &RuleSet) {
+    let (known, wanted) = (&set.known, &set.wanted);
+    if wanted.battery12v {
+        battery12v::update(vehicle, step, turn, set);
     }
-    if set.wanted.battery12v {
-        battery12v::update(vehicle, step, &set.known);
+    if wanted.tyres {
+        tyre::update(vehicle, step, known);
     }
-    if set.wanted.tyres {
-        tyre::update(vehicle, step, &set.known);
+    if wanted.warm_up {
+        warm_up::update(vehicle, step, turn, set);
     }
-    if set.wanted.warm_up {
-        warm_up::update(vehicle, step, &set.known);
+    if wanted.fuel_trim {
+        fuel_trim::update(vehicle, step, turn, set);
     }
-    if set.wanted.traction {
-        traction::update(vehicle, step, &set.known);
+    if wanted.oil {
+        oil::update(vehicle, step, known);
     }
+    if wanted.filter {
+        filter::update(vehicle, step, known);
+    }
+    if wanted.pads {
+        brake_pad::update(vehicle, step, known);
+    }
+    if wanted.health {
+        health::update(vehicle, step, set);
+    }
+    if wanted.traction {
+        traction::update(vehicle, step, known);
+    }
+    if wanted.insulation {
+        insulation::update(vehicle, step, known);
+    }
+    if wanted.imbalance {
+        imbalance::update(vehicle, step, set);
+    }
+    severity::update(vehicle, step, turn, known);
     usage::update(vehicle, step, set);
-    let storm = f64::from(u8::from(vehicle.storm.is_on()));
-    if step.faults || vehicle.last(set.known.storm).value != storm {
-        emit(vehicle, step, set.known.storm, storm);
+    if wanted.maturing && step.faults {
+        maturing::update(vehicle, step, known);
     }
-    if set.wanted.moving_minutes {
+    let storm = f64::from(u8::from(vehicle.storm.is_on()));
+    if step.faults || vehicle.last(known.storm).value != storm {
+        emit(vehicle, step, known.storm, storm);
+    }
+    if wanted.moving_minutes {
         let minutes = f64::from(vehicle.segment.trip_moving_s / 60.0);
-        emit(vehicle, step, set.known.moving_minutes, minutes);
+        emit(vehicle, step, known.moving_minutes, minutes);
+    }
+}
+
+/// What the estimators say of a vehicle's parts now, the soonest to fail first.
+pub fn forecasts(vehicle: &Vehicle, set: &RuleSet) -> Vec<Forecast> {
+    let own = &vehicle.estimates;
+    let km_a_day = own.usage.km_a_day();
+    let placard = vehicle.last(set.known.placard).value;
+    let mut found: Vec<Forecast> = Vec::new();
+    found.extend(own.battery12v.forecast());
+    for (wheel, place) in own.tyres.iter().zip(WHEELS) {
+        found.extend(wheel.forecast(&format!("chassis.tyre.{place}"), placard));
+    }
+    for (pad, place) in own.pads.iter().flat_map(|pads| pads.iter()).zip(WHEELS) {
+        found.extend(pad.forecast(&format!("chassis.brakes.pads.{place}"), km_a_day));
+    }
+    found.extend(own.filter.as_ref().and_then(|filter| filter.forecast(km_a_day)));
+    let age = health::age_days(&vehicle.profile, vehicle.newest) / 365.25;
+    found.extend(own.health.as_ref().and_then(|health| health.forecast(age)));
+    found.extend(own.imbalance.as_ref().and_then(|imbalance| imbalance.forecast()));
+    found.extend(own.insulation.as_ref().and_then(|insulation| insulation.forecast()));
+    let central = |forecast: &Forecast| forecast.due.map_or(f64::INFINITY, |due| due.central);
+    found.sort_by(|a, b| central(a).total_cmp(&central(b)));
+    found
+}
+
+/// The standard normal distribution.
+pub(crate) fn normal(x: f64) -> f64 {
+    phi(x)
+}
+
+/// A probability at each of the horizons.
+fn within(chance: impl Fn(f64) -> f64) -> [f64; 3] {
+    HORIZONS.map(|days| chance(days).clamp(0.0, 1.0))
+}
+
+/// The last instant at which something was done, to the second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Days(u32);
+
+impl Days {
+    fn secs(at: Time) -> u32 {
+        at.micros().div_euclid(1_000_000).clamp(1, i64::from(u32::MAX)) as u32
+    }
+
+    /// Whether so many days have passed since.
+    fn is_over(self, at: Time, days: f64) -> bool {
+        self.0 == 0 || f64::from(Self::secs(at).saturating_sub(self.0)) >= days * 86_400.0
+    }
+
+    /// Days since; 0 the first time.
+    fn pass(&mut self, at: Time) -> f64 {
+        let before = std::mem::replace(&mut self.0, Self::secs(at));
+        if before == 0 { 0.0 } else { f64::from(self.0.saturating_sub(before)) / 86_400.0 }
     }
 }
 
@@ -87,5 +243,5 @@ fn measured(vehicle: &Vehicle, step: &Step, slot: Option<Slot>) -> Option<f64> {
 /// The value of a slot if it is at most `secs` old.
 fn recent(vehicle: &Vehicle, at: Time, slot: Option<Slot>, secs: i64) -> Option<f64> {
     let last = vehicle.last(slot);
-    (at.since(last.at) <= crate::time::Span::from_secs(secs)).then_some(last.value)
+    (at.since(last.at) <= Span::from_secs(secs)).then_some(last.value)
 }

@@ -2,7 +2,7 @@
 //! cell temperatures (DOMAIN 3, bit 0).
 
 use crate::estimate::{emit, measured, recent};
-use crate::rule_set::Known;
+use crate::known::Known;
 use crate::state::Vehicle;
 use crate::state::fold::Step;
 

@@ -1,10 +1,11 @@
-//! Tyre pressure, DOMAIN 5.4: one cold reading a day, compensated to 20 °C by the ideal gas law,
-//! its fall against the axle mate, and the rate of loss while driving.
+//! Tyre pressure, DOMAIN 5.4: one cold reading a day, compensated to 20 °C by the ideal gas law, its fall against
+//! the axle mate from day to day, the trend of that for slow leaks, and the rate of loss while driving.
 
 use serde::{Deserialize, Serialize};
 
-use crate::estimate::{emit, measured, recent};
-use crate::rule_set::Known;
+use super::trend::{Line, Trend};
+use super::{Due, EIGHTY, Forecast, emit, measured, recent, within};
+use crate::known::Known;
 use crate::state::Vehicle;
 use crate::state::fold::Step;
 use crate::state::segment::SegmentKind;
@@ -21,6 +22,17 @@ const DAILY: Span = Span::from_hours(12);
 /// Rates are taken over at least this long: the sensors resolve 1 to 3 kPa.
 const RATE_OVER: Span = Span::from_secs(60);
 const RATE_AT_MOST: Span = Span::from_mins(5);
+/// Days after which a cold reading counts half in the trend.
+const HALF_LIFE: f64 = 10.0;
+/// Scatter of a difference between two wheels of an axle at least, kPa: both resolve 1 to 3 kPa.
+const PAIR_SD: f64 = 1.2;
+/// A leak is believed at so many standard errors, from so many cold readings.
+const T: f64 = -4.0;
+const READINGS: u16 = 7;
+/// A rise of this much against the axle mate is air from a hose, or another wheel.
+const REFILLED: f32 = 10.0;
+/// Share of the placard at which the tyre monitor warns.
+const LIMIT_SHARE: f64 = 0.8;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Wheel {
@@ -28,11 +40,58 @@ pub struct Wheel {
     /// Fall at the last cold reading, before the axle mate is taken off.
     fall: f32,
     anchor: Option<(f32, Time)>,
+    /// Of the difference to the axle mate, over days; and its newest value.
+    trend: Trend,
+    above_mate: f32,
 }
 
 impl Default for Wheel {
     fn default() -> Self {
-        Self { cold: None, fall: f32::NAN, anchor: None }
+        Self { cold: None, fall: f32::NAN, anchor: None, trend: Trend::default(), above_mate: f32::NAN }
+    }
+}
+
+impl Wheel {
+    /// Takes a day's difference to the axle mate, kPa.
+    fn compare(&mut self, above_mate: f64, days: f64) {
+        if above_mate as f32 > self.above_mate + REFILLED {
+            self.trend = Trend::default();
+        }
+        self.trend.take(days, above_mate, HALF_LIFE);
+        self.above_mate = above_mate as f32;
+    }
+
+    /// The line of a leak that is believed.
+    fn leak(&self) -> Option<Line> {
+        let line = self.trend.line_with(PAIR_SD).filter(|_| self.trend.count() >= READINGS)?;
+        (line.slope < T * line.slope_se).then_some(line)
+    }
+
+    /// When a tyre comes to the limit of the pressure monitor.
+    pub fn forecast(&self, component: &str, placard: f64) -> Option<Forecast> {
+        let (cold, _) = self.cold?;
+        let line = self.trend.line_with(PAIR_SD).filter(|_| self.trend.count() >= READINGS)?;
+        let above = f64::from(cold) - LIMIT_SHARE * placard;
+        let days = |slope: f64| if slope < 0.0 { (above / -slope).max(0.0) } else { f64::INFINITY };
+        let spread = EIGHTY * line.slope_se;
+        let due = self.leak().map(|_| Due {
+            early: days(line.slope - spread),
+            central: days(line.slope),
+            late: days(line.slope + spread),
+        });
+        let chance = |horizon: f64| super::normal((-line.slope * horizon - above) / (line.slope_se * horizon).max(0.5));
+        Some(Forecast {
+            component: component.to_owned(),
+            what: "loss of pressure",
+            value: -line.slope,
+            unit: "kPa/d",
+            low: -line.slope - spread,
+            high: -line.slope + spread,
+            due,
+            within: Some(within(|horizon| if due.is_some() { chance(horizon) } else { 0.0 })),
+            evidence: self.trend.count().into(),
+            learning: self.trend.count() < 2 * READINGS,
+        })
     }
 }
 
@@ -79,7 +138,28 @@ fn take_cold(vehicle: &mut Vehicle, step: &mut Step, index: usize, at_20: f64, k
             emit(vehicle, step, known.tyre_cold_drop[index], own_fall - shared);
             emit(vehicle, step, known.tyre_cold_drop[mate], other_fall - shared);
         }
+        let days = before.map_or(0.0, |(_, at)| step.at.since(at).days_f64());
+        compare(vehicle, step, [index, mate], days, known);
     }
+}
+
+/// Both wheels of an axle against each other; who rises against a leaking mate does not leak.
+fn compare(vehicle: &mut Vehicle, step: &mut Step, axle: [usize; 2], days: f64, known: &Known) {
+    let placard = recent_placard(vehicle, known);
+    let cold = axle.map(|index| vehicle.estimates.tyres[index].cold.map_or(f64::NAN, |(kpa, _)| f64::from(kpa)));
+    for (index, above_mate, kpa) in [(axle[0], cold[0] - cold[1], cold[0]), (axle[1], cold[1] - cold[0], cold[1])] {
+        let wheel = &mut vehicle.estimates.tyres[index];
+        wheel.compare(above_mate, days);
+        let leak = wheel.leak().map_or(0.0, |line| -line.slope);
+        emit(vehicle, step, known.tyre_leak[index], leak);
+        if let Some(placard) = placard.filter(|_| leak > 0.0) {
+            emit(vehicle, step, known.tyre_days[index], ((kpa - LIMIT_SHARE * placard) / leak).clamp(0.0, 10_000.0));
+        }
+    }
+}
+
+fn recent_placard(vehicle: &Vehicle, known: &Known) -> Option<f64> {
+    known.placard.map(|slot| vehicle.last(Some(slot)).value).filter(|kpa| *kpa > 0.0)
 }
 
 fn take_driving(vehicle: &mut Vehicle, step: &mut Step, index: usize, kpa: f64, known: &Known) {

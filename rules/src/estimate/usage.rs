@@ -170,7 +170,7 @@ impl Usage {
     }
 
     /// The item's phase, and when its date or distance comes; hours have no projection.
-    fn state_of(&self, item: &Item, anchor: Anchor, km: f64, now: Time) -> ItemState {
+    fn state_of(&self, item: &Item, anchor: Anchor, km: f64, now: Time, severity: f64) -> ItemState {
         let from = plan::Anchor {
             km: f64::from(anchor.km),
             at: anchor.at(),
@@ -179,7 +179,7 @@ impl Usage {
             done: anchor.done || anchor.km > 0.0,
         };
         let meters = Meters { odometer_km: known(km), engine_h: known(f64::from(self.engine_h)) };
-        let due = item.due(&from, now, meters);
+        let due = item.due(&from, now, meters, severity);
         let by_distance = due.km_left.map(|km| self.project(km));
         let by_date = due.days_left.map(|days| (days, CALENDAR_SD));
         let projected = match (by_distance, by_date) {
@@ -198,15 +198,25 @@ impl Usage {
         }
     }
 
-    /// Days until `km` are driven, and the standard deviation of that.
-    fn project(&self, km: f64) -> (f64, f64) {
+    /// Mean distance and variance of a day.
+    fn day_of_driving(&self) -> (f64, f64) {
         let days = f64::from(self.workday.days) + f64::from(self.weekend.days);
         let trust = days / (days + PRIOR_DAYS);
         let mix =
             |of: fn(&Class) -> f32| (5.0 * f64::from(of(&self.workday)) + 2.0 * f64::from(of(&self.weekend))) / 7.0;
         let mean = trust * mix(|class| class.mean) + (1.0 - trust) * PRIOR_KM;
         let variance = trust * mix(|class| class.variance) + (1.0 - trust) * PRIOR_SD * PRIOR_SD;
-        let per_day = mean.max(0.5);
+        (mean.max(0.5), variance)
+    }
+
+    /// What is driven a day, km.
+    pub fn km_a_day(&self) -> f64 {
+        self.day_of_driving().0
+    }
+
+    /// Days until `km` are driven, and the standard deviation of that.
+    fn project(&self, km: f64) -> (f64, f64) {
+        let (per_day, variance) = self.day_of_driving();
         let n = km / per_day;
         let sigma = (variance * n.abs() / (per_day * per_day) + (HABIT * n).powi(2)).sqrt();
         (n, sigma)
@@ -287,6 +297,7 @@ pub fn recompute(vehicle: &mut Vehicle, now: Time, set: &RuleSet) {
     let km = vehicle.odometer.km;
     let delivered_at = vehicle.profile.delivered_at;
     let powertrain = vehicle.profile.powertrain;
+    let severity = vehicle.estimates.severity.factor();
     let usage = &mut vehicle.estimates.usage;
     usage.judged_km = km as f32;
     for (index, item) in plan.items(powertrain) {
@@ -301,7 +312,7 @@ pub fn recompute(vehicle: &mut Vehicle, now: Time, set: &RuleSet) {
             usage.anchors.set(index, anchor);
         }
         if let Some(anchor) = usage.anchors.get(index) {
-            let state = usage.state_of(item, *anchor, km, now);
+            let state = usage.state_of(item, *anchor, km, now, severity);
             usage.items.set(index, state);
         }
     }

@@ -1,23 +1,119 @@
-//! How fast the coolant warms, K/min over the last half minute or more, DOMAIN 5.6.
+//! How the coolant warms, DOMAIN 5.6: K/min over the last half minute or more, and how long a cold start takes to
+//! 70 degC against what it should.
 
 use serde::{Deserialize, Serialize};
 
-use crate::estimate::{emit, measured};
-use crate::rule_set::Known;
+use super::norm::Feature;
+use super::shift::Shift;
+use super::{Turn, emit, measured, recent};
+use crate::rule_set::RuleSet;
 use crate::state::Vehicle;
 use crate::state::fold::Step;
 use crate::time::{Span, Time};
 
 const OVER: Span = Span::from_secs(30);
 const AT_MOST: Span = Span::from_mins(3);
+/// DOMAIN 5.6: a start is cold within this of ambient, K.
+const COLD_WITHIN: f64 = 5.0;
+/// Warm, degC; from there the thermostat has its say.
+const WARM: f64 = 70.0;
+/// Below this a start is worth timing, degC: the last few kelvins say nothing.
+const COLD: f64 = 45.0;
+/// The engine works rather than idles above this, km/h.
+const UNDER_LOAD: f64 = 5.0;
+/// Steps further apart are not time under load.
+const GAP: f64 = 60.0;
+/// A trip that ended before it was warm, but after so much of the expected time, was slow for sure.
+const SURELY_SLOW: f64 = 1.5;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct WarmUp {
     anchor: Option<(f32, Time)>,
+    start: Option<Box<Start>>,
+    shift: Shift,
 }
 
-pub fn update(vehicle: &mut Vehicle, step: &mut Step, known: &Known) {
-    let Some(celsius) = measured(vehicle, step, known.coolant) else { return };
+/// A cold start that is not warm yet.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Start {
+    from: f32,
+    /// Under load so far, seconds.
+    secs: f32,
+    last: f32,
+    at: Time,
+}
+
+impl Start {
+    /// Expected time to 70 degC, s, DOMAIN 5.6.
+    fn expected(&self) -> f64 {
+        60.0 * (4.0 + 0.07 * (WARM - f64::from(self.from)))
+    }
+}
+
+impl WarmUp {
+    pub fn restart(&mut self) {
+        (self.start, self.shift) = (None, Shift::default());
+    }
+
+    pub const fn shift(&self) -> &Shift {
+        &self.shift
+    }
+}
+
+pub fn update(vehicle: &mut Vehicle, step: &mut Step, turn: Turn, set: &RuleSet) {
+    if turn.ended {
+        let start = vehicle.estimates.warm_up.start.take();
+        if let Some(start) = start.filter(|start| f64::from(start.secs) > SURELY_SLOW * start.expected()) {
+            take(vehicle, step, f64::from(start.secs) / start.expected(), set);
+        }
+    }
+    let Some(celsius) = measured(vehicle, step, set.known.coolant) else { return };
+    take_rate(vehicle, step, celsius, set);
+    if turn.began {
+        let ambient = recent(vehicle, step.at, set.known.ambient, 3_600);
+        let is_cold = ambient.is_some_and(|ambient| (celsius - ambient).abs() <= COLD_WITHIN) && celsius < COLD;
+        let start = Start { from: celsius as f32, secs: 0.0, last: celsius as f32, at: step.at };
+        vehicle.estimates.warm_up.start = is_cold.then(|| Box::new(start));
+    }
+    warm(vehicle, step, celsius, set);
+}
+
+fn warm(vehicle: &mut Vehicle, step: &mut Step, celsius: f64, set: &RuleSet) {
+    let works = recent(vehicle, step.at, set.known.speed, 60).is_some_and(|speed| speed > UNDER_LOAD);
+    let Some(start) = &mut vehicle.estimates.warm_up.start else { return };
+    let gap = step.at.since(start.at).secs_f64();
+    if gap > GAP {
+        // Nothing is known of what happened meanwhile.
+        vehicle.estimates.warm_up.start = None;
+        return;
+    }
+    let before = f64::from(start.last);
+    let reached = celsius >= WARM;
+    // Between two readings it warms evenly: without this a sampling of 30 s would be the scatter.
+    let share = if reached && celsius > before { (WARM - before) / (celsius - before) } else { 1.0 };
+    if works {
+        start.secs += (gap * share) as f32;
+    }
+    (start.last, start.at) = (celsius as f32, step.at);
+    if reached {
+        let ratio = f64::from(start.secs) / start.expected();
+        vehicle.estimates.warm_up.start = None;
+        if ratio > 0.05 {
+            take(vehicle, step, ratio, set);
+        }
+    }
+}
+
+/// One cold start: its time over the expected one.
+fn take(vehicle: &mut Vehicle, step: &mut Step, ratio: f64, set: &RuleSet) {
+    let Some(norm) = set.catalogue.norms.of(Feature::WarmUp, &vehicle.profile.model) else { return };
+    let shift = &mut vehicle.estimates.warm_up.shift;
+    shift.take(ratio.ln(), &norm);
+    let rise = shift.up();
+    emit(vehicle, step, set.known.warm_up_rise, rise);
+}
+
+fn take_rate(vehicle: &mut Vehicle, step: &mut Step, celsius: f64, set: &RuleSet) {
     let Some((before, since)) = vehicle.estimates.warm_up.anchor else {
         vehicle.estimates.warm_up.anchor = Some((celsius as f32, step.at));
         return;
@@ -28,6 +124,7 @@ pub fn update(vehicle: &mut Vehicle, step: &mut Step, known: &Known) {
     }
     vehicle.estimates.warm_up.anchor = Some((celsius as f32, step.at));
     if over <= AT_MOST {
-        emit(vehicle, step, known.coolant_rate, (celsius - f64::from(before)) / (over.secs_f64() / 60.0));
+        let rate = (celsius - f64::from(before)) / (over.secs_f64() / 60.0);
+        emit(vehicle, step, set.known.coolant_rate, rate);
     }
 }

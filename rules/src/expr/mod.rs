@@ -25,6 +25,7 @@ mod tree;
 mod tri;
 mod view;
 
+pub use self::normal::phi;
 pub use cell::Cell;
 pub use compile::{Context, compile, compile_held};
 pub use due::next_change;

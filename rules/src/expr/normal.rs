@@ -12,7 +12,7 @@ pub(super) fn probability_within(horizon: f64, left: f64, sigma: f64) -> f64 {
 }
 
 /// The distribution function of the standard normal distribution.
-pub(super) fn phi(x: f64) -> f64 {
+pub fn phi(x: f64) -> f64 {
     0.5 * erfc(-x / std::f64::consts::SQRT_2)
 }
 

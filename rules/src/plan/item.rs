@@ -143,9 +143,12 @@ impl Item {
         }
     }
 
-    /// Its state: a pure function of what was done, now and the meters.
-    pub fn due(&self, anchor: &Anchor, now: Time, meters: Meters) -> Due {
-        let interval = self.interval(anchor.done);
+    /// Its state: a pure function of what was done, now, the meters, and the share of its interval that the use of
+    /// the vehicle leaves, 0.5 to 1; never below the maker's minimum.
+    pub fn due(&self, anchor: &Anchor, now: Time, meters: Meters, share: f64) -> Due {
+        let whole = self.interval(anchor.done);
+        let share = share.max(self.severe_factor);
+        let interval = if share < 1.0 { whole.shortened(share) } else { whole };
         let from_km = self.grid(anchor, interval);
         let left = |every: Option<u32>, from: Option<f64>, meter: Option<f64>| Some(from? + f64::from(every?) - meter?);
         let km_left = left(interval.km, Some(from_km), meters.odometer_km);
@@ -203,7 +206,7 @@ mod tests {
 
     fn phase(item: &Item, anchor: &Anchor, days: i64, km: f64) -> Option<Phase> {
         let meters = Meters { odometer_km: Some(km), engine_h: None };
-        item.due(anchor, anchor.at + Span::from_days(days), meters).phase
+        item.due(anchor, anchor.at + Span::from_days(days), meters, 1.0).phase
     }
 
     #[test]
@@ -259,9 +262,9 @@ mod tests {
     fn an_unknown_odometer_leaves_the_calendar() {
         let done = Anchor::service(20_000.0, DELIVERED);
         let at = DELIVERED + Span::from_days(400);
-        assert_eq!(oil().due(&done, at, Meters::default()).phase, Some(Phase::Overdue));
+        assert_eq!(oil().due(&done, at, Meters::default(), 1.0).phase, Some(Phase::Overdue));
         let by_distance = Item { months: None, ..oil() };
-        assert_eq!(by_distance.due(&done, at, Meters::default()).phase, None);
+        assert_eq!(by_distance.due(&done, at, Meters::default(), 1.0).phase, None);
     }
 
     #[test]
@@ -270,7 +273,7 @@ mod tests {
         let done = Anchor::service(20_000.0, DELIVERED);
         assert_eq!(phase(&both, &done, 400, 20_000.0), Some(Phase::Ok));
         assert_eq!(phase(&both, &done, 370, 30_000.0), Some(Phase::Due));
-        assert_eq!(both.due(&done, DELIVERED, Meters::default()).phase, None);
+        assert_eq!(both.due(&done, DELIVERED, Meters::default(), 1.0).phase, None);
     }
 
     #[test]
@@ -278,7 +281,7 @@ mod tests {
         let truck = Item { engine_h: Some(500), ..oil() };
         let anchor = Anchor { engine_h: Some(1_000.0), ..Anchor::service(20_000.0, DELIVERED) };
         let meters = Meters { odometer_km: Some(20_500.0), engine_h: Some(1_480.0) };
-        assert_eq!(truck.due(&anchor, DELIVERED, meters).phase, Some(Phase::DueSoon));
+        assert_eq!(truck.due(&anchor, DELIVERED, meters, 1.0).phase, Some(Phase::DueSoon));
     }
 
     #[test]

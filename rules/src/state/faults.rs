@@ -235,7 +235,7 @@ impl Storm {
 }
 
 /// The conditions as the vehicle's last values say; what is older than a minute says nothing.
-pub fn conditions(vehicle: &Vehicle, at: Time, known: &crate::rule_set::Known) -> Conditions {
+pub fn conditions(vehicle: &Vehicle, at: Time, known: &crate::known::Known) -> Conditions {
     let fresh = |slot| {
         let last = vehicle.last(slot);
         (at.since(last.at) <= CONDITIONS_WITHIN).then_some(last.value)

@@ -26,6 +26,8 @@ const RATE_OVER: Span = Span::from_secs(10);
 pub struct Step {
     pub at: Time,
     pub touched: SlotSet,
+    /// Since the step before; longer than anything before the first.
+    pub pause: Span,
     pub faults: bool,
     /// Service states were computed again.
     pub service: bool,
@@ -49,7 +51,8 @@ pub fn fold(vehicle: &mut Vehicle, sample: &Sample, received_at: Time, set: &Rul
         at = vehicle.newest;
         effects.unused.push((Reason::SteppedBack, None));
     }
-    let mut step = Step { at, touched: SlotSet::default(), faults: false, service: false };
+    let mut step =
+        Step { at, touched: SlotSet::default(), pause: at.since(vehicle.newest), faults: false, service: false };
     if vehicle.suspects.is_empty() {
         // They come at the start of a trip and are over soon: the room for them is lent.
         vehicle.suspects = effects.shelf.suspects();
@@ -62,15 +65,15 @@ pub fn fold(vehicle: &mut Vehicle, sample: &Sample, received_at: Time, set: &Rul
     }
     vehicle.newest = at;
     effects.settled += 1;
-    let trip_began = segment::advance(vehicle, at, &set.known);
-    if trip_began {
+    let turn = segment::advance(vehicle, at, &set.known);
+    if turn.began {
         step.faults |= begin_trip(vehicle);
     }
     if !sample.faults.is_empty() || !vehicle.faults.is_empty() {
         let now = conditions(vehicle, at, &set.known);
         step.faults |= fold_faults(vehicle, &sample.faults, at, now, &set.catalogue);
     }
-    estimate::update(vehicle, &mut step, trip_began, set);
+    estimate::update(vehicle, &mut step, turn, set);
     fold_windows(vehicle, &step, set);
     step
 }

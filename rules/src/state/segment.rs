@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::rule_set::Known;
+use crate::known::Known;
 use crate::state::Vehicle;
 use crate::time::{Span, Time};
 
@@ -55,8 +55,15 @@ impl Segment {
     }
 }
 
-/// Moves the segment on to `at`; true if a trip began.
-pub fn advance(vehicle: &mut Vehicle, at: Time, known: &Known) -> bool {
+/// What a step did to trips: after a pause that was not noticed, one ends and one begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Turn {
+    pub began: bool,
+    pub ended: bool,
+}
+
+/// Moves the segment on to `at`.
+pub fn advance(vehicle: &mut Vehicle, at: Time, known: &Known) -> Turn {
     let fresh = |slot| {
         let last = vehicle.last(slot);
         (at.since(last.at) <= MOTION_GAP).then_some(last.value)
@@ -79,6 +86,7 @@ pub fn advance(vehicle: &mut Vehicle, at: Time, known: &Known) -> bool {
         (false, false) => SegmentKind::Park,
     };
     let began = kind == SegmentKind::Trip && (segment.kind != SegmentKind::Trip || paused);
+    let ended = segment.kind == SegmentKind::Trip && (began || kind != SegmentKind::Trip);
     if kind != segment.kind || began {
         segment.kind = kind;
         segment.since = at;
@@ -94,5 +102,5 @@ pub fn advance(vehicle: &mut Vehicle, at: Time, known: &Known) -> bool {
     if running {
         segment.running_at = at;
     }
-    began
+    Turn { began, ended }
 }

@@ -1,0 +1,94 @@
+//! Brake pads, DOMAIN 5.5: wear over distance per wheel, and the distance left to the limit.
+
+use serde::{Deserialize, Serialize};
+
+use super::trend::Trend;
+use super::{Due, EIGHTY, Forecast, emit, measured, within};
+use crate::known::Known;
+use crate::state::Vehicle;
+use crate::state::fold::Step;
+
+/// Worn, percent.
+const LIMIT: f64 = 85.0;
+/// Thousands of km after which a reading counts half.
+const HALF_LIFE: f64 = 5.0;
+/// Evidence before a rate is believed: thousands of km, and percent.
+const DRIVEN: f64 = 1.5;
+const WORN: f64 = 3.0;
+/// Sensors resolve 1 %: a reading scatters at least so much.
+const SENSOR_SD: f64 = 0.35;
+/// A fall of this much is a new pad, percent.
+const REPLACED: f64 = 15.0;
+/// Readings closer than this are one, thousands of km.
+const APART: f64 = 0.005;
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pad {
+    trend: Trend,
+    /// Where the trend began, and where it is: thousands of km and percent.
+    from_km: f32,
+    from_wear: f32,
+    km: f32,
+    wear: f32,
+}
+
+impl Default for Pad {
+    fn default() -> Self {
+        Self { trend: Trend::default(), from_km: f32::NAN, from_wear: f32::NAN, km: f32::NAN, wear: f32::NAN }
+    }
+}
+
+impl Pad {
+    fn take(&mut self, wear: f64, km: f64) {
+        if self.km.is_nan() || wear < f64::from(self.wear) - REPLACED {
+            *self = Self::default();
+            (self.from_km, self.from_wear) = (km as f32, wear as f32);
+        }
+        let driven = if self.km.is_nan() { 0.0 } else { km - f64::from(self.km) };
+        if self.trend.count() > 0 && driven < APART {
+            return;
+        }
+        self.trend.take(driven, wear, HALF_LIFE);
+        (self.km, self.wear) = (km as f32, wear as f32);
+    }
+
+    /// Distance left, km: early, central and late end of the 80 % interval; `None` while too little is known.
+    fn left(&self) -> Option<(f64, f64, f64)> {
+        let line = self.trend.line_with(SENSOR_SD)?;
+        let enough = f64::from(self.km - self.from_km) >= DRIVEN && line.level - f64::from(self.from_wear) >= WORN;
+        let km = |slope: f64| if slope > 0.0 { 1_000.0 * (LIMIT - line.level).max(0.0) / slope } else { f64::INFINITY };
+        let spread = EIGHTY * line.slope_se;
+        (enough && line.slope > 0.0).then(|| (km(line.slope + spread), km(line.slope), km(line.slope - spread)))
+    }
+
+    /// What is left of one wheel's pads when `km_a_day` are driven.
+    pub fn forecast(&self, component: &str, km_a_day: f64) -> Option<Forecast> {
+        let (early, central, late) = self.left()?;
+        let due = Due { early: early / km_a_day, central: central / km_a_day, late: late / km_a_day };
+        let sd = (due.central - due.early).max(0.5) / EIGHTY;
+        Some(Forecast {
+            component: component.to_owned(),
+            what: "distance left of the pads",
+            value: central,
+            unit: "km",
+            low: early,
+            high: late,
+            due: Some(due),
+            within: Some(within(|days| super::normal((days - due.central) / sd))),
+            evidence: self.trend.count().into(),
+            learning: false,
+        })
+    }
+}
+
+pub fn update(vehicle: &mut Vehicle, step: &mut Step, known: &Known) {
+    let km = vehicle.odometer.km / 1_000.0;
+    for wheel in 0..4 {
+        let Some(wear) = measured(vehicle, step, known.pad_wear[wheel]).filter(|_| km.is_finite()) else { continue };
+        let pads = vehicle.estimates.pads.get_or_insert_default();
+        pads[wheel].take(wear, km);
+        if let Some((_, central, _)) = pads[wheel].left() {
+            emit(vehicle, step, known.pad_km[wheel], central);
+        }
+    }
+}

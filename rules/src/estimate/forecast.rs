@@ -1,0 +1,37 @@
+//! What an estimator says of the future of one part: a value, how sure it is, and when it comes to its limit.
+
+use serde::Serialize;
+
+/// Horizons of the probabilities, days.
+pub const HORIZONS: [f64; 3] = [7.0, 14.0, 30.0];
+
+/// A forecast about one part of a vehicle, as of its newest reading.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Forecast {
+    /// Key of the component in the catalogue.
+    pub component: String,
+    /// Of what `value` is.
+    pub what: &'static str,
+    pub value: f64,
+    pub unit: &'static str,
+    /// Ends of the 80 % interval of the value.
+    pub low: f64,
+    pub high: f64,
+    /// Days until the part comes to its limit, with an 80 % interval; `None` where nothing speaks for it.
+    pub due: Option<Due>,
+    /// Probability that it is at its limit within 7, 14 and 30 days, 0 to 1; `None` while it is not known.
+    pub within: Option<[f64; 3]>,
+    /// Features behind it.
+    pub evidence: u32,
+    /// Too few to be used for orders.
+    pub learning: bool,
+}
+
+/// When a limit is reached, days from now.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Due {
+    pub early: f64,
+    pub central: f64,
+    /// Infinite where it may never be.
+    pub late: f64,
+}

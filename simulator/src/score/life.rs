@@ -1,0 +1,182 @@
+//! One simulated vehicle before the core: its messages, in the bytes of the wire, through admission and recipe,
+//! and what came of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ingest::admit::{Admission, Envelope};
+use ingest::topic;
+use rules::effect::{Effect, Effects};
+use rules::reading::What;
+use rules::rule::Mode;
+use rules::rule_set::RuleSet;
+use rules::severity::Severity;
+use rules::state::Vehicle;
+use rules::state::settle::Bounds;
+use rules::time::{Span, Time};
+use rules::trial::Trial;
+use rules::vehicle::{Contact, Locale, Profile, Purpose};
+use uuid::Uuid;
+
+use crate::delivery::Message;
+use crate::frame::Frame;
+use crate::model::Specification;
+
+/// How many messages a vehicle keeps without their being committed.
+const WINDOW: u64 = 512;
+
+/// A case that was opened and not withdrawn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Case {
+    pub component: String,
+    /// The rule that opened it.
+    pub rule: String,
+    pub severity: Severity,
+    pub opened_at: Time,
+    /// When the reading arrived that opened it.
+    pub received_at: Time,
+}
+
+/// An order that the engine opened by itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Order {
+    pub at: Time,
+    pub severity: Severity,
+    /// The case it was opened for.
+    pub case: Option<Uuid>,
+}
+
+/// Everything that came of a life.
+#[derive(Clone, Debug, Default)]
+pub struct Log {
+    pub cases: BTreeMap<Uuid, Case>,
+    pub orders: BTreeMap<Uuid, Order>,
+    /// To owners; before caps and quiet hours.
+    pub notices: u64,
+    /// Findings by rule, shadow rules too.
+    pub fired: BTreeMap<String, u64>,
+    pub messages: u64,
+    pub refused: u64,
+}
+
+impl Log {
+    /// Cases about faults; service that falls due is none.
+    pub fn faults(&self) -> impl Iterator<Item = &Case> {
+        self.cases.values().filter(|case| !case.component.starts_with("service."))
+    }
+
+    /// Orders that were opened for a fault, with its component.
+    pub fn fault_orders(&self) -> impl Iterator<Item = (&Order, &Case)> {
+        let cases = |order: &Order| order.case.and_then(|case| self.cases.get(&case));
+        self.orders
+            .values()
+            .filter_map(move |order| cases(order).map(|case| (order, case)))
+            .filter(|(_, case)| !case.component.starts_with("service."))
+    }
+}
+
+/// A vehicle that is heard.
+pub struct Life<'a> {
+    set: &'a RuleSet,
+    trial: Trial,
+    admission: Admission,
+    effects: Effects,
+    bounds: Bounds,
+    seq: u64,
+    pub log: Log,
+}
+
+impl<'a> Life<'a> {
+    pub fn new(spec: &Specification, set: &'a RuleSet) -> Self {
+        Self::of(spec.id.clone(), profile(spec), set)
+    }
+
+    pub fn of(id: rules::vehicle::VehicleId, profile: Profile, set: &'a RuleSet) -> Self {
+        let bounds = Bounds::default();
+        Self {
+            set,
+            trial: Trial::new(Vehicle::new(id, profile, set), set, &bounds),
+            admission: Admission::new(&set.catalogue.signals),
+            effects: Effects::default(),
+            bounds,
+            seq: 0,
+            log: Log::default(),
+        }
+    }
+
+    pub const fn vehicle(&self) -> &Vehicle {
+        &self.trial.vehicle
+    }
+
+    /// Takes frames that the vehicle sends as one message when the last of them was measured.
+    pub fn hear(&mut self, frames: Vec<Frame>) {
+        let Some(received_at) = frames.last().map(|frame| frame.at) else { return };
+        self.seq += 1;
+        let oldest = self.seq.saturating_sub(WINDOW - 1).max(1);
+        let message = Message { stream: 1, seq: self.seq, oldest, frames, seen: Vec::new() };
+        self.hear_bytes(&message.into_upload().to_json(), received_at);
+    }
+
+    /// Takes a payload as it arrived.
+    pub fn hear_bytes(&mut self, payload: &[u8], received_at: Time) {
+        self.log.messages += 1;
+        let vehicle = &self.trial.vehicle;
+        let topic = topic::telemetry(vehicle.id.as_str());
+        let envelope = Envelope { topic: &topic, client: None, vehicle: Some(&vehicle.id), payload, received_at };
+        match self.admission.admit(&envelope, Some(&vehicle.profile), &mut self.effects.shelf) {
+            Ok(admitted) => {
+                self.trial.take(What::Message(admitted.message), self.set, &self.bounds, &mut self.effects);
+            }
+            Err(_) => self.log.refused += 1,
+        }
+        self.collect();
+    }
+
+    /// Lets time pass without a message.
+    pub fn wait(&mut self, until: Time) {
+        self.trial.pass_time(until + Span::from_micros(1), self.set, &self.bounds, &mut self.effects);
+        self.collect();
+    }
+
+    fn collect(&mut self) {
+        for effect in self.effects.written.drain(..) {
+            match effect {
+                Effect::OpenCase { case, component, rule, severity, opened_at, received_at, mode: Mode::Live, .. } => {
+                    let component = component.to_string();
+                    self.log.cases.insert(case, Case { component, rule, severity, opened_at, received_at });
+                }
+                Effect::EndCase { case, withdrawn: true, .. } => {
+                    self.log.cases.remove(&case);
+                }
+                Effect::ProposeOrder { order, severity, opened_at, .. } => {
+                    self.log.orders.insert(order, Order { at: opened_at, severity, case: None });
+                }
+                Effect::AddLine { order, case, .. } => {
+                    if let Some(own) = self.log.orders.get_mut(&order) {
+                        own.case.get_or_insert(case);
+                    }
+                }
+                Effect::OpenFinding { rule, .. } => *self.log.fired.entry(rule).or_default() += 1,
+                Effect::Notify(notice) => self.log.notices += u64::from(notice.person.is_some()),
+                _ => {}
+            }
+        }
+        self.effects.clear();
+    }
+}
+
+fn profile(spec: &Specification) -> Profile {
+    Profile {
+        model: spec.model.key.to_owned(),
+        model_year: 2024,
+        powertrain: spec.model.powertrain,
+        region: String::new(),
+        software: String::new(),
+        tier: String::new(),
+        dealer: Uuid::nil(),
+        owner: Some(Contact { person: Uuid::from_u128(u128::from(spec.number) + 1), locale: Locale::En }),
+        consents: BTreeSet::from([Purpose::Diagnostics, Purpose::Maintenance]),
+        allowed: None,
+        delivered_at: spec.delivered_at,
+        attributes: spec.attributes.clone().into(),
+    }
+}
