@@ -128,7 +128,6 @@ impl FadeLine {
 }
 
 /// Of a symmetric positive definite matrix, by Gauss and Jordan; the prior keeps its pivots from 0.
-#[expect(clippy::needless_range_loop, reason = "two matrices by the same row and column")]
 fn inverse(mut matrix: [[f64; TERMS]; TERMS]) -> [[f64; TERMS]; TERMS] {
     let mut inverse = [[0.0; TERMS]; TERMS];
     for (row, line) in inverse.iter_mut().enumerate() {
@@ -181,7 +180,7 @@ mod tests {
         let inverse = inverse(matrix);
         for (row, own) in matrix.iter().enumerate() {
             for column in 0..TERMS {
-                let product: f64 = (0..TERMS).map(|k| own[k] * inverse[k][column]).sum();
+                let product: f64 = own.iter().zip(&inverse).map(|(one, other)| one * other[column]).sum();
                 assert!((product - f64::from(u8::from(row == column))).abs() < 1e-12);
             }
         }
