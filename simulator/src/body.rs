@@ -99,7 +99,7 @@ impl Body {
             Powertrain::Hev => 0.5,
             Powertrain::Bev => 0.65,
         };
-        self.brakes.brake(braked_kw * (1.0 - recovered) * secs / 1_000.0);
+        self.brakes.brake(braked_kw * (1.0 - recovered) * secs / 1_000.0, &self.strain);
         let engine_kw = self.drive_engine(motion, secs, wheel_kw);
         if let Some(traction) = &mut self.traction {
             let comfort = 0.4 + 0.06 * (self.ambient - 21.0).abs();
@@ -198,7 +198,7 @@ impl Body {
         for (wheel, tyre) in self.tyres.iter_mut().enumerate() {
             tyre.check(self.placard_kpa, tyre::leak(&self.strain, wheel) > 0.0);
         }
-        self.brakes.maintain();
+        self.brakes.maintain(&self.strain);
         if let Some(after_treatment) = &mut self.after_treatment {
             after_treatment.maintain(&self.strain);
         }

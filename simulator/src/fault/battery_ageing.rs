@@ -1,7 +1,5 @@
 //! An ageing 12 V battery: it rests lower week by week and cranks weaker. DOMAIN 5.3.
 
-use rules::time::Span;
-
 use super::{ALL, BASE, Begins, Circumstances, Fault, Stage};
 use crate::frame::Frame;
 use crate::physics::Strain;
@@ -15,7 +13,6 @@ pub const FAULT: Fault = Fault {
     // What control units report that restart at a weak start.
     consequences: &["electrics.network", "body.other", "chassis.other", "chassis.brakes"],
     severity: 2,
-    onset: Span::from_days(35),
     begins: Begins::AtOnce,
     strain,
     crossed,
@@ -26,7 +23,7 @@ pub const FAULT: Fault = Fault {
 const LIMIT: f64 = 12.0;
 
 fn strain(stage: &Stage, strain: &mut Strain) {
-    strain.low_voltage_health = strain.low_voltage_health.min(1.0 - 0.97 * stage.progress);
+    strain.low_voltage_health = strain.low_voltage_health.min(1.0 - stage.strength * stage.progress);
 }
 
 fn crossed(frame: &Frame, around: &Circumstances) -> bool {

@@ -1,7 +1,5 @@
 //! A leaking hose: coolant is lost, the engine overheats. DOMAIN 5.6.
 
-use rules::time::Span;
-
 use super::{BASE, Begins, Circumstances, ENGINE, Fault, Stage};
 use crate::frame::{Frame, round};
 use crate::physics::Strain;
@@ -13,7 +11,6 @@ pub const FAULT: Fault = Fault {
     powertrains: ENGINE,
     components: &["engine.cooling"],
     severity: 1,
-    onset: Span::from_mins(8),
     begins: Begins::OnTheRoad,
     strain,
     crossed,
@@ -25,7 +22,7 @@ pub const FAULT: Fault = Fault {
 const LIMIT: f64 = 120.0;
 
 fn strain(stage: &Stage, strain: &mut Strain) {
-    strain.coolant_fill *= 1.0 - 0.97 * stage.progress;
+    strain.coolant_fill *= 1.0 - stage.strength * stage.progress;
 }
 
 fn crossed(frame: &Frame, _: &Circumstances) -> bool {

@@ -1,7 +1,5 @@
 //! A cut tyre: flat within minutes on the road. DOMAIN 5.4.
 
-use rules::time::Span;
-
 use super::{ALL, BASE, Begins, Circumstances, Fault, Stage, TYRES};
 use crate::frame::Frame;
 use crate::physics::Strain;
@@ -13,7 +11,6 @@ pub const FAULT: Fault = Fault {
     powertrains: ALL,
     components: TYRES,
     severity: 1,
-    onset: Span::from_secs(20),
     begins: Begins::OnTheRoad,
     strain,
     crossed,
@@ -25,7 +22,7 @@ const LIMIT: f64 = 150.0;
 
 fn strain(stage: &Stage, strain: &mut Strain) {
     if let Some(wheel) = strain.leak_kpa_h.get_mut(stage.place) {
-        *wheel += 2_400.0 * stage.progress;
+        *wheel += stage.strength * stage.progress;
     }
 }
 

@@ -1,7 +1,5 @@
 //! Moisture in the high-voltage system: insulation falls by half every few days. DOMAIN 5.9.
 
-use rules::time::Span;
-
 use super::{BASE, Begins, Circumstances, ELECTRIC, Fault, Stage};
 use crate::frame::Frame;
 use crate::physics::Strain;
@@ -9,12 +7,11 @@ use crate::signal::{INSULATION, PACK_VOLTAGE};
 
 pub const FAULT: Fault = Fault {
     key: "insulation-decay",
-    description: "Moisture creeps into the high-voltage system; insulation resistance decays over days.",
+    description: "Moisture creeps into the high-voltage system; insulation resistance decays.",
     powertrains: ELECTRIC,
     components: &["traction.insulation"],
     consequences: &["vehicle.other"],
     severity: 1,
-    onset: Span::from_days(14),
     begins: Begins::AtOnce,
     strain,
     crossed,
@@ -23,7 +20,7 @@ pub const FAULT: Fault = Fault {
 
 fn strain(stage: &Stage, strain: &mut Strain) {
     // From megaohms to about a hundredth of the alternating-current limit.
-    strain.insulation *= (-6.9 * stage.progress).exp();
+    strain.insulation *= (-stage.strength * stage.progress).exp();
 }
 
 /// 500 ohm per volt, the limit of alternating-current coupled systems.

@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use rules::time::Span;
-
 use super::{BASE, Begins, Circumstances, ENGINE, Fault, Stage};
 use crate::frame::{CodeReport, Frame};
 use crate::physics::Strain;
@@ -15,7 +13,6 @@ pub const FAULT: Fault = Fault {
     powertrains: ENGINE,
     components: &["engine.ignition"],
     severity: 2,
-    onset: Span::from_hours(1),
     begins: Begins::AtOnce,
     strain,
     crossed,
@@ -27,7 +24,7 @@ const CODES: [&str; 4] = ["P0301", "P0302", "P0303", "P0304"];
 const CONFIRMED: u8 = 0x08;
 
 fn strain(stage: &Stage, strain: &mut Strain) {
-    strain.misfire[stage.place % 4] += 25.0 + 35.0 * stage.progress;
+    strain.misfire[stage.place % 4] += stage.strength * (25.0 + 35.0 * stage.progress) / 60.0;
 }
 
 fn crossed(frame: &Frame, _: &Circumstances) -> bool {

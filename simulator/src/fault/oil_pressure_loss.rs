@@ -1,7 +1,5 @@
 //! A worn oil pump or too little oil: pressure collapses with the engine warm. DOMAIN 5.12.
 
-use rules::time::Span;
-
 use super::{BASE, Begins, Circumstances, ENGINE, Fault, Stage};
 use crate::frame::Frame;
 use crate::physics::Strain;
@@ -9,11 +7,10 @@ use crate::signal::{ENGINE_SPEED, OIL_PRESSURE};
 
 pub const FAULT: Fault = Fault {
     key: "oil-pressure-loss",
-    description: "The oil pump fails; oil pressure collapses within minutes.",
+    description: "The oil pump fails; oil pressure collapses.",
     powertrains: ENGINE,
     components: &["engine.oil"],
     severity: 1,
-    onset: Span::from_mins(5),
     begins: Begins::OnTheRoad,
     strain,
     crossed,
@@ -21,7 +18,7 @@ pub const FAULT: Fault = Fault {
 };
 
 fn strain(stage: &Stage, strain: &mut Strain) {
-    strain.oil_pressure *= 1.0 - 0.88 * stage.progress;
+    strain.oil_pressure *= 1.0 - stage.strength * stage.progress;
 }
 
 fn crossed(frame: &Frame, _: &Circumstances) -> bool {

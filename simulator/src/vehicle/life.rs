@@ -74,7 +74,9 @@ impl Vehicle {
 
     /// Plants a fault.
     pub fn plant(&mut self, planted: Planted) {
-        self.courses.push(Course::new(planted));
+        let ordinal = 1 + self.courses.len() as u64;
+        let mut rng = stream(self.seed, self.spec.number, Purpose::Planting, ordinal);
+        self.courses.push(Course::drawn(planted, &mut rng));
     }
 
     /// Sends the driver on a trip that is not in any agenda.
