@@ -16,6 +16,7 @@ pub const FAULT: Fault = Fault {
     begins: Begins::AtOnce,
     strain,
     crossed,
+    failed,
     ..BASE
 };
 
@@ -28,4 +29,9 @@ fn strain(stage: &Stage, strain: &mut Strain) {
 
 fn crossed(frame: &Frame, _: &Circumstances) -> bool {
     frame.get(ADBLUE_RANGE).is_some_and(|metres| metres < LIMIT)
+}
+
+/// The engine does not start without.
+fn failed(frame: &Frame, _: &Circumstances) -> bool {
+    frame.get(ADBLUE_RANGE).is_some_and(|metres| metres < 1_000.0)
 }

@@ -1,6 +1,6 @@
 //! An alternator or DC/DC converter that gives nothing: the battery carries the load. DOMAIN 5.7.
 
-use super::{ALL, BASE, Begins, Circumstances, Fault, Stage};
+use super::{ALL, BASE, Begins, Circumstances, Fault, Stage, no_start};
 use crate::frame::Frame;
 use crate::physics::Strain;
 use crate::signal::{SPEED, VOLTAGE_12};
@@ -15,6 +15,7 @@ pub const FAULT: Fault = Fault {
     begins: Begins::AtOnce,
     strain,
     crossed,
+    failed: no_start,
     ..BASE
 };
 

@@ -1,6 +1,6 @@
 //! An ageing 12 V battery: it rests lower week by week and cranks weaker. DOMAIN 5.3.
 
-use super::{ALL, BASE, Begins, Circumstances, Fault, Stage};
+use super::{ALL, BASE, Begins, Circumstances, Fault, Stage, no_start};
 use crate::frame::Frame;
 use crate::physics::Strain;
 use crate::signal::VOLTAGE_12;
@@ -16,6 +16,7 @@ pub const FAULT: Fault = Fault {
     begins: Begins::AtOnce,
     strain,
     crossed,
+    failed: no_start,
     ..BASE
 };
 

@@ -16,6 +16,7 @@ pub const FAULT: Fault = Fault {
     begins: Begins::AtOnce,
     strain,
     crossed,
+    failed,
     ..BASE
 };
 
@@ -29,4 +30,9 @@ fn strain(stage: &Stage, strain: &mut Strain) {
 
 fn crossed(frame: &Frame, _: &Circumstances) -> bool {
     frame.get(SOOT).is_some_and(|percent| percent > LIMIT)
+}
+
+/// Power is cut.
+fn failed(frame: &Frame, _: &Circumstances) -> bool {
+    frame.get(SOOT).is_some_and(|percent| percent > 140.0)
 }

@@ -3,7 +3,7 @@
 use super::{ALL, BASE, Begins, Circumstances, Fault, Stage};
 use crate::frame::Frame;
 use crate::physics::Strain;
-use crate::signal::BRAKE_FLUID_LOW;
+use crate::signal::{BRAKE_FLUID, BRAKE_FLUID_LOW};
 
 pub const FAULT: Fault = Fault {
     key: "brake-fluid-loss",
@@ -14,6 +14,7 @@ pub const FAULT: Fault = Fault {
     begins: Begins::AtOnce,
     strain,
     crossed,
+    failed,
     ..BASE
 };
 
@@ -23,4 +24,9 @@ fn strain(stage: &Stage, strain: &mut Strain) {
 
 fn crossed(frame: &Frame, _: &Circumstances) -> bool {
     frame.is(BRAKE_FLUID_LOW) == Some(true)
+}
+
+/// Air gets into the lines.
+fn failed(frame: &Frame, _: &Circumstances) -> bool {
+    frame.get(BRAKE_FLUID).is_some_and(|percent| percent < 30.0)
 }

@@ -15,6 +15,7 @@ pub const FAULT: Fault = Fault {
     begins: Begins::AtOnce,
     strain,
     crossed,
+    failed,
     ..BASE
 };
 
@@ -28,4 +29,9 @@ fn strain(stage: &Stage, strain: &mut Strain) {
 fn crossed(frame: &Frame, _: &Circumstances) -> bool {
     let (Some(high), Some(low)) = (frame.get(CELL_MAX), frame.get(CELL_MIN)) else { return false };
     high - low >= LIMIT
+}
+
+/// The contactors open.
+fn failed(frame: &Frame, _: &Circumstances) -> bool {
+    frame.get(CELL_MIN).is_some_and(|volts| volts < 2.0)
 }

@@ -14,6 +14,7 @@ pub const FAULT: Fault = Fault {
     begins: Begins::AtOnce,
     strain,
     crossed,
+    failed,
     ..BASE
 };
 
@@ -27,4 +28,10 @@ fn strain(stage: &Stage, strain: &mut Strain) {
 fn crossed(frame: &Frame, _: &Circumstances) -> bool {
     let (Some(high), Some(low)) = (frame.get(CELL_MAX), frame.get(CELL_MIN)) else { return false };
     high - low >= LIMIT
+}
+
+/// The alarm of the standard.
+fn failed(frame: &Frame, _: &Circumstances) -> bool {
+    let (Some(high), Some(low)) = (frame.get(CELL_MAX), frame.get(CELL_MIN)) else { return false };
+    high - low >= 0.3
 }

@@ -15,6 +15,7 @@ pub const FAULT: Fault = Fault {
     begins: Begins::OnTheRoad,
     strain,
     crossed,
+    failed,
     ..BASE
 };
 
@@ -27,4 +28,9 @@ fn strain(stage: &Stage, strain: &mut Strain) {
 
 fn crossed(frame: &Frame, _: &Circumstances) -> bool {
     frame.get(CELL_HOT).is_some_and(|celsius| celsius > LIMIT)
+}
+
+/// A thermal event.
+fn failed(frame: &Frame, _: &Circumstances) -> bool {
+    frame.get(CELL_HOT).is_some_and(|celsius| celsius > 80.0)
 }

@@ -14,6 +14,7 @@ pub const FAULT: Fault = Fault {
     begins: Begins::OnTheRoad,
     strain,
     crossed,
+    failed,
     overlay: Some(overlay),
     ..BASE
 };
@@ -35,4 +36,9 @@ fn overlay(stage: &Stage, frame: &mut Frame) {
         let warm = ((*coolant - 40.0) / 45.0).clamp(0.0, 1.0);
         *coolant = round(*coolant + 42.0 * stage.progress * warm, 2.0).min(132.0);
     }
+}
+
+/// The head gasket goes.
+fn failed(frame: &Frame, _: &Circumstances) -> bool {
+    frame.get(COOLANT).is_some_and(|coolant| coolant > 127.0)
 }

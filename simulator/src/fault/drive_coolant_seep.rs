@@ -14,6 +14,7 @@ pub const FAULT: Fault = Fault {
     begins: Begins::AtOnce,
     strain,
     crossed,
+    failed,
     ..BASE
 };
 
@@ -23,4 +24,9 @@ fn strain(stage: &Stage, strain: &mut Strain) {
 
 fn crossed(frame: &Frame, _: &Circumstances) -> bool {
     frame.says(MOTOR_COOLANT_LEVEL, "LOW")
+}
+
+/// Power is cut.
+fn failed(frame: &Frame, _: &Circumstances) -> bool {
+    frame.says(MOTOR_COOLANT_LEVEL, "CRITICALLY_LOW")
 }

@@ -15,6 +15,7 @@ pub const FAULT: Fault = Fault {
     begins: Begins::AtOnce,
     strain,
     crossed,
+    failed,
     ..BASE
 };
 
@@ -27,4 +28,10 @@ fn strain(stage: &Stage, strain: &mut Strain) {
 fn crossed(frame: &Frame, _: &Circumstances) -> bool {
     let (Some(kiloohm), Some(volts)) = (frame.get(INSULATION), frame.get(PACK_VOLTAGE)) else { return false };
     kiloohm * 1_000.0 / volts.max(1.0) < 500.0
+}
+
+/// The legal limit of direct current systems, ohm per volt.
+fn failed(frame: &Frame, _: &Circumstances) -> bool {
+    let (Some(kiloohm), Some(volts)) = (frame.get(INSULATION), frame.get(PACK_VOLTAGE)) else { return false };
+    kiloohm * 1_000.0 / volts.max(1.0) < 100.0
 }

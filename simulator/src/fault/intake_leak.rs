@@ -16,6 +16,7 @@ pub const FAULT: Fault = Fault {
     begins: Begins::AtOnce,
     strain,
     crossed,
+    failed,
     ..BASE
 };
 
@@ -29,4 +30,9 @@ fn strain(stage: &Stage, strain: &mut Strain) {
 fn crossed(frame: &Frame, _: &Circumstances) -> bool {
     let (Some(short), Some(long)) = (frame.get(SHORT_TRIM), frame.get(LONG_TRIM)) else { return false };
     short + long > LIMIT
+}
+
+/// The lamp is on: no emission test is passed any more.
+fn failed(frame: &Frame, _: &Circumstances) -> bool {
+    frame.codes.iter().any(|report| report.code == "P0171" && report.status & 0x08 != 0)
 }

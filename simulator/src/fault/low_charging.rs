@@ -1,6 +1,6 @@
 //! A failing alternator or DC/DC converter: the supply sags from trip to trip. DOMAIN 5.7.
 
-use super::{ALL, BASE, Begins, Circumstances, Fault, Stage};
+use super::{ALL, BASE, Begins, Circumstances, Fault, Stage, no_start};
 use crate::frame::Frame;
 use crate::physics::Strain;
 use crate::signal::{ENGINE_SPEED, VOLTAGE_12};
@@ -14,6 +14,7 @@ pub const FAULT: Fault = Fault {
     begins: Begins::AtOnce,
     strain,
     crossed,
+    failed: no_start,
     overlay: Some(overlay),
     ..BASE
 };

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{BASE, Begins, Circumstances, ENGINE, Fault, Stage};
 use crate::frame::{CodeReport, Frame};
 use crate::physics::Strain;
-use crate::signal::ENGINE_SPEED;
+use crate::signal::{ENGINE_SPEED, LAMP_FLASHING};
 
 pub const FAULT: Fault = Fault {
     key: "misfire",
@@ -16,6 +16,7 @@ pub const FAULT: Fault = Fault {
     begins: Begins::AtOnce,
     strain,
     crossed,
+    failed,
     overlay: Some(overlay),
     ..BASE
 };
@@ -44,4 +45,9 @@ fn overlay(stage: &Stage, frame: &mut Frame) {
         status,
         count,
     });
+}
+
+/// The catalyst is about to be lost.
+fn failed(frame: &Frame, _: &Circumstances) -> bool {
+    frame.is(LAMP_FLASHING) == Some(true)
 }

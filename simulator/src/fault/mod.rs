@@ -2,7 +2,7 @@
 //!
 //! To add one: a new file with a `pub const FAULT`, its line in [`FAULTS`], and its magnitudes in
 //! `simulator/catalogue/faults.toml` ([`magnitude`]). A fault says what it does to the physics ([`Strain`]) as it progresses from 0 to 1, when a reader of the frames
-//! could first have known (its threshold, for the ground truth), and, if it can be laid over a
+//! could first have known and when the part has failed (for the ground truth), and, if it can be laid over a
 //! recorded log, how it bends a recorded frame.
 
 use rules::time::Time;
@@ -11,6 +11,7 @@ use rules::vehicle::Powertrain;
 use crate::frame::Frame;
 use crate::model::{Fuel, Model};
 use crate::physics::Strain;
+use crate::signal::{CRANK_VOLTAGE, IGNITION, TYRE_PRESSURE, VOLTAGE_12};
 
 pub mod adblue_leak;
 pub mod air_meter_drift;
@@ -128,6 +129,8 @@ pub struct Fault {
     pub strain: fn(&Stage, &mut Strain),
     /// Whether this frame shows that the threshold is crossed.
     pub crossed: fn(&Frame, &Circumstances) -> bool,
+    /// Whether this frame shows that the part has failed: the owner stands still, or a legal limit is passed.
+    pub failed: fn(&Frame, &Circumstances) -> bool,
     /// Bends a recorded frame as the fault would have; `None`: cannot be laid over a log.
     pub overlay: Option<fn(&Stage, &mut Frame)>,
 }
@@ -213,8 +216,28 @@ const BASE: Fault = Fault {
     begins: Begins::AtOnce,
     strain: |_, _| {},
     crossed: |_, _| false,
+    failed: |_, _| false,
     overlay: None,
 };
+
+/// The 12 V battery starts nothing any more: a start that stalls, or one nobody need try.
+fn no_start(frame: &Frame, around: &Circumstances) -> bool {
+    let rested = around.parked_h >= 4.0 && frame.get(VOLTAGE_12).is_some_and(|volts| volts < 11.6);
+    let stalled = match frame.get(CRANK_VOLTAGE) {
+        Some(volts) => volts < 7.2,
+        // Without a starter the control units want enough to close the contactors.
+        None => frame.says(IGNITION, "START") && frame.get(VOLTAGE_12).is_some_and(|volts| volts < 11.7),
+    };
+    rested || stalled
+}
+
+/// A flat tyre, kPa.
+const FLAT: f64 = 150.0;
+
+fn flat_tyre(frame: &Frame, around: &Circumstances) -> bool {
+    let wheel = TYRE_PRESSURE.get(around.place).copied();
+    wheel.and_then(|wheel| frame.get(wheel)).is_some_and(|kpa| kpa < FLAT)
+}
 
 #[cfg(test)]
 mod tests {

@@ -14,6 +14,7 @@ pub const FAULT: Fault = Fault {
     begins: Begins::AtOnce,
     strain,
     crossed,
+    failed,
     ..BASE
 };
 
@@ -22,5 +23,10 @@ fn strain(stage: &Stage, strain: &mut Strain) {
 }
 
 fn crossed(frame: &Frame, _: &Circumstances) -> bool {
+    frame.says(OIL_LEVEL, "LOW") || frame.says(OIL_LEVEL, "CRITICALLY_LOW")
+}
+
+/// The lower mark.
+fn failed(frame: &Frame, _: &Circumstances) -> bool {
     frame.says(OIL_LEVEL, "CRITICALLY_LOW")
 }

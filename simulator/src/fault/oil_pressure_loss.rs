@@ -14,6 +14,7 @@ pub const FAULT: Fault = Fault {
     begins: Begins::OnTheRoad,
     strain,
     crossed,
+    failed,
     ..BASE
 };
 
@@ -24,4 +25,10 @@ fn strain(stage: &Stage, strain: &mut Strain) {
 fn crossed(frame: &Frame, _: &Circumstances) -> bool {
     let fast = frame.get(ENGINE_SPEED).is_some_and(|rpm| rpm > 2_000.0);
     fast && frame.get(OIL_PRESSURE).is_some_and(|kpa| kpa < 100.0)
+}
+
+/// The bearings run dry.
+fn failed(frame: &Frame, _: &Circumstances) -> bool {
+    let fast = frame.get(ENGINE_SPEED).is_some_and(|rpm| rpm > 1_500.0);
+    fast && frame.get(OIL_PRESSURE).is_some_and(|kpa| kpa < 60.0)
 }

@@ -1,6 +1,6 @@
 //! Something does not go to sleep: the 12 V battery empties while the car stands. DOMAIN 5.3.
 
-use super::{BASE, Begins, Circumstances, ENGINE, Fault, Stage};
+use super::{BASE, Begins, Circumstances, ENGINE, Fault, Stage, no_start};
 use crate::frame::Frame;
 use crate::physics::Strain;
 use crate::signal::VOLTAGE_12;
@@ -14,6 +14,7 @@ pub const FAULT: Fault = Fault {
     begins: Begins::AtOnce,
     strain,
     crossed,
+    failed: no_start,
     ..BASE
 };
 

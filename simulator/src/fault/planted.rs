@@ -88,12 +88,13 @@ pub struct Course {
     started: Option<Time>,
     trips: u32,
     threshold: Option<Time>,
+    failure: Option<Time>,
     told: Option<Truth>,
 }
 
 impl Course {
     pub fn new(planted: Planted) -> Self {
-        Self { effect: planted.effect(), planted, started: None, trips: 0, threshold: None, told: None }
+        Self { effect: planted.effect(), planted, started: None, trips: 0, threshold: None, failure: None, told: None }
     }
 
     /// The same fault in one of many vehicles: its magnitude is drawn. The quick one is always the same.
@@ -151,12 +152,16 @@ impl Course {
         }
     }
 
-    /// Judges whether a frame shows the threshold crossed.
+    /// Judges whether a frame shows the threshold crossed, or the part failed.
     pub fn judge(&mut self, frame: &Frame, placard_kpa: f64, parked_h: f64) {
-        let (None, Some(started)) = (self.threshold, self.started) else { return };
+        let Some(started) = self.started else { return };
+        let fault = self.planted.fault;
         let around = Circumstances { placard_kpa, parked_h, started, place: self.planted.place };
-        if (self.planted.fault.crossed)(frame, &around) {
+        if self.threshold.is_none() && (fault.crossed)(frame, &around) {
             self.threshold = Some(frame.at);
+        }
+        if self.failure.is_none() && (fault.failed)(frame, &around) {
+            self.failure = Some(frame.at);
         }
     }
 
@@ -174,8 +179,10 @@ impl Course {
             fault: self.planted.fault.key.to_owned(),
             component: self.planted.fault.component(self.planted.place).to_owned(),
             severity: self.planted.fault.severity,
+            magnitude: self.planted.magnitude,
             start: self.started?,
             threshold: self.threshold,
+            failure: self.failure,
         })
     }
 

@@ -15,6 +15,7 @@ pub const FAULT: Fault = Fault {
     begins: Begins::AtOnce,
     strain,
     crossed,
+    failed,
     ..BASE
 };
 
@@ -28,4 +29,9 @@ fn strain(stage: &Stage, strain: &mut Strain) {
 fn crossed(frame: &Frame, _: &Circumstances) -> bool {
     let (Some(left), Some(right)) = (frame.get(PAD_WEAR[0]), frame.get(PAD_WEAR[1])) else { return false };
     left - right > LIMIT
+}
+
+/// Steel on steel.
+fn failed(frame: &Frame, _: &Circumstances) -> bool {
+    frame.get(PAD_WEAR[0]).is_some_and(|worn| worn >= 98.0)
 }

@@ -14,6 +14,7 @@ pub const FAULT: Fault = Fault {
     begins: Begins::AtOnce,
     strain,
     crossed,
+    failed,
     ..BASE
 };
 
@@ -26,4 +27,9 @@ fn strain(stage: &Stage, strain: &mut Strain) {
 
 fn crossed(frame: &Frame, _: &Circumstances) -> bool {
     frame.get(SOH).is_some_and(|percent| percent < LIMIT)
+}
+
+/// The limit of the warranty.
+fn failed(frame: &Frame, _: &Circumstances) -> bool {
+    frame.get(SOH).is_some_and(|percent| percent < 70.0)
 }

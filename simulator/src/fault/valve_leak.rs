@@ -1,6 +1,6 @@
 //! A leaking valve: some ten kPa a day. DOMAIN 5.4.
 
-use super::{ALL, BASE, Begins, Circumstances, Fault, Stage, TYRES};
+use super::{ALL, BASE, Begins, Circumstances, Fault, Stage, TYRES, flat_tyre};
 use crate::frame::Frame;
 use crate::physics::Strain;
 use crate::signal::TYRE_PRESSURE;
@@ -14,6 +14,7 @@ pub const FAULT: Fault = Fault {
     begins: Begins::AtOnce,
     strain,
     crossed,
+    failed: flat_tyre,
     ..BASE
 };
 

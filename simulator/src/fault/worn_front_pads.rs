@@ -15,6 +15,7 @@ pub const FAULT: Fault = Fault {
     begins: Begins::AtOnce,
     strain,
     crossed,
+    failed,
     ..BASE
 };
 
@@ -30,4 +31,9 @@ fn strain(stage: &Stage, strain: &mut Strain) {
 
 fn crossed(frame: &Frame, _: &Circumstances) -> bool {
     frame.get(PAD_WEAR[0]).is_some_and(|worn| worn >= LIMIT)
+}
+
+/// Two millimetres are left: the legal limit.
+fn failed(frame: &Frame, _: &Circumstances) -> bool {
+    frame.get(PAD_WEAR[0]).is_some_and(|worn| worn >= 98.0)
 }
