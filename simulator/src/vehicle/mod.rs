@@ -8,6 +8,8 @@ mod diary;
 mod life;
 mod sampling;
 #[cfg(test)]
+mod scatter;
+#[cfg(test)]
 mod tests;
 
 pub use life::Vehicle;
