@@ -3,7 +3,7 @@
 use super::{ALL, BASE, Begins, Circumstances, Fault, Stage, no_start};
 use crate::frame::Frame;
 use crate::physics::Strain;
-use crate::signal::VOLTAGE_12;
+use crate::signal::{CRANK_VOLTAGE, VOLTAGE_12};
 
 pub const FAULT: Fault = Fault {
     key: "battery-ageing",
@@ -22,11 +22,14 @@ pub const FAULT: Fault = Fault {
 
 /// A rested battery below this is discharged, V.
 const LIMIT: f64 = 12.0;
+/// A battery whose starts go below this has no reserve for any winter, V. DOMAIN 5.3.
+const START_LIMIT: f64 = 8.5;
 
 fn strain(stage: &Stage, strain: &mut Strain) {
     strain.low_voltage_health = strain.low_voltage_health.min(1.0 - stage.strength * stage.progress);
 }
 
 fn crossed(frame: &Frame, around: &Circumstances) -> bool {
-    around.parked_h >= 4.0 && frame.get(VOLTAGE_12).is_some_and(|volts| volts < LIMIT)
+    let discharged = around.parked_h >= 4.0 && frame.get(VOLTAGE_12).is_some_and(|volts| volts < LIMIT);
+    discharged || frame.get(CRANK_VOLTAGE).is_some_and(|volts| volts < START_LIMIT)
 }
