@@ -1,17 +1,21 @@
 //! A vehicle's systems together: who asks what of whom in one step of driving, charging or rest.
 
 use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
 use rules::time::Time;
 use rules::vehicle::Powertrain;
 
+use crate::climate::air_kpa;
+use crate::driver::Habit;
 use crate::model::{Fuel, Specification};
 use crate::physics::after_treatment::{AfterTreatment, Flow};
 use crate::physics::brake::Brakes;
 use crate::physics::engine::{Demand, Engine};
+use crate::physics::gauge::Gauge;
 use crate::physics::low_voltage::{DCDC_TARGET, LowVoltage, alternator_target};
 use crate::physics::memory::Memory;
 use crate::physics::monitor::{self, View};
-use crate::physics::traction::Traction;
+use crate::physics::traction::{Ageing, Traction};
 use crate::physics::tyre::{self, Tyre};
 use crate::physics::{Strain, rolling_kw};
 use crate::random::{Purpose, bounded, stream};
@@ -39,27 +43,47 @@ pub struct Body {
     pub brakes: Brakes,
     pub memory: Memory,
     pub strain: Strain,
+    /// Of the place it is at, m, and what a metre of this trip adds.
+    altitude_m: f64,
+    climb: f64,
+    destination_m: f64,
+    /// Air pressure outside, kPa.
+    pub outside_kpa: f64,
+    /// What its charger regulates to on this trip, beside the usual, V.
+    charger_v: f64,
+    chance: ChaCha8Rng,
 }
+
+/// Scatter from trip to trip, standard deviations: the mixture's trim, percent; the charger, V.
+const TRIM_SCATTER: f64 = 1.0;
+const CHARGER_SCATTER: f64 = 0.04;
 
 impl Body {
     pub fn new(seed: u64, spec: &Specification, ambient: f64, start: Time) -> Self {
         let mut rng = stream(seed, spec.number, Purpose::Specification, 1);
+        let mut sensors = stream(seed, spec.number, Purpose::Specification, 4);
+        let outside_kpa = air_kpa(spec.altitude_m);
         let model = &spec.model;
         let age_years = start.since(spec.delivered_at).days_f64() / 365.25;
-        let engine = (model.powertrain != Powertrain::Bev)
-            .then(|| Engine::new(spec.odometer_km / 35.0, bounded(&mut rng, 0.5, 1.3, 2.0), ambient));
+        let gauge = || Gauge::new(stream(seed, spec.number, Purpose::Specification, 3));
+        let engine = (model.powertrain != Powertrain::Bev).then(|| {
+            let mut engine = Engine::new(spec.odometer_km / 35.0, bounded(&mut rng, 0.5, 1.3, 2.0), ambient);
+            engine.opens_at = bounded(&mut sensors, 84.0, 1.0, 2.0);
+            engine
+        });
         let traction = model.traction.map(|pack| {
             let soc = if pack.plug { rng.random_range(0.55..0.85) } else { 0.55 };
-            let soh = (0.995 - 0.022 * age_years - 4e-7 * spec.odometer_km).max(0.8);
             let insulation = bounded(&mut rng, 8.9, 0.4, 2.0).exp();
             let ids = (rng.random_range(1..=pack.cells / 2), rng.random_range(pack.cells / 2 + 1..=pack.cells));
-            Traction::new(pack, soc, soh, insulation, ids, ambient)
+            Traction::new(pack, soc, ageing(seed, spec, age_years), gauge(), insulation, ids, ambient)
         });
         let front = rng.random_range(5.0..45.0);
         let rear = front * rng.random_range(0.4..0.7);
         let tyres = std::array::from_fn(|_| {
             let over = rng.random_range(0.0..10.0);
-            Tyre::new(model.placard_kpa, over, bounded(&mut rng, 0.0, 1.0, 2.0), ambient)
+            let bias = bounded(&mut rng, 0.0, 1.0, 2.0);
+            let drift = bounded(&mut sensors, 0.0, 0.5, 2.0) / 365.25;
+            Tyre::new(model.placard_kpa, over, bias, ambient).filled_at(outside_kpa, drift)
         });
         let low_voltage = LowVoltage::new(model.low_voltage_ah, rng.random_range(0.86..0.97), ambient);
         let after_treatment = (model.fuel == Some(Fuel::Diesel))
@@ -82,6 +106,12 @@ impl Body {
             brakes: Brakes::new([front, front, rear, rear], bounded(&mut rng, 0.0, 0.02, 2.0)),
             memory: Memory::default(),
             strain: Strain::default(),
+            altitude_m: spec.altitude_m,
+            climb: 0.0,
+            destination_m: spec.altitude_m,
+            outside_kpa,
+            charger_v: 0.0,
+            chance: stream(seed, spec.number, Purpose::Noise, 1),
         }
     }
 
@@ -92,6 +122,7 @@ impl Body {
         self.speed = motion.speed;
         self.odometer_m += motion.distance_m;
         self.trip_m += motion.distance_m;
+        self.climb(motion.distance_m);
         let wheel_kw = rolling_kw(self.mass_kg, self.drag_m2, mean) + motion.gained * self.mass_kg / secs / 1_000.0;
         let braked_kw = 0.85 * motion.braked * self.mass_kg / secs / 1_000.0;
         let recovered = match self.powertrain {
@@ -99,7 +130,7 @@ impl Body {
             Powertrain::Hev => 0.5,
             Powertrain::Bev => 0.65,
         };
-        self.brakes.brake(braked_kw * (1.0 - recovered) * secs / 1_000.0);
+        self.brakes.brake(braked_kw * (1.0 - recovered) * secs / 1_000.0, &self.strain);
         let engine_kw = self.drive_engine(motion, secs, wheel_kw);
         if let Some(traction) = &mut self.traction {
             let comfort = 0.4 + 0.06 * (self.ambient - 21.0).abs();
@@ -111,8 +142,28 @@ impl Body {
             tyre.step(secs, mean, self.ambient, tyre::leak(&self.strain, wheel));
         }
         let target = if self.engine.is_some() { alternator_target(self.ambient) } else { DCDC_TARGET };
-        self.volts = self.low_voltage.charge(secs, target, 42.0, self.ambient, &self.strain);
+        self.volts = self.low_voltage.charge(secs, target + self.charger_v, 42.0, self.ambient, &self.strain);
         self.run_monitors(None);
+    }
+
+    /// Sets out for a place at another altitude, some kilometres away.
+    pub fn set_out(&mut self, destination_m: f64, km: f64) {
+        self.destination_m = destination_m;
+        self.climb = (destination_m - self.altitude_m) / (km * 1_000.0).max(1.0);
+    }
+
+    /// Of the place it is at, m.
+    pub const fn altitude_m(&self) -> f64 {
+        self.altitude_m
+    }
+
+    fn climb(&mut self, metres: f64) {
+        if self.climb == 0.0 {
+            return;
+        }
+        let (from, to) = (self.altitude_m, self.destination_m);
+        self.altitude_m = (from + self.climb * metres).clamp(from.min(to), from.max(to));
+        self.outside_kpa = air_kpa(self.altitude_m);
     }
 
     /// Runs the engine as the trip asks, or as the hybrid decides; returns its power, kW.
@@ -139,6 +190,13 @@ impl Body {
         let kw = if run { (wheel_kw + (0.6 - traction.soc) * 45.0).clamp(4.0, 70.0) } else { 0.0 };
         engine.step(&Demand { kw, run, ..demand }, &self.strain);
         kw * 0.9
+    }
+
+    /// The plug goes in.
+    pub fn plug_in(&mut self) {
+        if let Some(traction) = &mut self.traction {
+            traction.begin();
+        }
     }
 
     /// Plugged in for one step; returns the power, kW.
@@ -169,6 +227,14 @@ impl Body {
     pub fn start(&mut self) -> f64 {
         self.trip_m = 0.0;
         self.memory.begin_cycle();
+        self.charger_v = bounded(&mut self.chance, 0.0, CHARGER_SCATTER, 2.0);
+        let trim_today = bounded(&mut self.chance, 0.0, TRIM_SCATTER, 2.5);
+        if let Some(engine) = &mut self.engine {
+            engine.trim_today = trim_today;
+        }
+        if let Some(traction) = &mut self.traction {
+            traction.begin();
+        }
         let lowest = match self.powertrain {
             Powertrain::Ice => self.low_voltage.crank_voltage(&self.strain),
             Powertrain::Hev | Powertrain::Bev => {
@@ -193,12 +259,21 @@ impl Body {
         }
     }
 
+    /// A day passes: what wears by the calendar.
+    pub fn age(&mut self, day: i64) {
+        self.low_voltage.age();
+        self.tyres.iter_mut().for_each(Tyre::age);
+        if let Some(traction) = &mut self.traction {
+            traction.age(day);
+        }
+    }
+
     /// What owners see to about once a month.
     pub fn maintain(&mut self) {
         for (wheel, tyre) in self.tyres.iter_mut().enumerate() {
-            tyre.check(self.placard_kpa, tyre::leak(&self.strain, wheel) > 0.0);
+            tyre.check(self.placard_kpa, self.outside_kpa, tyre::leak(&self.strain, wheel) > 0.0);
         }
-        self.brakes.maintain();
+        self.brakes.maintain(&self.strain);
         if let Some(after_treatment) = &mut self.after_treatment {
             after_treatment.maintain(&self.strain);
         }
@@ -243,4 +318,12 @@ impl Body {
         let damp = 1.0 - 0.33 * ((self.ambient - 18.0) / 15.0).clamp(0.0, 1.0);
         traction.insulation * damp * self.strain.insulation
     }
+}
+
+/// How a vehicle's traction battery ages: 2.3 % a year, more if it is always charged fast. DOMAIN 5.2.
+fn ageing(seed: u64, spec: &Specification, years: f64) -> Ageing {
+    let mut rng = stream(seed, spec.number, Purpose::Specification, 2);
+    let even = bounded(&mut rng, 0.023, 0.007, 2.5).clamp(0.01, 0.05);
+    let fast = if spec.habit == Habit::Taxi { 0.007 } else { 0.0 };
+    Ageing::of(years, even + fast)
 }

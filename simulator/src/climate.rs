@@ -58,6 +58,11 @@ impl Climate {
     }
 }
 
+/// Air pressure at an altitude, kPa: 1.2 less for every 100 m near the sea.
+pub fn air_kpa(altitude_m: f64) -> f64 {
+    101.3 * (1.0 - 2.2558e-5 * altitude_m).max(0.1).powf(5.2559)
+}
+
 /// The local day of an instant, counted from 1970-01-01.
 pub fn local_day(at: Time) -> i64 {
     (at + LOCAL_OFFSET).micros().div_euclid(86_400_000_000)
@@ -92,6 +97,12 @@ mod tests {
             let next = Climate::North.temperature(3, start + Span::from_mins(minute + 1));
             assert!((one - next).abs() < 0.1);
         }
+    }
+
+    #[test]
+    fn air_thins_with_altitude() {
+        assert!((air_kpa(0.0) - air_kpa(100.0) - 1.2).abs() < 0.05);
+        assert!((79.0..80.0).contains(&air_kpa(2_000.0)));
     }
 
     #[test]

@@ -1,15 +1,17 @@
 //! Drivers: who uses a vehicle, when, how far, and when it is plugged in.
 //!
 //! A day's agenda depends only on seed, vehicle and day, never on what happened before, so that
-//! any day can be asked for and a fault does not change anybody's habits.
+//! any day can be asked for and a fault does not change anybody's habits. Over the year there are public holidays,
+//! weeks in which the car stands, and now and then another job.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rules::time::Time;
 use serde::{Deserialize, Serialize};
 
+use crate::calendar::{Holiday, holiday, is_weekend};
 use crate::climate::local_time;
-use crate::random::{Purpose, bounded, stream};
+use crate::random::{Purpose, bounded, hash01, stream};
 
 /// How a vehicle is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +63,22 @@ pub struct Driver {
     shift_h: f64,
 }
 
+/// Local day from which years of a working life are counted: 2025-01-01.
+const FIRST_YEAR: i64 = 20_089;
+const HALF_YEAR: i64 = 182;
+
+/// What happens in a life beside the days' agendas.
+#[derive(Clone, Copy)]
+enum Life {
+    Moves,
+    MovingDay,
+    Distance,
+    IdleFrom,
+    IdleFor,
+    Travels,
+    TravelKm,
+}
+
 impl Driver {
     pub fn new(seed: u64, vehicle: u32, habit: Habit) -> Self {
         let mut rng = stream(seed, vehicle, Purpose::Habits, u64::MAX);
@@ -76,9 +94,15 @@ impl Driver {
     /// What happens on a local day, in order; all of it begins on that day.
     pub fn agenda(&self, day: i64) -> Vec<Activity> {
         let mut rng = stream(self.seed, self.vehicle, Purpose::Habits, day as u64);
-        // 1970-01-01 was a Thursday.
-        let weekend = (day + 3).rem_euclid(7) >= 5;
+        if self.is_idle(day) {
+            return Vec::new();
+        }
+        let weekend = is_weekend(day);
         let mut agenda = Agenda { day, shift_h: self.shift_h, rng: &mut rng, list: Vec::new() };
+        if let Some(holiday) = holiday(day).filter(|_| self.habit != Habit::Taxi) {
+            self.holiday(&mut agenda, holiday);
+            return agenda.list;
+        }
         match (self.habit, weekend) {
             (Habit::Commuter, false) => self.working_day(&mut agenda),
             (Habit::Commuter, true) => self.leisure(&mut agenda, 0.6, 1.0),
@@ -91,15 +115,59 @@ impl Driver {
         agenda.list
     }
 
+    /// Usual one-way distance on a day, km: one commuter in five changes job or home in a year.
+    pub fn usual_km(&self, day: i64) -> f64 {
+        if self.habit != Habit::Commuter {
+            return self.usual_km;
+        }
+        let mut km = self.usual_km;
+        for year in 0..=(day - FIRST_YEAR).div_euclid(365) {
+            let moves = self.chance(Life::Moves, year) < 0.2;
+            let on = FIRST_YEAR + year * 365 + (self.chance(Life::MovingDay, year) * 365.0) as i64;
+            if moves && day >= on {
+                km = (km * (0.4 + 1.8 * self.chance(Life::Distance, year))).clamp(2.0, 60.0);
+            }
+        }
+        km
+    }
+
+    /// Away without the car, or it is not needed: one or two weeks in every half year.
+    fn is_idle(&self, day: i64) -> bool {
+        let (half, into) = (day.div_euclid(HALF_YEAR), day.rem_euclid(HALF_YEAR));
+        let length = 7 + (8.0 * self.chance(Life::IdleFor, half)) as i64;
+        let first = ((HALF_YEAR - length) as f64 * self.chance(Life::IdleFrom, half)) as i64;
+        (first..first + length).contains(&into)
+    }
+
+    fn chance(&self, of: Life, period: i64) -> f64 {
+        let key = (u64::from(self.vehicle) << 32) ^ ((of as u64) << 24) ^ period as u64;
+        hash01(self.seed ^ 0x4C69_6665, key)
+    }
+
+    /// Some travel on the first day and back on the last; the others run errands. Nobody works.
+    fn holiday(&self, agenda: &mut Agenda<'_>, holiday: Holiday) {
+        let travels = self.habit != Habit::Fleet && self.chance(Life::Travels, holiday.number as i64) < 0.3;
+        if travels && (holiday.into == 0 || holiday.into == holiday.length - 1) {
+            let km = 120.0 + 200.0 * self.chance(Life::TravelKm, holiday.number as i64);
+            agenda.drive(8.5, 0.5, km / 2.0, 0.02);
+            agenda.charge(12.0, 70.0, 85.0, true);
+            agenda.drive(13.5, 0.5, km / 2.0, 0.02);
+            agenda.charge(22.3, 62.0, 85.0, false);
+        } else if self.habit != Habit::Fleet {
+            self.leisure(agenda, 0.4, 1.0);
+        }
+    }
+
     fn working_day(&self, agenda: &mut Agenda<'_>) {
         // A day off, at home or away, now and then.
         if agenda.rng.random_bool(0.08) {
             return;
         }
-        agenda.drive(7.6, 0.25, self.usual_km, 0.06);
-        agenda.drive(17.8, 0.6, self.usual_km, 0.08);
+        let usual_km = self.usual_km(agenda.day);
+        agenda.drive(7.6, 0.25, usual_km, 0.06);
+        agenda.drive(17.8, 0.6, usual_km, 0.08);
         if agenda.rng.random_bool(0.2) {
-            let km = self.usual_km.min(12.0) * 0.5;
+            let km = usual_km.min(12.0) * 0.5;
             agenda.drive(19.6, 0.3, km, 0.2);
             agenda.drive(21.0, 0.3, km, 0.2);
         }
@@ -110,7 +178,7 @@ impl Driver {
         if !agenda.rng.random_bool(chance) {
             return;
         }
-        let km = self.usual_km * length;
+        let km = self.usual_km(agenda.day) * length;
         agenda.drive(9.8, 0.8, km, 0.4);
         if agenda.rng.random_bool(0.4) {
             agenda.drive(13.2, 0.5, km * 0.3, 0.4);
@@ -198,6 +266,43 @@ mod tests {
                 assert!(agenda.iter().all(|activity| local_day(activity.not_before()) == day));
             }
         }
+    }
+
+    fn km(driver: &Driver, days: std::ops::Range<i64>) -> f64 {
+        let trips = days.flat_map(|day| driver.agenda(day));
+        trips.filter_map(|activity| if let Activity::Drive { km, .. } = activity { Some(km) } else { None }).sum()
+    }
+
+    #[test]
+    fn a_car_stands_two_to_four_weeks_a_year() {
+        for vehicle in 0..30 {
+            let driver = Driver::new(3, vehicle, Habit::Commuter);
+            let idle = (20_202..20_566).filter(|day| driver.is_idle(*day)).count();
+            assert!((14..=30).contains(&idle), "{idle}");
+        }
+    }
+
+    #[test]
+    fn nobody_commutes_in_a_long_holiday_and_some_travel() {
+        // National Day week of 2026: 2026-10-01 is local day 20,727.
+        let week = 20_727..20_734;
+        let mut far = 0;
+        for vehicle in 0..60 {
+            let driver = Driver::new(3, vehicle, Habit::Commuter);
+            far += usize::from(km(&driver, week.clone()) > 240.0);
+            assert_eq!(km(&Driver::new(3, vehicle, Habit::Fleet), week.clone()), 0.0);
+        }
+        assert!((5..30).contains(&far), "{far}");
+    }
+
+    #[test]
+    fn one_commuter_in_five_has_another_distance_after_a_year() {
+        let moved = (0..400).filter(|vehicle| {
+            let driver = Driver::new(3, *vehicle, Habit::Commuter);
+            driver.usual_km(20_454) != driver.usual_km(20_819)
+        });
+        let moved = moved.count();
+        assert!((50..120).contains(&moved), "{moved}");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! road. Everything is reproducible from a seed.
 
 pub mod body;
+pub mod calendar;
 pub mod climate;
 pub mod delivery;
 pub mod driver;

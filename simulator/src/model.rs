@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
 use rules::time::{Span, Time};
 use rules::vehicle::{Powertrain, VehicleId};
 
@@ -129,6 +130,8 @@ pub struct Specification {
     pub model: Model,
     pub habit: Habit,
     pub climate: Climate,
+    /// Of the place it is parked at, m.
+    pub altitude_m: f64,
     pub odometer_km: f64,
     pub delivered_at: Time,
     /// What rules may compare with, over what the model says.
@@ -156,7 +159,18 @@ impl Specification {
         };
         let odometer_km = age_days * km_per_day * bounded(&mut rng, 1.0, 0.15, 2.0);
         let delivered_at = start - Span::from_micros((age_days * 86.4e9) as i64);
-        Self { id, number, model, habit, climate, odometer_km, delivered_at, attributes: attributes(&model) }
+        let altitude_m = altitude(climate, &mut rng);
+        Self {
+            id,
+            number,
+            model,
+            habit,
+            climate,
+            altitude_m,
+            odometer_km,
+            delivered_at,
+            attributes: attributes(&model),
+        }
     }
 
     /// The same vehicle as another model, for tests and demonstrations of one powertrain.
@@ -165,6 +179,18 @@ impl Specification {
         self.model = model;
         self.attributes = attributes(&model);
         self
+    }
+}
+
+/// Plains mostly, and the high plateaus of the north and south-west.
+fn altitude(climate: Climate, rng: &mut ChaCha8Rng) -> f64 {
+    let high = rng.random_bool(0.2);
+    match climate {
+        Climate::North if high => rng.random_range(900.0..1_500.0),
+        Climate::South if high => rng.random_range(1_500.0..2_000.0),
+        Climate::North => rng.random_range(20.0..600.0),
+        Climate::East => rng.random_range(0.0..60.0),
+        Climate::South => rng.random_range(0.0..300.0),
     }
 }
 

@@ -16,10 +16,19 @@ use crate::status::Status;
 #[derive(Clone, Debug)]
 pub struct Reporter {
     noise: ChaCha8Rng,
+    sensors: Sensors,
     /// What the vehicle said of its state last.
     told: Option<Status>,
     /// It has raised an alarm before.
     alarmed: bool,
+}
+
+/// How the sensors of one vehicle deviate for good.
+#[derive(Clone, Copy, Debug)]
+struct Sensors {
+    volts: f64,
+    coolant: f64,
+    ambient: f64,
 }
 
 /// Totals of one charging session.
@@ -31,8 +40,14 @@ pub struct Session {
 }
 
 impl Reporter {
-    pub const fn new(noise: ChaCha8Rng) -> Self {
-        Self { noise, told: None, alarmed: false }
+    /// A unit whose sensors deviate as those of one vehicle do.
+    pub fn new(mut noise: ChaCha8Rng) -> Self {
+        let sensors = Sensors {
+            volts: bounded(&mut noise, 0.0, 0.02, 2.0),
+            coolant: bounded(&mut noise, 0.0, 0.8, 2.0),
+            ambient: bounded(&mut noise, 0.0, 0.7, 2.0),
+        };
+        Self { noise, sensors, told: None, alarmed: false }
     }
 
     /// The ignition comes on, before anything draws current: the rested, cold vehicle.
@@ -63,7 +78,7 @@ impl Reporter {
         let kmh = body.speed * 3.6;
         let shown = if kmh > 1.0 { bounded(&mut self.noise, kmh, 0.25, 3.0).max(0.0) } else { 0.0 };
         frame.number(signal::SPEED, shown, 10.0);
-        self.add(&mut frame, signal::VOLTAGE_12, body.volts, 0.025, 100.0);
+        self.add(&mut frame, signal::VOLTAGE_12, body.volts + self.sensors.volts, 0.025, 100.0);
         self.add(&mut frame, signal::CURRENT_12, body.low_voltage.current, 0.4, 10.0);
         if let Some(engine) = &body.engine {
             self.engine(&mut frame, engine, body);
@@ -86,7 +101,7 @@ impl Reporter {
         frame.word(signal::IGNITION, "OFF");
         frame.number(signal::SPEED, 0.0, 10.0);
         frame.number(signal::ODOMETER, body.odometer_m, 0.01);
-        self.add(&mut frame, signal::VOLTAGE_12, body.volts, 0.015, 100.0);
+        self.add(&mut frame, signal::VOLTAGE_12, body.volts + self.sensors.volts, 0.015, 100.0);
         for (name, wear) in signal::PAD_WEAR.iter().zip(body.brakes.worn(&body.strain)) {
             self.add(&mut frame, name, wear, 0.2, 1.0);
         }
@@ -132,7 +147,7 @@ impl Reporter {
     pub fn charging(&mut self, at: Time, body: &Body, charging: bool) -> Frame {
         let mut frame = Frame::new(at);
         frame.flag(signal::IS_CHARGING, charging);
-        self.add(&mut frame, signal::VOLTAGE_12, body.volts, 0.02, 100.0);
+        self.add(&mut frame, signal::VOLTAGE_12, body.volts + self.sensors.volts, 0.02, 100.0);
         if let Some(traction) = &body.traction {
             self.traction(&mut frame, traction, body);
             self.insulation(&mut frame, body, traction);
@@ -159,15 +174,15 @@ impl Reporter {
     }
 
     fn resting(&mut self, frame: &mut Frame, body: &Body) {
-        self.add(frame, signal::VOLTAGE_12, body.volts, 0.01, 100.0);
-        self.add(frame, signal::AMBIENT, body.ambient, 0.2, 2.0);
+        self.add(frame, signal::VOLTAGE_12, body.volts + self.sensors.volts, 0.01, 100.0);
+        self.add(frame, signal::AMBIENT, body.ambient + self.sensors.ambient, 0.2, 2.0);
         frame.number(signal::ODOMETER, body.odometer_m, 0.01);
         self.tyres(frame, body);
     }
 
     fn slow(&mut self, frame: &mut Frame, body: &Body) {
         frame.number(signal::ODOMETER, body.odometer_m, 0.01);
-        self.add(frame, signal::AMBIENT, body.ambient, 0.2, 2.0);
+        self.add(frame, signal::AMBIENT, body.ambient + self.sensors.ambient, 0.2, 2.0);
         self.tyres(frame, body);
         if let Some(traction) = &body.traction {
             self.insulation(frame, body, traction);
@@ -202,14 +217,14 @@ impl Reporter {
         } else {
             frame.number(signal::ENGINE_SPEED, 0.0, 4.0);
         }
-        self.add(frame, signal::COOLANT, engine.coolant, 0.12, 2.0);
+        self.add(frame, signal::COOLANT, engine.coolant + self.sensors.coolant, 0.12, 2.0);
         self.add(frame, signal::OIL_TEMPERATURE, engine.oil, 0.15, 2.0);
     }
 
     fn traction(&mut self, frame: &mut Frame, traction: &Traction, body: &Body) {
         frame.number(signal::SOC, traction.shown_soc(&body.strain), 10.0);
         self.add(frame, signal::PACK_VOLTAGE, traction.voltage(), 0.15, 10.0);
-        self.add(frame, signal::PACK_CURRENT, traction.current, 0.3, 10.0);
+        self.add(frame, signal::PACK_CURRENT, traction.shown_current(), 0.3, 10.0);
         let (high, low) = traction.cells(&body.strain);
         self.add(frame, signal::CELL_MAX, high, 0.000_6, 1_000.0);
         frame.number(signal::CELL_MAX_ID, f64::from(traction.id_max), 1.0);
@@ -227,7 +242,7 @@ impl Reporter {
 
     fn tyres(&mut self, frame: &mut Frame, body: &Body) {
         for (wheel, tyre) in body.tyres.iter().enumerate() {
-            let pressure = bounded(&mut self.noise, tyre.pressure(), 0.5, 3.0).max(0.0);
+            let pressure = bounded(&mut self.noise, tyre.pressure(body.outside_kpa), 0.5, 3.0).max(0.0);
             frame.number(signal::TYRE_PRESSURE[wheel], pressure, 0.4);
             self.add(frame, signal::TYRE_TEMPERATURE[wheel], tyre.air, 0.3, 1.0);
         }

@@ -9,6 +9,8 @@ use std::io::{self, BufRead, Write};
 use rules::time::Time;
 use serde::{Deserialize, Serialize};
 
+use crate::fault::Magnitude;
+
 /// What was planted in one vehicle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,12 +21,18 @@ pub struct Truth {
     pub component: String,
     /// 1 to 4 as in S1 to S4.
     pub severity: u8,
+    /// How much of it; `None`: as quickly as a demonstration needs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub magnitude: Option<Magnitude>,
     /// When it began.
     #[serde(with = "instant")]
     pub start: Time,
     /// When a reader of the vehicle's messages could first have known.
     #[serde(with = "maybe_instant")]
     pub threshold: Option<Time>,
+    /// When the part failed: its owner stands still, or a legal limit is passed.
+    #[serde(default, with = "maybe_instant", skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Time>,
 }
 
 /// Why a truth file cannot be read.
@@ -100,13 +108,22 @@ mod tests {
             fault: "misfire".into(),
             component: "engine.ignition".into(),
             severity: 2,
+            magnitude: Some(Magnitude::Severe),
             start: Time::from_secs(1_790_000_000),
             threshold: None,
+            failure: None,
         };
         let known = Truth { threshold: Some(Time::from_secs(1_790_009_000)), ..first.clone() };
         let mut file = Vec::new();
         write(&mut file, &first).unwrap();
         write(&mut file, &known).unwrap();
         assert_eq!(read(file.as_slice()).unwrap(), [known]);
+    }
+
+    #[test]
+    fn reads_what_was_written_before_there_were_magnitudes() {
+        let line = r#"{"vehicle":"v-1","fault":"misfire","component":"engine.ignition","severity":2,"start":"2026-01-01T00:00:00Z","threshold":null}"#;
+        let truth = read(line.as_bytes()).unwrap();
+        assert_eq!((truth[0].magnitude, truth[0].failure), (None, None));
     }
 }

@@ -1,7 +1,5 @@
 //! A soiled air meter: the mixture drifts lean over a week. DOMAIN 5.10.
 
-use rules::time::Span;
-
 use super::{BASE, Begins, Circumstances, ENGINE, Fault, Stage};
 use crate::frame::Frame;
 use crate::model::Fuel;
@@ -10,12 +8,11 @@ use crate::signal::{LONG_TRIM, SHORT_TRIM};
 
 pub const FAULT: Fault = Fault {
     key: "air-meter-drift",
-    description: "The air mass meter gets dirty; the mixture is adjusted by 16 % for good.",
+    description: "The air mass meter gets dirty; the mixture has to be adjusted for good.",
     powertrains: ENGINE,
     fuel: Some(Fuel::Petrol),
     components: &["engine.fuel_air"],
     severity: 3,
-    onset: Span::from_days(1),
     begins: Begins::AtOnce,
     strain,
     crossed,
@@ -26,7 +23,7 @@ pub const FAULT: Fault = Fault {
 const LIMIT: f64 = 10.0;
 
 fn strain(stage: &Stage, strain: &mut Strain) {
-    strain.lean += 16.0 * stage.progress;
+    strain.lean += stage.strength * stage.progress;
 }
 
 fn crossed(frame: &Frame, _: &Circumstances) -> bool {

@@ -1,8 +1,6 @@
 //! An alternator or DC/DC converter that gives nothing: the battery carries the load. DOMAIN 5.7.
 
-use rules::time::Span;
-
-use super::{ALL, BASE, Begins, Circumstances, Fault, Stage};
+use super::{ALL, BASE, Begins, Circumstances, Fault, Stage, no_start};
 use crate::frame::Frame;
 use crate::physics::Strain;
 use crate::signal::{SPEED, VOLTAGE_12};
@@ -14,10 +12,10 @@ pub const FAULT: Fault = Fault {
     components: &["electrics.charging"],
     consequences: &["electrics.battery12v"],
     severity: 1,
-    onset: Span::from_hours(1),
     begins: Begins::AtOnce,
     strain,
     crossed,
+    failed: no_start,
     ..BASE
 };
 
@@ -26,7 +24,7 @@ const LIMIT: f64 = 12.5;
 
 fn strain(stage: &Stage, strain: &mut Strain) {
     // A last bit is left, so that the car still starts.
-    strain.charging *= 1.0 - 0.97 * stage.progress;
+    strain.charging *= 1.0 - stage.strength * stage.progress;
 }
 
 fn crossed(frame: &Frame, around: &Circumstances) -> bool {

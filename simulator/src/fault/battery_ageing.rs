@@ -1,11 +1,9 @@
 //! An ageing 12 V battery: it rests lower week by week and cranks weaker. DOMAIN 5.3.
 
-use rules::time::Span;
-
-use super::{ALL, BASE, Begins, Circumstances, Fault, Stage};
+use super::{ALL, BASE, Begins, Circumstances, Fault, Stage, no_start};
 use crate::frame::Frame;
 use crate::physics::Strain;
-use crate::signal::VOLTAGE_12;
+use crate::signal::{CRANK_VOLTAGE, VOLTAGE_12};
 
 pub const FAULT: Fault = Fault {
     key: "battery-ageing",
@@ -15,20 +13,23 @@ pub const FAULT: Fault = Fault {
     // What control units report that restart at a weak start.
     consequences: &["electrics.network", "body.other", "chassis.other", "chassis.brakes"],
     severity: 2,
-    onset: Span::from_days(35),
     begins: Begins::AtOnce,
     strain,
     crossed,
+    failed: no_start,
     ..BASE
 };
 
 /// A rested battery below this is discharged, V.
 const LIMIT: f64 = 12.0;
+/// A battery whose starts go below this has no reserve for any winter, V. DOMAIN 5.3.
+const START_LIMIT: f64 = 8.5;
 
 fn strain(stage: &Stage, strain: &mut Strain) {
-    strain.low_voltage_health = strain.low_voltage_health.min(1.0 - 0.97 * stage.progress);
+    strain.low_voltage_health = strain.low_voltage_health.min(1.0 - stage.strength * stage.progress);
 }
 
 fn crossed(frame: &Frame, around: &Circumstances) -> bool {
-    around.parked_h >= 4.0 && frame.get(VOLTAGE_12).is_some_and(|volts| volts < LIMIT)
+    let discharged = around.parked_h >= 4.0 && frame.get(VOLTAGE_12).is_some_and(|volts| volts < LIMIT);
+    discharged || frame.get(CRANK_VOLTAGE).is_some_and(|volts| volts < START_LIMIT)
 }

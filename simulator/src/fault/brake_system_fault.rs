@@ -1,7 +1,5 @@
 //! A control unit of the brakes finds a fault of its own. DOMAIN 3, bit 13.
 
-use rules::time::Span;
-
 use super::{BASE, Begins, Circumstances, ELECTRIC, Fault, Stage};
 use crate::frame::Frame;
 use crate::physics::Strain;
@@ -14,7 +12,6 @@ pub const FAULT: Fault = Fault {
     components: &["chassis.brakes"],
     consequences: &["vehicle.other"],
     severity: 1,
-    onset: Span::from_secs(1),
     begins: Begins::OnTheRoad,
     strain,
     crossed,

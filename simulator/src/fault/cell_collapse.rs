@@ -1,7 +1,5 @@
 //! A cell that collapses: first far behind its neighbours, then empty. DOMAIN 3, bits 6 and 10.
 
-use rules::time::Span;
-
 use super::{BASE, Begins, Circumstances, ELECTRIC, Fault, Stage};
 use crate::frame::Frame;
 use crate::physics::Strain;
@@ -9,15 +7,15 @@ use crate::signal::{CELL_MAX, CELL_MIN};
 
 pub const FAULT: Fault = Fault {
     key: "cell-collapse",
-    description: "A cell of the traction battery collapses within a day.",
+    description: "A cell of the traction battery collapses within days.",
     powertrains: ELECTRIC,
     components: &["traction.battery.cells"],
     consequences: &["vehicle.other"],
     severity: 2,
-    onset: Span::from_days(1),
     begins: Begins::AtOnce,
     strain,
     crossed,
+    failed,
     ..BASE
 };
 
@@ -25,10 +23,15 @@ pub const FAULT: Fault = Fault {
 const LIMIT: f64 = 0.3;
 
 fn strain(stage: &Stage, strain: &mut Strain) {
-    strain.weak_cell_v += 2.3 * stage.progress;
+    strain.weak_cell_v += stage.strength * stage.progress;
 }
 
 fn crossed(frame: &Frame, _: &Circumstances) -> bool {
     let (Some(high), Some(low)) = (frame.get(CELL_MAX), frame.get(CELL_MIN)) else { return false };
     high - low >= LIMIT
+}
+
+/// The contactors open.
+fn failed(frame: &Frame, _: &Circumstances) -> bool {
+    frame.get(CELL_MIN).is_some_and(|volts| volts < 2.0)
 }

@@ -1,7 +1,5 @@
 //! A cell with an internal short heats itself: the road to a thermal event. DOMAIN 3, bit 1.
 
-use rules::time::Span;
-
 use super::{BASE, Begins, Circumstances, ELECTRIC, Fault, Stage};
 use crate::frame::Frame;
 use crate::physics::Strain;
@@ -14,10 +12,10 @@ pub const FAULT: Fault = Fault {
     components: &["traction.battery.thermal"],
     consequences: &["vehicle.other"],
     severity: 1,
-    onset: Span::from_hours(1),
     begins: Begins::OnTheRoad,
     strain,
     crossed,
+    failed,
     ..BASE
 };
 
@@ -25,9 +23,14 @@ pub const FAULT: Fault = Fault {
 const LIMIT: f64 = 60.0;
 
 fn strain(stage: &Stage, strain: &mut Strain) {
-    strain.hot_cell_k += 75.0 * stage.progress;
+    strain.hot_cell_k += stage.strength * stage.progress;
 }
 
 fn crossed(frame: &Frame, _: &Circumstances) -> bool {
     frame.get(CELL_HOT).is_some_and(|celsius| celsius > LIMIT)
+}
+
+/// A thermal event.
+fn failed(frame: &Frame, _: &Circumstances) -> bool {
+    frame.get(CELL_HOT).is_some_and(|celsius| celsius > 80.0)
 }

@@ -1,7 +1,5 @@
 //! A supply that breaks down at the start: many control units set codes at once. DOMAIN 2.4.
 
-use rules::time::Span;
-
 use super::{ALL, BASE, Begins, Circumstances, Fault, Stage};
 use crate::frame::Frame;
 use crate::physics::Strain;
@@ -12,7 +10,6 @@ pub const FAULT: Fault = Fault {
     powertrains: ALL,
     components: &["electrics.battery12v"],
     severity: 2,
-    onset: Span::from_secs(1),
     begins: Begins::AtOnce,
     strain,
     crossed,
@@ -20,7 +17,7 @@ pub const FAULT: Fault = Fault {
 };
 
 fn strain(stage: &Stage, strain: &mut Strain) {
-    strain.start_dip_v += 5.8 * stage.progress;
+    strain.start_dip_v += stage.strength * stage.progress;
 }
 
 fn crossed(frame: &Frame, _: &Circumstances) -> bool {

@@ -1,7 +1,5 @@
 //! A leaking hose: coolant is lost, the engine overheats. DOMAIN 5.6.
 
-use rules::time::Span;
-
 use super::{BASE, Begins, Circumstances, ENGINE, Fault, Stage};
 use crate::frame::{Frame, round};
 use crate::physics::Strain;
@@ -13,10 +11,10 @@ pub const FAULT: Fault = Fault {
     powertrains: ENGINE,
     components: &["engine.cooling"],
     severity: 1,
-    onset: Span::from_mins(8),
     begins: Begins::OnTheRoad,
     strain,
     crossed,
+    failed,
     overlay: Some(overlay),
     ..BASE
 };
@@ -25,7 +23,7 @@ pub const FAULT: Fault = Fault {
 const LIMIT: f64 = 120.0;
 
 fn strain(stage: &Stage, strain: &mut Strain) {
-    strain.coolant_fill *= 1.0 - 0.97 * stage.progress;
+    strain.coolant_fill *= 1.0 - stage.strength * stage.progress;
 }
 
 fn crossed(frame: &Frame, _: &Circumstances) -> bool {
@@ -38,4 +36,9 @@ fn overlay(stage: &Stage, frame: &mut Frame) {
         let warm = ((*coolant - 40.0) / 45.0).clamp(0.0, 1.0);
         *coolant = round(*coolant + 42.0 * stage.progress * warm, 2.0).min(132.0);
     }
+}
+
+/// The head gasket goes.
+fn failed(frame: &Frame, _: &Circumstances) -> bool {
+    frame.get(COOLANT).is_some_and(|coolant| coolant > 127.0)
 }

@@ -1,8 +1,6 @@
 //! A cut tyre: flat within minutes on the road. DOMAIN 5.4.
 
-use rules::time::Span;
-
-use super::{ALL, BASE, Begins, Circumstances, Fault, Stage, TYRES};
+use super::{ALL, BASE, Begins, Circumstances, Fault, Stage, TYRES, flat_tyre};
 use crate::frame::Frame;
 use crate::physics::Strain;
 use crate::signal::TYRE_PRESSURE;
@@ -13,10 +11,10 @@ pub const FAULT: Fault = Fault {
     powertrains: ALL,
     components: TYRES,
     severity: 1,
-    onset: Span::from_secs(20),
     begins: Begins::OnTheRoad,
     strain,
     crossed,
+    failed: flat_tyre,
     ..BASE
 };
 
@@ -25,7 +23,7 @@ const LIMIT: f64 = 150.0;
 
 fn strain(stage: &Stage, strain: &mut Strain) {
     if let Some(wheel) = strain.leak_kpa_h.get_mut(stage.place) {
-        *wheel += 2_400.0 * stage.progress;
+        *wheel += stage.strength * stage.progress;
     }
 }
 

@@ -1,7 +1,5 @@
 //! A gauge that loses count: the state of charge jumps to and fro. DOMAIN 3, bit 8.
 
-use rules::time::Span;
-
 use super::{BASE, Begins, Circumstances, ELECTRIC, Fault, Stage};
 use crate::frame::Frame;
 use crate::physics::Strain;
@@ -9,11 +7,10 @@ use crate::signal::ALARM_GAUGE_JUMP;
 
 pub const FAULT: Fault = Fault {
     key: "gauge-jumps",
-    description: "The gauge of the traction battery loses count; its state of charge jumps by 22 % every ten minutes.",
+    description: "The gauge of the traction battery loses count; its state of charge jumps every ten minutes.",
     powertrains: ELECTRIC,
     components: &["traction.battery.gauge"],
     severity: 3,
-    onset: Span::from_secs(1),
     begins: Begins::AtOnce,
     strain,
     crossed,
@@ -22,7 +19,7 @@ pub const FAULT: Fault = Fault {
 
 fn strain(stage: &Stage, strain: &mut Strain) {
     if ((stage.secs / 600.0) as u64).is_multiple_of(2) {
-        strain.gauge_error += 22.0 * stage.progress;
+        strain.gauge_error += stage.strength * stage.progress;
     }
 }
 

@@ -1,7 +1,5 @@
 //! A torn intake hose: air that nobody measured. DOMAIN 5.10.
 
-use rules::time::Span;
-
 use super::{BASE, Begins, Circumstances, ENGINE, Fault, Stage};
 use crate::frame::Frame;
 use crate::model::Fuel;
@@ -10,15 +8,15 @@ use crate::signal::{LONG_TRIM, SHORT_TRIM};
 
 pub const FAULT: Fault = Fault {
     key: "intake-leak",
-    description: "An intake hose tears; the mixture lacks almost a third of its fuel until the control makes up for it.",
+    description: "An intake hose tears; the mixture lacks fuel until the control makes up for it.",
     powertrains: ENGINE,
     fuel: Some(Fuel::Petrol),
     components: &["engine.fuel_air"],
     severity: 3,
-    onset: Span::from_hours(2),
     begins: Begins::AtOnce,
     strain,
     crossed,
+    failed,
     ..BASE
 };
 
@@ -26,10 +24,15 @@ pub const FAULT: Fault = Fault {
 const LIMIT: f64 = 20.0;
 
 fn strain(stage: &Stage, strain: &mut Strain) {
-    strain.lean += 32.0 * stage.progress;
+    strain.lean += stage.strength * stage.progress;
 }
 
 fn crossed(frame: &Frame, _: &Circumstances) -> bool {
     let (Some(short), Some(long)) = (frame.get(SHORT_TRIM), frame.get(LONG_TRIM)) else { return false };
     short + long > LIMIT
+}
+
+/// The lamp is on: no emission test is passed any more.
+fn failed(frame: &Frame, _: &Circumstances) -> bool {
+    frame.codes.iter().any(|report| report.code == "P0171" && report.status & 0x08 != 0)
 }

@@ -1,7 +1,5 @@
 //! A high-voltage plug that is not locked. DOMAIN 3, bit 15.
 
-use rules::time::Span;
-
 use super::{BASE, Begins, Circumstances, ELECTRIC, Fault, Stage};
 use crate::frame::Frame;
 use crate::physics::Strain;
@@ -14,7 +12,6 @@ pub const FAULT: Fault = Fault {
     components: &["traction.interlock"],
     consequences: &["vehicle.other"],
     severity: 1,
-    onset: Span::from_secs(1),
     begins: Begins::OnTheRoad,
     strain,
     crossed,

@@ -1,7 +1,5 @@
 //! An inverter without contact to its cold plate. DOMAIN 3.
 
-use rules::time::Span;
-
 use super::{BASE, Begins, Circumstances, ELECTRIC, Fault, Stage};
 use crate::frame::Frame;
 use crate::physics::Strain;
@@ -14,7 +12,6 @@ pub const FAULT: Fault = Fault {
     components: &["traction.inverter"],
     consequences: &["vehicle.other"],
     severity: 2,
-    onset: Span::from_hours(1),
     begins: Begins::AtOnce,
     strain,
     crossed,
@@ -25,7 +22,7 @@ pub const FAULT: Fault = Fault {
 const LIMIT: f64 = 142.0;
 
 fn strain(stage: &Stage, strain: &mut Strain) {
-    strain.inverter_loss += 45.0 * stage.progress;
+    strain.inverter_loss += stage.strength * stage.progress;
 }
 
 fn crossed(frame: &Frame, _: &Circumstances) -> bool {

@@ -1,7 +1,5 @@
 //! A loose contact: a code that is pending trip after trip and never matures. DOMAIN 2.4.
 
-use rules::time::Span;
-
 use super::{BASE, Begins, Circumstances, ENGINE, Fault, Stage};
 use crate::frame::Frame;
 use crate::physics::Strain;
@@ -12,7 +10,6 @@ pub const FAULT: Fault = Fault {
     powertrains: ENGINE,
     components: &["engine.control"],
     severity: 3,
-    onset: Span::from_secs(1),
     begins: Begins::AtOnce,
     strain,
     crossed,

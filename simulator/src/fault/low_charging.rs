@@ -1,8 +1,6 @@
 //! A failing alternator or DC/DC converter: the supply sags from trip to trip. DOMAIN 5.7.
 
-use rules::time::Span;
-
-use super::{ALL, BASE, Begins, Circumstances, Fault, Stage};
+use super::{ALL, BASE, Begins, Circumstances, Fault, Stage, no_start};
 use crate::frame::Frame;
 use crate::physics::Strain;
 use crate::signal::{ENGINE_SPEED, VOLTAGE_12};
@@ -13,10 +11,10 @@ pub const FAULT: Fault = Fault {
     powertrains: ALL,
     components: &["electrics.charging"],
     severity: 2,
-    onset: Span::from_days(3),
     begins: Begins::AtOnce,
     strain,
     crossed,
+    failed: no_start,
     overlay: Some(overlay),
     ..BASE
 };
@@ -26,7 +24,7 @@ const LIMIT: f64 = 13.0;
 
 fn strain(stage: &Stage, strain: &mut Strain) {
     // Enough is left to carry the load: the car still starts, and is noticed by its voltage.
-    strain.charging *= 1.0 - 0.93 * stage.progress;
+    strain.charging *= 1.0 - stage.strength * stage.progress;
 }
 
 fn crossed(frame: &Frame, around: &Circumstances) -> bool {

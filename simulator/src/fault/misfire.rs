@@ -2,12 +2,10 @@
 
 use std::borrow::Cow;
 
-use rules::time::Span;
-
 use super::{BASE, Begins, Circumstances, ENGINE, Fault, Stage};
 use crate::frame::{CodeReport, Frame};
 use crate::physics::Strain;
-use crate::signal::ENGINE_SPEED;
+use crate::signal::{ENGINE_SPEED, LAMP_FLASHING};
 
 pub const FAULT: Fault = Fault {
     key: "misfire",
@@ -15,10 +13,10 @@ pub const FAULT: Fault = Fault {
     powertrains: ENGINE,
     components: &["engine.ignition"],
     severity: 2,
-    onset: Span::from_hours(1),
     begins: Begins::AtOnce,
     strain,
     crossed,
+    failed,
     overlay: Some(overlay),
     ..BASE
 };
@@ -27,7 +25,7 @@ const CODES: [&str; 4] = ["P0301", "P0302", "P0303", "P0304"];
 const CONFIRMED: u8 = 0x08;
 
 fn strain(stage: &Stage, strain: &mut Strain) {
-    strain.misfire[stage.place % 4] += 25.0 + 35.0 * stage.progress;
+    strain.misfire[stage.place % 4] += stage.strength * (25.0 + 35.0 * stage.progress) / 60.0;
 }
 
 fn crossed(frame: &Frame, _: &Circumstances) -> bool {
@@ -47,4 +45,9 @@ fn overlay(stage: &Stage, frame: &mut Frame) {
         status,
         count,
     });
+}
+
+/// The catalyst is about to be lost.
+fn failed(frame: &Frame, _: &Circumstances) -> bool {
+    frame.is(LAMP_FLASHING) == Some(true)
 }

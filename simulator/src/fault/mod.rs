@@ -1,16 +1,17 @@
 //! Faults that can be planted, one file each.
 //!
-//! To add one: a new file with a `pub const FAULT`, and its line in [`FAULTS`]. A fault says what
-//! it does to the physics ([`Strain`]) as it progresses from 0 to 1, when a reader of the frames
-//! could first have known (its threshold, for the ground truth), and, if it can be laid over a
+//! To add one: a new file with a `pub const FAULT`, its line in [`FAULTS`], and its magnitudes in
+//! `simulator/catalogue/faults.toml` ([`magnitude`]). A fault says what it does to the physics ([`Strain`]) as it progresses from 0 to 1, when a reader of the frames
+//! could first have known and when the part has failed (for the ground truth), and, if it can be laid over a
 //! recorded log, how it bends a recorded frame.
 
-use rules::time::{Span, Time};
+use rules::time::Time;
 use rules::vehicle::Powertrain;
 
 use crate::frame::Frame;
 use crate::model::{Fuel, Model};
 use crate::physics::Strain;
+use crate::signal::{CRANK_VOLTAGE, IGNITION, TYRE_PRESSURE, VOLTAGE_12};
 
 pub mod adblue_leak;
 pub mod air_meter_drift;
@@ -36,6 +37,7 @@ pub mod interlock_open;
 pub mod inverter_overheating;
 pub mod loose_wire;
 pub mod low_charging;
+pub mod magnitude;
 pub mod misfire;
 pub mod motor_overheating;
 pub mod oil_consumption;
@@ -57,6 +59,7 @@ pub mod worn_catalyst;
 pub mod worn_front_pads;
 pub mod worn_rear_pads;
 
+pub use magnitude::Magnitude;
 pub use planted::{Planted, PlantedError};
 
 /// Every plantable fault.
@@ -121,13 +124,13 @@ pub struct Fault {
     pub consequences: &'static [&'static str],
     /// 1 to 4 as in S1 to S4: how urgent the worst of it is.
     pub severity: u8,
-    /// From the first sign to the full effect.
-    pub onset: Span,
     pub begins: Begins,
     /// Adds the fault at a stage to the sum of all faults.
     pub strain: fn(&Stage, &mut Strain),
     /// Whether this frame shows that the threshold is crossed.
     pub crossed: fn(&Frame, &Circumstances) -> bool,
+    /// Whether this frame shows that the part has failed: the owner stands still, or a legal limit is passed.
+    pub failed: fn(&Frame, &Circumstances) -> bool,
     /// Bends a recorded frame as the fault would have; `None`: cannot be laid over a log.
     pub overlay: Option<fn(&Stage, &mut Frame)>,
 }
@@ -143,6 +146,9 @@ pub enum Begins {
 /// How far a fault has come.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stage {
+    /// The full effect, and what works from the first day on, as the catalogue of magnitudes has them.
+    pub strength: f64,
+    pub rate: f64,
     /// 0 at its start, 1 after its onset, and from then on.
     pub progress: f64,
     /// Days since its start.
@@ -207,12 +213,31 @@ const BASE: Fault = Fault {
     components: &[],
     consequences: &[],
     severity: 3,
-    onset: Span::ZERO,
     begins: Begins::AtOnce,
     strain: |_, _| {},
     crossed: |_, _| false,
+    failed: |_, _| false,
     overlay: None,
 };
+
+/// The 12 V battery starts nothing any more: a start that stalls, or one nobody need try.
+fn no_start(frame: &Frame, around: &Circumstances) -> bool {
+    let rested = around.parked_h >= 4.0 && frame.get(VOLTAGE_12).is_some_and(|volts| volts < 11.6);
+    let stalled = match frame.get(CRANK_VOLTAGE) {
+        Some(volts) => volts < 7.2,
+        // Without a starter the control units want enough to close the contactors.
+        None => frame.says(IGNITION, "START") && frame.get(VOLTAGE_12).is_some_and(|volts| volts < 11.7),
+    };
+    rested || stalled
+}
+
+/// A flat tyre, kPa.
+const FLAT: f64 = 150.0;
+
+fn flat_tyre(frame: &Frame, around: &Circumstances) -> bool {
+    let wheel = TYRE_PRESSURE.get(around.place).copied();
+    wheel.and_then(|wheel| frame.get(wheel)).is_some_and(|kpa| kpa < FLAT)
+}
 
 #[cfg(test)]
 mod tests {
@@ -220,6 +245,7 @@ mod tests {
 
     use rules::catalogue::Catalogue;
 
+    use super::magnitude::Effect;
     use super::*;
 
     #[test]
@@ -239,10 +265,14 @@ mod tests {
             assert!(keys.insert(fault.key), "{}", fault.key);
             assert!(fault.description.ends_with('.') && !fault.powertrains.is_empty());
             assert!((1..=4).contains(&fault.severity));
-            let mut strain = Strain::default();
-            let late = Stage { progress: 1.0, days: 400.0, secs: 400.0 * 86_400.0, place: 0, trips: 10 };
-            (fault.strain)(&late, &mut strain);
-            assert_ne!(strain, Strain::default(), "{}", fault.key);
+            for magnitude in [None, Some(Magnitude::Small), Some(Magnitude::Typical), Some(Magnitude::Severe)] {
+                let mut strain = Strain::default();
+                let Effect { strength, rate, .. } = magnitude::effect(fault.key, magnitude);
+                let secs = 400.0 * 86_400.0;
+                let late = Stage { strength, rate, progress: 1.0, days: 400.0, secs, place: 0, trips: 10 };
+                (fault.strain)(&late, &mut strain);
+                assert_ne!(strain, Strain::default(), "{} {magnitude:?}", fault.key);
+            }
         }
     }
 }

@@ -1,7 +1,5 @@
 //! A winding with a short: the drive motor overheats under load. DOMAIN 3, GB/T 44500.
 
-use rules::time::Span;
-
 use super::{BASE, Begins, Circumstances, ELECTRIC, Fault, Stage};
 use crate::frame::Frame;
 use crate::physics::Strain;
@@ -14,7 +12,6 @@ pub const FAULT: Fault = Fault {
     components: &["traction.motor"],
     consequences: &["vehicle.other"],
     severity: 2,
-    onset: Span::from_hours(1),
     begins: Begins::AtOnce,
     strain,
     crossed,
@@ -25,7 +22,7 @@ pub const FAULT: Fault = Fault {
 const LIMIT: f64 = 175.0;
 
 fn strain(stage: &Stage, strain: &mut Strain) {
-    strain.motor_loss += 25.0 * stage.progress;
+    strain.motor_loss += stage.strength * stage.progress;
 }
 
 fn crossed(frame: &Frame, _: &Circumstances) -> bool {

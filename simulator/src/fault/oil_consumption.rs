@@ -1,7 +1,5 @@
 //! An engine that burns its oil. DOMAIN 5.12.
 
-use rules::time::Span;
-
 use super::{BASE, Begins, Circumstances, ENGINE, Fault, Stage};
 use crate::frame::Frame;
 use crate::physics::Strain;
@@ -9,21 +7,26 @@ use crate::signal::OIL_LEVEL;
 
 pub const FAULT: Fault = Fault {
     key: "oil-consumption",
-    description: "Worn rings let the engine burn its oil; the level falls to its lower limit within days.",
+    description: "Worn rings let the engine burn its oil; the level falls to its lower limit.",
     powertrains: ENGINE,
     components: &["engine.oil"],
     severity: 2,
-    onset: Span::from_days(4),
     begins: Begins::AtOnce,
     strain,
     crossed,
+    failed,
     ..BASE
 };
 
 fn strain(stage: &Stage, strain: &mut Strain) {
-    strain.oil_lost += 70.0 * stage.progress;
+    strain.oil_lost += stage.strength * stage.progress;
 }
 
 fn crossed(frame: &Frame, _: &Circumstances) -> bool {
+    frame.says(OIL_LEVEL, "LOW") || frame.says(OIL_LEVEL, "CRITICALLY_LOW")
+}
+
+/// The lower mark.
+fn failed(frame: &Frame, _: &Circumstances) -> bool {
     frame.says(OIL_LEVEL, "CRITICALLY_LOW")
 }

@@ -1,7 +1,5 @@
 //! A charger that does not stop: every cell goes beyond its end of charge. DOMAIN 3, bit 5.
 
-use rules::time::Span;
-
 use super::{BASE, Begins, Circumstances, Fault, PLUGGED, Stage};
 use crate::frame::Frame;
 use crate::physics::Strain;
@@ -9,12 +7,11 @@ use crate::signal::CELL_MAX;
 
 pub const FAULT: Fault = Fault {
     key: "overcharge",
-    description: "The charge control fails; the cells are driven a quarter of a volt beyond their end of charge.",
+    description: "The charge control fails; the cells are driven beyond their end of charge.",
     powertrains: PLUGGED,
     components: &["traction.battery.cells"],
     consequences: &["vehicle.other"],
     severity: 1,
-    onset: Span::from_secs(1),
     begins: Begins::AtOnce,
     strain,
     crossed,
@@ -25,7 +22,7 @@ pub const FAULT: Fault = Fault {
 const LIMIT: f64 = 4.35;
 
 fn strain(stage: &Stage, strain: &mut Strain) {
-    strain.overcharge_v += 0.25 * stage.progress;
+    strain.overcharge_v += stage.strength * stage.progress;
 }
 
 fn crossed(frame: &Frame, _: &Circumstances) -> bool {

@@ -1,7 +1,5 @@
 //! A battery module that does not belong to the pack. DOMAIN 3, bit 9.
 
-use rules::time::Span;
-
 use super::{BASE, Begins, Circumstances, ELECTRIC, Fault, Stage};
 use crate::frame::Frame;
 use crate::physics::Strain;
@@ -14,7 +12,6 @@ pub const FAULT: Fault = Fault {
     components: &["traction.battery"],
     consequences: &["vehicle.other"],
     severity: 2,
-    onset: Span::from_secs(1),
     begins: Begins::AtOnce,
     strain,
     crossed,

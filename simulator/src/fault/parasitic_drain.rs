@@ -1,22 +1,20 @@
 //! Something does not go to sleep: the 12 V battery empties while the car stands. DOMAIN 5.3.
 
-use rules::time::Span;
-
-use super::{BASE, Begins, Circumstances, ENGINE, Fault, Stage};
+use super::{BASE, Begins, Circumstances, ENGINE, Fault, Stage, no_start};
 use crate::frame::Frame;
 use crate::physics::Strain;
 use crate::signal::VOLTAGE_12;
 
 pub const FAULT: Fault = Fault {
     key: "parasitic-drain",
-    description: "A control unit stays awake and draws a quarter of an ampere while the car is parked.",
+    description: "A control unit stays awake and draws current while the car is parked.",
     powertrains: ENGINE,
     components: &["electrics.battery12v"],
     severity: 3,
-    onset: Span::from_hours(1),
     begins: Begins::AtOnce,
     strain,
     crossed,
+    failed: no_start,
     ..BASE
 };
 
@@ -24,7 +22,7 @@ pub const FAULT: Fault = Fault {
 const LIMIT: f64 = 12.5;
 
 fn strain(stage: &Stage, strain: &mut Strain) {
-    strain.drain_a += 0.25 * stage.progress;
+    strain.drain_a += stage.strength * stage.progress;
 }
 
 fn crossed(frame: &Frame, around: &Circumstances) -> bool {

@@ -1,7 +1,9 @@
 //! A fault in one vehicle: when it was planted, when it began, how far it has come.
 
+use rand_chacha::ChaCha8Rng;
 use rules::time::{Span, Time, TimeError};
 
+use super::magnitude::{self, Effect, Magnitude};
 use super::{Begins, Circumstances, Fault, Stage, fault};
 use crate::frame::Frame;
 use crate::physics::Strain;
@@ -12,7 +14,9 @@ use crate::truth::Truth;
 pub struct Planted {
     pub fault: &'static Fault,
     pub at: Time,
-    /// Instead of the fault's own onset.
+    /// `None`: as quickly as a demonstration needs it, and always the same.
+    pub magnitude: Option<Magnitude>,
+    /// Instead of the catalogue's onset.
     pub onset: Option<Span>,
     pub place: usize,
 }
@@ -24,24 +28,51 @@ pub enum PlantedError {
     Form(String),
     #[error("there is no fault `{0}`; there are {1}")]
     Unknown(String, String),
+    #[error("there is no magnitude `{0}`; there are small, typical, severe")]
+    Magnitude(String),
     #[error("when the fault begins")]
     Time(#[source] TimeError),
 }
 
 impl Planted {
     pub const fn new(fault: &'static Fault, at: Time) -> Self {
-        Self { fault, at, onset: None, place: 0 }
+        Self { fault, at, magnitude: None, onset: None, place: 0 }
     }
 
-    /// Reads `coolant-loss@2026-11-22T08:00:00Z` or, counted from `start`, `coolant-loss@2h`.
+    /// The same as workshops meet it.
+    #[must_use]
+    pub const fn of(self, magnitude: Magnitude) -> Self {
+        Self { magnitude: Some(magnitude), ..self }
+    }
+
+    /// The same on another of several like parts, such as a wheel.
+    #[must_use]
+    pub const fn on(self, place: usize) -> Self {
+        Self { place, ..self }
+    }
+
+    fn effect(&self) -> Effect {
+        let effect = magnitude::effect(self.fault.key, self.magnitude);
+        Effect { onset: self.onset.unwrap_or(effect.onset), ..effect }
+    }
+
+    /// Reads `coolant-loss@2026-11-22T08:00:00Z` or, counted from `start`, `coolant-loss@2h`; behind either, a
+    /// magnitude: `slow-leak@2d/severe`.
     pub fn parse(text: &str, start: Time) -> Result<Self, PlantedError> {
         let (key, when) = text.split_once('@').ok_or_else(|| PlantedError::Form(text.to_owned()))?;
         let fault = fault(key).ok_or_else(|| PlantedError::Unknown(key.to_owned(), known()))?;
+        let (when, magnitude) = match when.split_once('/') {
+            Some((when, name)) => {
+                let wrong = || PlantedError::Magnitude(name.to_owned());
+                (when, Some(Magnitude::parse(name).ok_or_else(wrong)?))
+            }
+            None => (when, None),
+        };
         let at = match Span::parse(when) {
             Ok(after) => start + after,
             Err(_) => Time::parse(when).map_err(PlantedError::Time)?,
         };
-        Ok(Self::new(fault, at))
+        Ok(Self { magnitude, ..Self::new(fault, at) })
     }
 }
 
@@ -53,15 +84,28 @@ fn known() -> String {
 #[derive(Clone, Debug)]
 pub struct Course {
     planted: Planted,
+    effect: Effect,
     started: Option<Time>,
     trips: u32,
     threshold: Option<Time>,
+    failure: Option<Time>,
     told: Option<Truth>,
 }
 
 impl Course {
-    pub const fn new(planted: Planted) -> Self {
-        Self { planted, started: None, trips: 0, threshold: None, told: None }
+    pub fn new(planted: Planted) -> Self {
+        Self { effect: planted.effect(), planted, started: None, trips: 0, threshold: None, failure: None, told: None }
+    }
+
+    /// The same fault in one of many vehicles: its magnitude is drawn. The quick one is always the same.
+    pub fn drawn(planted: Planted, rng: &mut ChaCha8Rng) -> Self {
+        let exact = Self::new(planted);
+        let spread = magnitude::entry(planted.fault.key).map_or(0.0, |entry| entry.spread);
+        if planted.magnitude.is_none() {
+            return exact;
+        }
+        let drawn = exact.effect.drawn(spread, rng);
+        Self { effect: Effect { onset: planted.onset.unwrap_or(drawn.onset), ..drawn }, ..exact }
     }
 
     /// Lets the fault begin if its time has come.
@@ -82,9 +126,11 @@ impl Course {
     /// How far it has come; `None` before it began.
     pub fn stage(&self, now: Time) -> Option<Stage> {
         let secs = now.since(self.started?).secs_f64();
-        let onset = self.planted.onset.unwrap_or(self.planted.fault.onset).secs_f64();
+        let Effect { strength, rate, onset } = self.effect;
         Some(Stage {
-            progress: (secs / onset.max(1e-3)).clamp(0.0, 1.0),
+            strength,
+            rate,
+            progress: (secs / onset.secs_f64().max(1e-3)).clamp(0.0, 1.0),
             days: secs / 86_400.0,
             secs,
             place: self.planted.place,
@@ -106,12 +152,16 @@ impl Course {
         }
     }
 
-    /// Judges whether a frame shows the threshold crossed.
+    /// Judges whether a frame shows the threshold crossed, or the part failed.
     pub fn judge(&mut self, frame: &Frame, placard_kpa: f64, parked_h: f64) {
-        let (None, Some(started)) = (self.threshold, self.started) else { return };
+        let Some(started) = self.started else { return };
+        let fault = self.planted.fault;
         let around = Circumstances { placard_kpa, parked_h, started, place: self.planted.place };
-        if (self.planted.fault.crossed)(frame, &around) {
+        if self.threshold.is_none() && (fault.crossed)(frame, &around) {
             self.threshold = Some(frame.at);
+        }
+        if self.failure.is_none() && (fault.failed)(frame, &around) {
+            self.failure = Some(frame.at);
         }
     }
 
@@ -129,8 +179,10 @@ impl Course {
             fault: self.planted.fault.key.to_owned(),
             component: self.planted.fault.component(self.planted.place).to_owned(),
             severity: self.planted.fault.severity,
+            magnitude: self.planted.magnitude,
             start: self.started?,
             threshold: self.threshold,
+            failure: self.failure,
         })
     }
 
@@ -149,6 +201,7 @@ impl Course {
 mod tests {
     use super::*;
     use crate::fault::coolant_loss;
+    use crate::random::{Purpose, stream};
 
     #[test]
     fn reads_instants_and_spans_and_names_the_known_faults() {
@@ -156,8 +209,21 @@ mod tests {
         assert_eq!(Planted::parse("misfire@2h", start).unwrap().at, start + Span::from_hours(2));
         let at = Planted::parse("misfire@2026-11-22T08:00:00Z", start).unwrap().at;
         assert_eq!(at.to_string(), "2026-11-22T08:00:00Z");
+        let severe = Planted::parse("misfire@2h/severe", start).unwrap();
+        assert_eq!((severe.magnitude, severe.at), (Some(Magnitude::Severe), start + Span::from_hours(2)));
+        assert!(matches!(Planted::parse("misfire@2h/huge", start), Err(PlantedError::Magnitude(_))));
         assert!(matches!(Planted::parse("misfire", start), Err(PlantedError::Form(_))));
         assert!(Planted::parse("gremlin@2h", start).unwrap_err().to_string().contains("coolant-loss"));
+    }
+
+    #[test]
+    fn vehicles_differ_in_what_is_drawn_and_not_in_what_is_quick() {
+        let planted = Planted::new(&coolant_loss::FAULT, Time::from_secs(1_000));
+        let drawn = |planted, seed| Course::drawn(planted, &mut stream(seed, 1, Purpose::Planting, 1)).effect;
+        let typical = planted.of(Magnitude::Typical);
+        assert_eq!(drawn(typical, 1), drawn(typical, 1));
+        assert_ne!(drawn(typical, 1), drawn(typical, 2));
+        assert_eq!(drawn(planted, 1), drawn(planted, 2));
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! A regulator that does not hold back: the battery is cooked. DOMAIN 5.7.
 
-use rules::time::Span;
-
 use super::{ALL, BASE, Begins, Circumstances, Fault, Stage};
 use crate::frame::Frame;
 use crate::physics::Strain;
@@ -13,7 +11,6 @@ pub const FAULT: Fault = Fault {
     powertrains: ALL,
     components: &["electrics.charging"],
     severity: 2,
-    onset: Span::from_hours(1),
     begins: Begins::AtOnce,
     strain,
     crossed,
@@ -24,7 +21,7 @@ pub const FAULT: Fault = Fault {
 const LIMIT: f64 = 15.2;
 
 fn strain(stage: &Stage, strain: &mut Strain) {
-    strain.regulator_v += 1.7 * stage.progress;
+    strain.regulator_v += stage.strength * stage.progress;
 }
 
 fn crossed(frame: &Frame, _: &Circumstances) -> bool {

@@ -1,7 +1,5 @@
 //! A caliper that does not let go: the pads of one wheel wear alone. DOMAIN 5.5.
 
-use rules::time::Span;
-
 use super::{ALL, BASE, Begins, Circumstances, Fault, Stage};
 use crate::frame::Frame;
 use crate::physics::Strain;
@@ -14,10 +12,10 @@ pub const FAULT: Fault = Fault {
     components: &["chassis.brakes"],
     consequences: &["chassis.brakes.pads.Row1.Wheel.Left"],
     severity: 2,
-    onset: Span::from_days(5),
     begins: Begins::AtOnce,
     strain,
     crossed,
+    failed,
     ..BASE
 };
 
@@ -25,10 +23,15 @@ pub const FAULT: Fault = Fault {
 const LIMIT: f64 = 20.0;
 
 fn strain(stage: &Stage, strain: &mut Strain) {
-    strain.pad_worn[0] += 45.0 * stage.progress;
+    strain.pad_worn[0] += stage.strength * stage.progress;
 }
 
 fn crossed(frame: &Frame, _: &Circumstances) -> bool {
     let (Some(left), Some(right)) = (frame.get(PAD_WEAR[0]), frame.get(PAD_WEAR[1])) else { return false };
     left - right > LIMIT
+}
+
+/// Steel on steel.
+fn failed(frame: &Frame, _: &Circumstances) -> bool {
+    frame.get(PAD_WEAR[0]).is_some_and(|worn| worn >= 98.0)
 }

@@ -1,7 +1,5 @@
 //! A dead coil: unburnt fuel overheats the catalyst, the lamp flashes. DOMAIN 2.4, 5.10.
 
-use rules::time::Span;
-
 use super::{BASE, Begins, Circumstances, ENGINE, Fault, Stage};
 use crate::frame::Frame;
 use crate::physics::Strain;
@@ -14,7 +12,6 @@ pub const FAULT: Fault = Fault {
     components: &["engine.ignition"],
     consequences: &["engine.fuel_air"],
     severity: 1,
-    onset: Span::from_mins(5),
     begins: Begins::OnTheRoad,
     strain,
     crossed,
@@ -22,7 +19,7 @@ pub const FAULT: Fault = Fault {
 };
 
 fn strain(stage: &Stage, strain: &mut Strain) {
-    strain.misfire[stage.place % 4] += 40.0 + 80.0 * stage.progress;
+    strain.misfire[stage.place % 4] += stage.strength * (1.0 + 2.0 * stage.progress) / 3.0;
 }
 
 fn crossed(frame: &Frame, _: &Circumstances) -> bool {

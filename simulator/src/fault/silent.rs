@@ -1,7 +1,5 @@
 //! A dead telematics unit: the vehicle says nothing any more.
 
-use rules::time::Span;
-
 use super::{ALL, BASE, Begins, Circumstances, Fault, Stage};
 use crate::frame::Frame;
 use crate::physics::Strain;
@@ -12,7 +10,6 @@ pub const FAULT: Fault = Fault {
     powertrains: ALL,
     components: &["telematics"],
     severity: 3,
-    onset: Span::from_secs(1),
     begins: Begins::AtOnce,
     strain,
     crossed,

@@ -1,31 +1,26 @@
 //! A nail in a tyre: some kPa a day, below the TPMS limit after days. DOMAIN 5.4.
 
-use rules::time::Span;
-
-use super::{ALL, BASE, Begins, Circumstances, Fault, Stage, TYRES};
+use super::{ALL, BASE, Begins, Circumstances, Fault, Stage, TYRES, flat_tyre};
 use crate::frame::Frame;
 use crate::physics::Strain;
 use crate::signal::TYRE_PRESSURE;
 
 pub const FAULT: Fault = Fault {
     key: "slow-leak",
-    description: "A nail lets a tyre lose about 5 kPa a day.",
+    description: "A nail lets a tyre lose some kPa a day.",
     powertrains: ALL,
     components: TYRES,
     severity: 2,
-    onset: Span::from_hours(1),
     begins: Begins::OnTheRoad,
     strain,
     crossed,
+    failed: flat_tyre,
     ..BASE
 };
 
-/// kPa a day at full pressure.
-const RATE: f64 = 5.0;
-
 fn strain(stage: &Stage, strain: &mut Strain) {
     if let Some(wheel) = strain.leak_kpa_h.get_mut(stage.place) {
-        *wheel += RATE / 24.0 * stage.progress;
+        *wheel += stage.strength / 24.0 * stage.progress;
     }
 }
 

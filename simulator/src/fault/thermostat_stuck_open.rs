@@ -1,7 +1,5 @@
 //! A thermostat that does not close: the engine stays too cool. DOMAIN 5.6.
 
-use rules::time::Span;
-
 use super::{BASE, Begins, COMBUSTION, Circumstances, Fault, Stage};
 use crate::frame::Frame;
 use crate::physics::Strain;
@@ -13,7 +11,6 @@ pub const FAULT: Fault = Fault {
     powertrains: COMBUSTION,
     components: &["engine.cooling"],
     severity: 3,
-    onset: Span::from_hours(1),
     begins: Begins::AtOnce,
     strain,
     crossed,
@@ -24,7 +21,7 @@ pub const FAULT: Fault = Fault {
 const LIMIT: f64 = 75.0;
 
 fn strain(stage: &Stage, strain: &mut Strain) {
-    strain.thermostat_open = strain.thermostat_open.max(0.28 * stage.progress);
+    strain.thermostat_open = strain.thermostat_open.max(stage.strength * stage.progress);
 }
 
 fn crossed(frame: &Frame, around: &Circumstances) -> bool {

@@ -1,7 +1,5 @@
 //! A gateway that passes no codes on: only the lamp tells. DOMAIN 2.3.
 
-use rules::time::Span;
-
 use super::{BASE, Begins, Circumstances, ENGINE, Fault, Stage};
 use crate::frame::Frame;
 use crate::physics::Strain;
@@ -13,7 +11,6 @@ pub const FAULT: Fault = Fault {
     powertrains: ENGINE,
     components: &["engine.other"],
     severity: 3,
-    onset: Span::from_hours(1),
     begins: Begins::AtOnce,
     strain,
     crossed,
@@ -21,7 +18,7 @@ pub const FAULT: Fault = Fault {
 };
 
 fn strain(stage: &Stage, strain: &mut Strain) {
-    strain.catalyst *= 1.0 - 0.6 * stage.progress;
+    strain.catalyst *= 1.0 - stage.strength * stage.progress;
     strain.codes_withheld = true;
 }
 

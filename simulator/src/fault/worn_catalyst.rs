@@ -1,7 +1,5 @@
 //! A catalyst that converts too little: the code matures, the lamp comes on. DOMAIN 2.5.
 
-use rules::time::Span;
-
 use super::{BASE, Begins, Circumstances, ENGINE, Fault, Stage};
 use crate::frame::Frame;
 use crate::physics::Strain;
@@ -12,7 +10,6 @@ pub const FAULT: Fault = Fault {
     powertrains: ENGINE,
     components: &["engine.emissions"],
     severity: 3,
-    onset: Span::from_hours(1),
     begins: Begins::AtOnce,
     strain,
     crossed,
@@ -20,7 +17,7 @@ pub const FAULT: Fault = Fault {
 };
 
 fn strain(stage: &Stage, strain: &mut Strain) {
-    strain.catalyst *= 1.0 - 0.6 * stage.progress;
+    strain.catalyst *= 1.0 - stage.strength * stage.progress;
 }
 
 fn crossed(frame: &Frame, _: &Circumstances) -> bool {

@@ -1,7 +1,5 @@
 //! Front pads that nobody replaces: used up over days of hard braking. DOMAIN 5.5.
 
-use rules::time::Span;
-
 use super::{ALL, BASE, Begins, Circumstances, Fault, Stage};
 use crate::frame::Frame;
 use crate::physics::Strain;
@@ -14,10 +12,10 @@ pub const FAULT: Fault = Fault {
     components: &["chassis.brakes.pads.Row1.Wheel.Left"],
     consequences: &["chassis.brakes.pads.Row1.Wheel.Right"],
     severity: 3,
-    onset: Span::from_days(6),
     begins: Begins::AtOnce,
     strain,
     crossed,
+    failed,
     ..BASE
 };
 
@@ -25,10 +23,17 @@ pub const FAULT: Fault = Fault {
 const LIMIT: f64 = 85.0;
 
 fn strain(stage: &Stage, strain: &mut Strain) {
-    strain.pad_worn[0] += 90.0 * stage.progress;
-    strain.pad_worn[1] += 90.0 * stage.progress;
+    for wheel in [0, 1] {
+        strain.pad_worn[wheel] += stage.strength * stage.progress;
+        strain.pad_rate[wheel] *= if stage.rate > 0.0 { stage.rate } else { 1.0 };
+    }
 }
 
 fn crossed(frame: &Frame, _: &Circumstances) -> bool {
     frame.get(PAD_WEAR[0]).is_some_and(|worn| worn >= LIMIT)
+}
+
+/// Two millimetres are left: the legal limit.
+fn failed(frame: &Frame, _: &Circumstances) -> bool {
+    frame.get(PAD_WEAR[0]).is_some_and(|worn| worn >= 98.0)
 }

@@ -22,16 +22,17 @@ impl Brakes {
     }
 
     /// Takes `mj` megajoules of friction.
-    pub fn brake(&mut self, mj: f64) {
-        for (wear, share) in self.wear.iter_mut().zip(self.share) {
-            *wear = (*wear + mj * WEAR_PER_MJ * share).min(100.0);
+    pub fn brake(&mut self, mj: f64, strain: &Strain) {
+        for ((wear, share), rate) in self.wear.iter_mut().zip(self.share).zip(strain.pad_rate) {
+            *wear = (*wear + mj * WEAR_PER_MJ * share * rate).min(100.0);
         }
     }
 
-    /// New pads on an axle whose pads are due.
-    pub fn maintain(&mut self) {
-        for axle in self.wear.chunks_exact_mut(2) {
-            if axle.iter().any(|wear| *wear >= REPLACE_AT) {
+    /// New pads on an axle whose pads are due; nobody looks after an axle that wears too fast.
+    pub fn maintain(&mut self, strain: &Strain) {
+        for (axle, rates) in self.wear.chunks_exact_mut(2).zip(strain.pad_rate.chunks_exact(2)) {
+            let neglected = rates.iter().any(|rate| *rate > 1.0);
+            if !neglected && axle.iter().any(|wear| *wear >= REPLACE_AT) {
                 axle.fill(0.0);
             }
         }
@@ -62,7 +63,7 @@ mod tests {
     fn city_kilometres_wear_the_front_about_as_workshops_see_it() {
         let mut brakes = Brakes::new([0.0; 4], 0.03);
         // 1,000 km of town: two stops from 45 km/h per kilometre, 1.4 t.
-        brakes.brake(1_000.0 * 2.0 * 0.5 * 1_400.0 * 12.5 * 12.5 / 1e6);
+        brakes.brake(1_000.0 * 2.0 * 0.5 * 1_400.0 * 12.5 * 12.5 / 1e6, &Strain::NONE);
         assert!((1.0..4.0).contains(&brakes.wear[0]), "{:?}", brakes.wear);
         assert!(brakes.wear[2] < brakes.wear[0]);
     }
@@ -78,7 +79,7 @@ mod tests {
     #[test]
     fn a_workshop_replaces_pads_by_axle() {
         let mut brakes = Brakes::new([80.0, 70.0, 40.0, 40.0], 0.0);
-        brakes.maintain();
+        brakes.maintain(&Strain::NONE);
         assert_eq!(brakes.wear, [0.0, 0.0, 40.0, 40.0]);
     }
 }

@@ -14,6 +14,10 @@ pub struct Engine {
     pub idle_hours: f64,
     pub long_trim: f64,
     trim_home: f64,
+    /// What today's fuel and vapours ask of the mixture, percent.
+    pub trim_today: f64,
+    /// Where its thermostat begins to open, degC.
+    pub opens_at: f64,
     /// Litres burnt on this trip.
     pub litres: f64,
 }
@@ -51,6 +55,8 @@ impl Engine {
             idle_hours: hours * 0.2,
             long_trim: trim_home,
             trim_home,
+            trim_today: 0.0,
+            opens_at: 84.0,
             litres: 0.0,
         }
     }
@@ -96,7 +102,7 @@ impl Engine {
     /// What the lambda control adds at the moment, percent; the long-term trim follows it.
     pub fn short_trim(&self, strain: &Strain) -> f64 {
         let learnt = strain.lean * 0.7 - (self.long_trim - self.trim_home).max(0.0);
-        strain.worst_misfire() * 0.08 + strain.lean * 0.3 + learnt.max(0.0)
+        self.trim_today + strain.worst_misfire() * 0.08 + strain.lean * 0.3 + learnt.max(0.0)
     }
 
     fn warm(&mut self, demand: &Demand, fuel_kw: f64, strain: &Strain) {
@@ -106,7 +112,7 @@ impl Engine {
         let secs = demand.secs / pieces;
         for _ in 0..pieces as u32 {
             self.fan = if self.fan { self.coolant > 95.0 } else { self.coolant > 100.0 };
-            let open = ((self.coolant - 84.0) / 11.0).clamp(strain.thermostat_open.min(1.0), 1.0);
+            let open = ((self.coolant - self.opens_at) / 11.0).clamp(strain.thermostat_open.min(1.0), 1.0);
             let air = 0.22 + 0.045 * demand.speed + if self.fan { 0.7 } else { 0.0 };
             let kw_per_k = 0.036 * (0.35 + 0.65 * fill) + open * air * fill * fill;
             let cold_bonus = if self.coolant < 60.0 { 1.25 } else { 1.0 };

@@ -2,6 +2,9 @@
 
 use super::{Strain, relax};
 
+/// What age adds to the internal resistance of a sound battery.
+const CORROSION_PER_YEAR: f64 = 0.02;
+
 /// State of the 12 V battery.
 #[derive(Clone, Debug)]
 pub struct LowVoltage {
@@ -71,6 +74,11 @@ impl LowVoltage {
         self.surface = relax(self.surface, 0.0, secs, 3_000.0);
         self.soc = (self.soc - draw * secs / 3_600.0 / self.capacity_ah).max(0.02);
         self.current = -draw;
+    }
+
+    /// A day passes: plates corrode a little in every battery.
+    pub fn age(&mut self) {
+        self.resistance *= 1.0 + CORROSION_PER_YEAR / 365.25;
     }
 
     /// State of charge, 0 to 1: a BEV tops its battery up when this falls.

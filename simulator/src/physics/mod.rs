@@ -7,6 +7,7 @@
 pub mod after_treatment;
 pub mod brake;
 pub mod engine;
+pub mod gauge;
 pub mod low_voltage;
 pub mod memory;
 pub mod monitor;

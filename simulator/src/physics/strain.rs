@@ -40,6 +40,8 @@ pub struct Strain {
     pub leak_kpa_h: [f64; 4],
     /// Wear of the pads that use does not explain, percent per wheel.
     pub pad_worn: [f64; 4],
+    /// How many times as fast as usual the pads wear, per wheel.
+    pub pad_rate: [f64; 4],
     /// Brake fluid lost, percent.
     pub brake_fluid_lost: f64,
     /// The brakes' control unit has found a fault.
@@ -92,6 +94,7 @@ impl Strain {
         start_dip_v: 0.0,
         leak_kpa_h: [0.0; 4],
         pad_worn: [0.0; 4],
+        pad_rate: [1.0; 4],
         brake_fluid_lost: 0.0,
         brakes_faulty: false,
         hot_cell_k: 0.0,

@@ -1,5 +1,6 @@
 //! The traction battery with motor, inverter, DC/DC converter and charger.
 
+use super::gauge::Gauge;
 use super::{Strain, relax};
 use crate::model::Pack;
 
@@ -9,8 +10,8 @@ pub struct Traction {
     pub pack: Pack,
     /// 0 to 1.
     pub soc: f64,
-    /// 0 to 1.
-    soh: f64,
+    ageing: Ageing,
+    gauge: Gauge,
     /// Positive into the battery, A.
     pub current: f64,
     pub temperature: f64,
@@ -32,15 +33,61 @@ pub struct Traction {
     lost: f64,
 }
 
+/// What age has left of a battery, and what it goes on to take: DOMAIN 5.2c.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ageing {
+    /// Share of the capacity that is left, 0 to 1.
+    pub soh: f64,
+    /// Share lost a year, evenly.
+    pub per_year: f64,
+    /// Share that is still to be lost early in life.
+    pub early: f64,
+    /// What the season adds to the usable capacity, as a share.
+    season: f64,
+}
+
+/// A new battery loses this much before its loss becomes even, with this time constant in days.
+const EARLY: f64 = 0.015;
+const EARLY_DAYS: f64 = 60.0;
+/// Swing of the usable capacity over the year.
+const SEASON: f64 = 0.0075;
+
+impl Ageing {
+    /// A battery that has aged so many years at its pace.
+    pub fn of(years: f64, per_year: f64) -> Self {
+        let early = EARLY * (-years * 365.25 / EARLY_DAYS).exp();
+        let soh = (1.0 - (EARLY - early) - per_year * years).max(0.82);
+        Self { soh, per_year, early, season: 0.0 }
+    }
+
+    fn age(&mut self, day: i64) {
+        let early = relax(self.early, 0.0, 1.0, EARLY_DAYS);
+        self.soh = (self.soh - (self.early - early) - self.per_year / 365.25).max(0.3);
+        self.early = early;
+        let year = std::f64::consts::TAU * (day as f64 - 200.0) / 365.25;
+        self.season = SEASON * year.cos();
+    }
+}
+
 /// Open-circuit voltage of an NMC cell at 0, 10, .. 100 % state of charge.
 const OPEN_CIRCUIT: [f64; 11] = [3.10, 3.45, 3.55, 3.61, 3.65, 3.70, 3.79, 3.90, 4.00, 4.09, 4.17];
 
 impl Traction {
-    pub fn new(pack: Pack, soc: f64, soh: f64, insulation: f64, ids: (u16, u16), ambient: f64) -> Self {
+    pub fn new(
+        pack: Pack,
+        soc: f64,
+        ageing: Ageing,
+        gauge: Gauge,
+        insulation: f64,
+        ids: (u16, u16),
+        ambient: f64,
+    ) -> Self {
+        let soh = ageing.soh;
         Self {
             pack,
             soc,
-            soh,
+            ageing,
+            gauge,
             current: 0.0,
             temperature: ambient,
             hot_excess: 0.0,
@@ -68,14 +115,26 @@ impl Traction {
         let amperes = (open - root) / (2.0 * resistance);
         self.current = -amperes;
         let ah = -amperes * secs / 3_600.0;
-        self.soc = (self.soc + ah / self.capacity_ah()).clamp(0.0, 1.0);
+        let moved = ah / self.capacity_ah();
+        self.soc = (self.soc + moved).clamp(0.0, 1.0);
+        self.gauge.follow(moved * 100.0);
         let kwh = (ah * self.voltage() / 1_000.0).abs();
         if ah > 0.0 && self.pack.plug {
-            self.charged_ah += ah;
-            self.charged_kwh += kwh;
+            self.charged_ah += ah * self.gauge.gain;
+            self.charged_kwh += kwh * self.gauge.gain;
         }
         self.heat(secs, amperes * amperes * resistance / 1_000.0, kw.abs(), ambient, strain);
         kwh
+    }
+
+    /// A drive or a charge begins.
+    pub fn begin(&mut self) {
+        self.gauge.begin();
+    }
+
+    /// A day passes.
+    pub fn age(&mut self, day: i64) {
+        self.ageing.age(day);
     }
 
     /// Parked and switched off.
@@ -88,8 +147,14 @@ impl Traction {
         }
     }
 
+    /// What can be used of it today; more in summer than in winter.
     pub fn capacity_ah(&self) -> f64 {
-        self.pack.capacity_ah * self.health()
+        self.pack.capacity_ah * self.health() * (1.0 + self.ageing.season)
+    }
+
+    /// The current as its sensor reads it, A.
+    pub fn shown_current(&self) -> f64 {
+        self.current * self.gauge.gain
     }
 
     pub fn voltage(&self) -> f64 {
@@ -98,12 +163,17 @@ impl Traction {
 
     /// Share of its capacity that is left, 0 to 1.
     pub fn health(&self) -> f64 {
-        self.soh - self.lost
+        self.ageing.soh - self.lost
+    }
+
+    /// Share of its capacity that age takes in a year, 0 to 1.
+    pub const fn fade_per_year(&self) -> f64 {
+        self.ageing.per_year
     }
 
     /// State of charge as its gauge shows it, percent.
     pub fn shown_soc(&self, strain: &Strain) -> f64 {
-        (self.soc * 100.0 - strain.gauge_error).clamp(0.0, 100.0)
+        (self.gauge.shown(self.soc * 100.0) - strain.gauge_error).clamp(0.0, 100.0)
     }
 
     /// Highest and lowest cell, V.
@@ -172,9 +242,55 @@ impl Traction {
 mod tests {
     use super::*;
     use crate::model::COMPACT_BEV;
+    use crate::random::{Purpose, stream};
 
     fn battery(soc: f64) -> Traction {
-        Traction::new(COMPACT_BEV.traction.unwrap(), soc, 0.95, 8_000.0, (7, 40), 20.0)
+        let gauge = Gauge::new(stream(4, 4, Purpose::Specification, 2));
+        let ageing = Ageing { soh: 0.95, per_year: 0.023, early: 0.0, season: 0.0 };
+        Traction::new(COMPACT_BEV.traction.unwrap(), soc, ageing, gauge, 8_000.0, (7, 40), 20.0)
+    }
+
+    #[test]
+    fn loses_a_little_early_and_then_evenly_and_less_is_usable_in_winter() {
+        let mut new = Ageing::of(0.0, 0.023);
+        for day in 0..183 {
+            new.age(day);
+        }
+        assert!((new.soh - (1.0 - 0.0143 - 0.0115)).abs() < 0.001, "{new:?}");
+        let half = new.soh;
+        for day in 183..548 {
+            new.age(day);
+        }
+        assert!((half - new.soh - 0.0237).abs() < 0.001, "{new:?}");
+        let mut summer = battery(0.5);
+        summer.age(200);
+        let mut winter = battery(0.5);
+        winter.age(17);
+        assert!((summer.capacity_ah() / winter.capacity_ah() - 1.015).abs() < 0.001);
+    }
+
+    /// DOMAIN 5.2a: about 150 / dSOC percent, from the gauge alone.
+    #[test]
+    fn the_capacity_of_one_charge_scatters_as_the_domain_says() {
+        let mut traction = battery(0.3);
+        let mut off = Vec::new();
+        for _ in 0..300 {
+            traction.begin();
+            while traction.soc > 0.3 {
+                traction.draw(60.0, 20.0, 20.0, &Strain::NONE);
+            }
+            traction.begin();
+            let (shown, ah) = (traction.shown_soc(&Strain::NONE), traction.charged_ah);
+            while traction.soc < 0.8 {
+                traction.draw(60.0, -6.6, 20.0, &Strain::NONE);
+            }
+            let moved = (traction.charged_ah - ah) / traction.gauge.gain;
+            let suggested = 100.0 * moved / (traction.shown_soc(&Strain::NONE) - shown);
+            off.push(suggested / traction.capacity_ah() - 1.0);
+        }
+        let mean = off.iter().sum::<f64>() / 300.0;
+        let sd = (off.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / 299.0).sqrt() * 100.0;
+        assert!((2.2..3.8).contains(&sd) && mean.abs() < 0.006, "{sd} {mean}");
     }
 
     #[test]
@@ -196,7 +312,7 @@ mod tests {
             traction.draw(30.0, -kw, 20.0, &Strain::default());
         }
         let moved = traction.charged_ah - before;
-        assert!((moved - 0.8 * 150.0 * 0.95).abs() < 0.5, "{moved}");
+        assert!((moved / traction.gauge.gain - 0.8 * 150.0 * 0.95).abs() < 0.5, "{moved}");
     }
 
     #[test]

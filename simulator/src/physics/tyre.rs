@@ -2,7 +2,7 @@
 
 use super::{Strain, relax};
 
-/// Air pressure outside, kPa.
+/// Air pressure outside at the sea, kPa.
 const ATMOSPHERE: f64 = 101.3;
 const KELVIN: f64 = 273.15;
 
@@ -13,13 +13,14 @@ pub struct Tyre {
     filled: f64,
     /// Temperature of the air inside, degC.
     pub air: f64,
-    /// How its gauge deviates, kPa.
+    /// How its gauge deviates, and what that grows by in a day, kPa.
     bias: f64,
+    drift: f64,
 }
 
 impl Tyre {
     pub fn new(placard_kpa: f64, over: f64, bias: f64, ambient: f64) -> Self {
-        Self { filled: placard_kpa + over + ATMOSPHERE, air: ambient, bias }
+        Self { filled: placard_kpa + over + ATMOSPHERE, air: ambient, bias, drift: 0.0 }
     }
 
     /// Moves on by one step at a mean speed; parked is speed 0.
@@ -33,15 +34,27 @@ impl Tyre {
         self.filled = (self.filled - lost).max(ATMOSPHERE);
     }
 
-    /// Gauge pressure in kPa.
-    pub fn pressure(&self) -> f64 {
-        (self.filled * (self.air + KELVIN) / (20.0 + KELVIN) - ATMOSPHERE + self.bias).max(0.0)
+    /// The same tyre, filled where the air outside has another pressure, with a gauge that drifts.
+    #[must_use]
+    pub fn filled_at(self, outside_kpa: f64, drift: f64) -> Self {
+        Self { filled: self.filled - ATMOSPHERE + outside_kpa, drift, ..self }
+    }
+
+    /// A day passes.
+    pub fn age(&mut self) {
+        self.bias += self.drift;
+    }
+
+    /// Gauge pressure in kPa: over the pressure of the air outside.
+    pub fn pressure(&self, outside_kpa: f64) -> f64 {
+        (self.filled * (self.air + KELVIN) / (20.0 + KELVIN) - outside_kpa + self.bias).max(0.0)
     }
 
     /// A look at the gauge, and the air hose if it is low; a leaking tyre is left alone.
-    pub fn check(&mut self, placard_kpa: f64, leaking: bool) {
-        if !leaking && self.pressure() < placard_kpa - 18.0 {
-            let missing = placard_kpa + 5.0 - self.pressure();
+    pub fn check(&mut self, placard_kpa: f64, outside_kpa: f64, leaking: bool) {
+        let shown = self.pressure(outside_kpa);
+        if !leaking && shown < placard_kpa - 18.0 {
+            let missing = placard_kpa + 5.0 - shown;
             self.filled += missing * (20.0 + KELVIN) / (self.air + KELVIN);
         }
     }
@@ -59,10 +72,17 @@ mod tests {
     #[test]
     fn follows_the_ideal_gas() {
         let mut tyre = Tyre::new(230.0, 0.0, 0.0, 20.0);
-        assert!((tyre.pressure() - 230.0).abs() < 0.01);
+        assert!((tyre.pressure(ATMOSPHERE) - 230.0).abs() < 0.01);
         tyre.air = 30.0;
         // About 11.5 kPa per 10 K at 330 kPa absolute, DOMAIN 5.4.
-        assert!((tyre.pressure() - 241.3).abs() < 0.3, "{}", tyre.pressure());
+        assert!((tyre.pressure(ATMOSPHERE) - 241.3).abs() < 0.3, "{}", tyre.pressure(ATMOSPHERE));
+    }
+
+    #[test]
+    fn shows_more_in_the_hills() {
+        let tyre = Tyre::new(230.0, 0.0, 0.0, 20.0);
+        assert!((tyre.pressure(89.9) - 241.4).abs() < 0.01);
+        assert!((tyre.filled_at(89.9, 0.0).pressure(89.9) - 230.0).abs() < 0.01);
     }
 
     #[test]
@@ -73,7 +93,7 @@ mod tests {
         }
         assert!((12.0..20.0).contains(&(tyre.air - 20.0)), "{}", tyre.air);
         tyre.step(30.0 * 86_400.0, 0.0, 20.0, 0.0);
-        assert!((222.0..229.0).contains(&tyre.pressure()), "{}", tyre.pressure());
+        assert!((222.0..229.0).contains(&tyre.pressure(ATMOSPHERE)), "{}", tyre.pressure(ATMOSPHERE));
     }
 
     #[test]
@@ -82,11 +102,11 @@ mod tests {
         for _ in 0..30 {
             tyre.step(10.0, 10.0, 20.0, 2_000.0);
         }
-        assert!(tyre.pressure() < 150.0, "{}", tyre.pressure());
-        let low = tyre.pressure();
-        tyre.check(230.0, true);
-        assert_eq!(tyre.pressure(), low);
-        tyre.check(230.0, false);
-        assert!(tyre.pressure() > 230.0);
+        assert!(tyre.pressure(ATMOSPHERE) < 150.0, "{}", tyre.pressure(ATMOSPHERE));
+        let low = tyre.pressure(ATMOSPHERE);
+        tyre.check(230.0, ATMOSPHERE, true);
+        assert_eq!(tyre.pressure(ATMOSPHERE), low);
+        tyre.check(230.0, ATMOSPHERE, false);
+        assert!(tyre.pressure(ATMOSPHERE) > 230.0);
     }
 }

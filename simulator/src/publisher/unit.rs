@@ -69,6 +69,7 @@ impl Unit {
         for _ in 0..taken {
             if let Some(mut frame) = source.next() {
                 defects.bend(&mut frame);
+                defects.contradict(&frame);
             }
         }
         let report = UnitReport {
@@ -227,17 +228,20 @@ impl Unit {
     /// Numbers the next message if its time has come; false if there is none.
     fn keep_next(&mut self) -> Result<bool, OutboxFileError> {
         let mut frames = Vec::with_capacity(self.link.frames_per_message);
+        let mut count = 0;
         while frames.len() < self.link.frames_per_message {
             self.peek();
             let now = self.link.clock.now();
             let Some(mut frame) = self.next.take_if(|frame| frame.at <= now) else { break };
             self.defects.bend(&mut frame);
+            count += 1;
+            let twin = self.defects.contradict(&frame);
             frames.push(frame);
+            frames.extend(twin);
         }
         if frames.is_empty() && !self.notices.has_unreported() {
             return Ok(false);
         }
-        let count = frames.len() as u64;
         self.taken += count;
         let fate = if frames.is_empty() { Fate::Sound } else { self.defects.fate() };
         match fate {

@@ -2,11 +2,16 @@
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use rules::time::Span;
+use rules::time::{Span, Time};
 
 use super::Troubles;
+use super::odometer::Odometer;
+use super::sensors::Sensors;
 use crate::frame::{Frame, Value};
 use crate::random::{Purpose, bounded, stream};
+
+/// 2000-01-01, in seconds since 1970.
+const YEAR_2000: i64 = 946_684_800;
 
 /// What becomes of one message inside the vehicle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +30,8 @@ pub enum Fate {
 pub struct Defects {
     troubles: Troubles,
     skew: Span,
+    sensors: Sensors,
+    odometer: Odometer,
     rng: ChaCha8Rng,
 }
 
@@ -33,23 +40,42 @@ impl Defects {
         let mut rng = stream(seed, vehicle, Purpose::Trouble, 0);
         let most = troubles.skewed.micros() as f64;
         let skew = if most > 0.0 { rng.random_range(-most..most) } else { 0.0 };
-        // Clocks are wrong by milliseconds, not by parts of them.
-        Self { troubles, skew: Span::from_millis((skew / 1_000.0) as i64), rng }
+        let mut places = stream(seed, vehicle, Purpose::Trouble, 2);
+        Self {
+            troubles,
+            // Clocks are wrong by milliseconds, not by parts of them.
+            skew: Span::from_millis((skew / 1_000.0) as i64),
+            sensors: Sensors::new(troubles, &mut places),
+            odometer: Odometer::new(troubles, &mut places),
+            rng,
+        }
     }
 
     /// Bends the clock and some readings of a frame.
     pub fn bend(&mut self, frame: &mut Frame) {
+        let measured_at = frame.at;
         frame.at = frame.at + self.skew;
-        if self.troubles.spikes <= 0.0 {
-            return;
+        if self.chance(self.troubles.reset_clock) {
+            // A clock without power begins again at its own beginning of time.
+            let epoch = if self.rng.random_bool(0.5) { 0 } else { YEAR_2000 };
+            frame.at = Time::from_secs(epoch + self.rng.random_range(0..600));
         }
-        for (_, value) in &mut frame.readings {
-            let Value::Number(number) = value else { continue };
-            if self.rng.random_bool(self.troubles.spikes) {
-                let far = bounded(&mut self.rng, 0.0, 1.0, 3.0);
-                *number = if far > 0.0 { *number * (1.5 + far) + 40.0 } else { *number * 0.2 * -far };
+        self.odometer.bend(measured_at, frame, &mut self.rng);
+        self.sensors.bend(measured_at, frame, &mut self.rng);
+    }
+
+    /// The same instant told again, differently.
+    pub fn contradict(&mut self, frame: &Frame) -> Option<Frame> {
+        if !self.chance(self.troubles.contradicting) {
+            return None;
+        }
+        let mut twin = frame.clone();
+        for (_, value) in &mut twin.readings {
+            if let Value::Number(number) = value {
+                *number *= bounded(&mut self.rng, 1.0, 0.3, 2.0);
             }
         }
+        Some(twin)
     }
 
     /// Draws what becomes of the next message.

@@ -18,6 +18,14 @@ pub struct Disorder {
 
 const WEEK: Span = Span::from_days(7);
 
+/// How much is left of something that lasts `length` once a week; `None`: not now. `place` is a share of the week.
+pub fn weekly(now: Time, length: Span, place: f64) -> Option<Span> {
+    let period = WEEK.micros().max(length.micros() * 2);
+    let shift = (period as f64 * place) as i64;
+    let into = (now.micros() - shift).rem_euclid(period);
+    (into < length.micros()).then(|| Span::from_micros(length.micros() - into))
+}
+
 impl Disorder {
     pub fn new(troubles: Troubles, seed: u64, vehicle: u32) -> Self {
         let mut rng = stream(seed, vehicle, Purpose::Trouble, 1);
@@ -40,14 +48,9 @@ impl Disorder {
 
     /// Now, or the end of the offline time that covers now.
     pub fn online_again(&self, now: Time) -> Time {
-        let length = self.troubles.backlog.micros();
-        if length <= 0 {
-            return now;
-        }
-        let period = WEEK.micros().max(length * 2);
-        let shift = (period as f64 * self.offline_at) as i64;
-        let into = (now.micros() - shift).rem_euclid(period);
-        if into < length { now + Span::from_micros(length - into) } else { now }
+        let length = self.troubles.backlog;
+        let left = if length > Span::ZERO { weekly(now, length, self.offline_at) } else { None };
+        left.map_or(now, |left| now + left)
     }
 
     fn within(&mut self, longest: Span) -> Span {

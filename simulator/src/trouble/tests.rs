@@ -11,6 +11,7 @@ fn deliveries() -> impl Iterator<Item = Delivery> {
         let at = Time::from_secs(1_790_000_000 + seq as i64 * 10);
         let mut frame = Frame::new(at);
         frame.number(crate::signal::SPEED, 50.0, 10.0);
+        frame.number(crate::signal::ODOMETER, 50_000_000.0 + seq as f64 * 10.0, 0.01);
         let message = Message { stream: 1, seq, oldest: 1, frames: vec![frame], seen: Vec::new() };
         Delivery { due: at, number: 0, payload: Payload::Message(message) }
     })
@@ -78,6 +79,54 @@ fn spikes_and_corruption_hit_their_share() {
     let corrupt = troubled("corrupt=0.01");
     let bytes = corrupt.iter().filter(|delivery| matches!(delivery.payload, Payload::Bytes(_)));
     assert!((8..40).contains(&bytes.count()));
+}
+
+fn frames(deliveries: &[Delivery]) -> impl Iterator<Item = &Frame> {
+    deliveries.iter().filter_map(Delivery::message).flat_map(|message| &message.frames)
+}
+
+fn odometer(text: &str, far: impl Fn(f64) -> bool) -> usize {
+    frames(&troubled(text)).filter_map(|frame| frame.get(crate::signal::ODOMETER)).filter(|metres| far(*metres)).count()
+}
+
+#[test]
+fn odometers_fail_in_every_known_way() {
+    assert!((30..90).contains(&odometer("odometer-zero=0.03", |metres| metres == 0.0)));
+    assert!((30..90).contains(&odometer("odometer-drop=0.03", |metres| metres < 49_500_000.0)));
+    assert!((30..90).contains(&odometer("odometer-jump=0.03", |metres| metres > 54_000_000.0)));
+    // 2,000 readings are five and a half hours.
+    assert_eq!(odometer("odometer-rollback=2000", |metres| metres < 49_000_000.0), 0);
+    let in_miles = odometer("odometer-miles=84h", |metres| metres < 32_000_000.0);
+    assert!(in_miles == 0 || in_miles == 2_000, "{in_miles}");
+}
+
+#[test]
+fn sensors_fail_in_every_known_way() {
+    let wrong = |text: &str| {
+        frames(&troubled(text)).filter(|frame| frame.get(crate::signal::SPEED).is_none_or(|kmh| kmh != 50.0)).count()
+    };
+    assert!((30..90).contains(&wrong("sentinel=0.03")));
+    assert!((150..250).contains(&wrong("missing=0.1")));
+    assert_eq!(wrong("stuck=6h"), 0);
+}
+
+#[test]
+fn clocks_start_again_and_instants_are_told_twice() {
+    let reset = troubled("reset-clock=0.02");
+    assert!((20..70).contains(&frames(&reset).filter(|frame| frame.at < Time::from_secs(1_000_000_000)).count()));
+    let twice = troubled("contradicting=0.05");
+    let told_again = twice.iter().filter_map(Delivery::message).filter(|message| message.frames.len() == 2);
+    let told_again: Vec<_> = told_again.collect();
+    assert!((60..150).contains(&told_again.len()));
+    assert!(told_again.iter().all(|message| message.frames[0].at == message.frames[1].at));
+    assert!(told_again.iter().all(|message| message.frames[0] != message.frames[1]));
+}
+
+#[test]
+fn the_suite_has_every_row_and_none_that_does_nothing() {
+    let suite = Troubles::suite();
+    assert_eq!(suite.len(), 17);
+    assert!(suite.iter().all(|(_, troubles)| !troubles.is_none()));
 }
 
 #[test]

@@ -100,9 +100,12 @@ impl Patient {
     fn treat(&mut self, delivery: &mut Delivery) -> bool {
         let fate = self.defects.fate();
         let Payload::Message(message) = &mut delivery.payload else { return true };
+        let mut twins = Vec::new();
         for frame in &mut message.frames {
             self.defects.bend(frame);
+            twins.extend(self.defects.contradict(frame));
         }
+        message.frames.append(&mut twins);
         if fate == Fate::LostStore {
             self.streams_lost += 1;
             self.base = message.seq - 1;

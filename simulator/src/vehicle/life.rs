@@ -13,11 +13,13 @@ use crate::fault::planted::Course;
 use crate::frame::{CodeReport, Frame};
 use crate::model::Specification;
 use crate::physics::Strain;
-use crate::random::{Purpose, stream};
+use crate::random::{Purpose, hash01, stream};
 use crate::report::{Reporter, Session};
 use crate::road::Drive;
 use crate::truth::Truth;
 
+/// Metres of altitude a kilometre of road.
+const STEEPEST: f64 = 60.0;
 /// Readings of resting cells after a charge.
 const SETTLING: u8 = 4;
 
@@ -74,7 +76,9 @@ impl Vehicle {
 
     /// Plants a fault.
     pub fn plant(&mut self, planted: Planted) {
-        self.courses.push(Course::new(planted));
+        let ordinal = 1 + self.courses.len() as u64;
+        let mut rng = stream(self.seed, self.spec.number, Purpose::Planting, ordinal);
+        self.courses.push(Course::drawn(planted, &mut rng));
     }
 
     /// Sends the driver on a trip that is not in any agenda.
@@ -191,6 +195,7 @@ impl Vehicle {
         self.clock = self.clock + Span::from_secs(2);
         let mut roads = stream(self.seed, self.spec.number, Purpose::Roads, self.trips);
         let mut drive = Drive::plan(km, &mut roads);
+        self.body.set_out(self.destination(km), km);
         self.trips += 1;
         let motion = drive.advance(1.0);
         self.body.drive(&motion);
@@ -201,6 +206,18 @@ impl Vehicle {
         self.pass_on(remembered, &mut frame);
         self.emit(frame);
         self.phase = Phase::Driving { drive, last_slow: self.clock };
+    }
+
+    /// Altitude of where a trip goes, m: into the hills now and then, if it is long enough, and home again.
+    fn destination(&self, km: f64) -> f64 {
+        let (home, here) = (self.spec.altitude_m, self.body.altitude_m());
+        let key = (u64::from(self.spec.number) << 32) ^ self.trips;
+        let chance = hash01(self.seed ^ 0x6869_6C6C, key);
+        let away = (here - home).abs() > 20.0;
+        if !away && km > 20.0 && chance < 0.15 {
+            return home + (200.0 + 6_000.0 * chance).min(25.0 * km);
+        }
+        here + (home - here).clamp(-STEEPEST * km, STEEPEST * km)
     }
 
     fn drive(&mut self, mut drive: Drive, last_slow: Time) {
@@ -228,6 +245,7 @@ impl Vehicle {
     }
 
     fn begin_charge(&mut self, fast: bool, target: f64) {
+        self.body.plug_in();
         self.body.charge(1.0, fast);
         self.clock = self.clock + Span::from_secs(1);
         let frame = self.reporter.charging(self.clock, &self.body, true);
@@ -271,6 +289,7 @@ impl Vehicle {
     fn next_activity(&mut self) -> Activity {
         let (body, number) = (&mut self.body, i64::from(self.spec.number % 14));
         self.diary.next(|day| {
+            body.age(day);
             if day % 14 == number {
                 body.maintain();
             }

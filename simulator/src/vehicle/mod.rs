@@ -4,9 +4,13 @@
 //! and carries the faults planted in it. Everything follows from seed and specification: the same
 //! pair yields the same frames, bit for bit.
 
+#[cfg(test)]
+mod courses;
 mod diary;
 mod life;
 mod sampling;
+#[cfg(test)]
+mod scatter;
 #[cfg(test)]
 mod tests;
 

@@ -12,6 +12,19 @@ pub struct Sampling {
     pub parked: Span,
 }
 
+impl Sampling {
+    /// Seldom enough to simulate years of a thousand vehicles in minutes; trips, charges and nights still show all
+    /// that is judged by trip or day.
+    pub const fn coarse() -> Self {
+        Self {
+            driving: Span::from_secs(30),
+            slow: Span::from_secs(60),
+            charging: Span::from_secs(60),
+            parked: Span::from_hours(6),
+        }
+    }
+}
+
 impl Default for Sampling {
     fn default() -> Self {
         Self {

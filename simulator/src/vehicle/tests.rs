@@ -89,7 +89,7 @@ fn a_healthy_vehicle_crosses_no_threshold() {
             shows(signal::MOTOR_TEMPERATURE, &|celsius| celsius < 130.0);
             shows(signal::DCDC_TEMPERATURE, &|celsius| celsius < 80.0);
             for wheel in signal::TYRE_PRESSURE {
-                shows(wheel, &|kpa| kpa > 190.0 && kpa < 330.0);
+                shows(wheel, &|kpa| kpa > 190.0 && kpa < 345.0);
             }
             assert!(frame.is(signal::BRAKE_FLUID_LOW) != Some(true));
             assert!(frame.codes.is_empty(), "{model} {:?}", frame.codes);
