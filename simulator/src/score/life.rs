@@ -140,7 +140,9 @@ impl<'a> Life<'a> {
     fn collect(&mut self) {
         for effect in self.effects.written.drain(..) {
             match effect {
-                Effect::OpenCase { case, component, rule, severity, opened_at, received_at, mode: Mode::Live, .. } => {
+                Effect::OpenCase {
+                    case, component, rule, severity, opened_at, received_at, mode: Mode::Live, ..
+                } => {
                     let component = component.to_string();
                     self.log.cases.insert(case, Case { component, rule, severity, opened_at, received_at });
                 }

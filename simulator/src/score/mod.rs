@@ -1,0 +1,89 @@
+//! The score card: what the product makes of vehicles whose truth is known.
+//!
+//! Everything goes the way of real messages: bytes of the wire, admission, the core's recipe. What is scored was
+//! simulated with seeds that nobody tuned on.
+
+pub mod batteries;
+pub mod due;
+pub mod faults;
+pub mod figures;
+pub mod life;
+pub mod lives;
+pub mod pads;
+pub mod plan;
+
+use std::collections::BTreeMap;
+
+use rules::rule_set::RuleSet;
+use rules::time::Span;
+use serde::Serialize;
+
+use self::lives::{Lived, in_parallel, live};
+use self::plan::{Case, Plan};
+
+/// All figures of a score.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Score {
+    pub seed: u64,
+    pub faults: BTreeMap<&'static str, faults::FaultScore>,
+    pub false_orders_per_1000_vehicle_months: f64,
+    pub notices_per_1000_vehicle_months: f64,
+    pub sound: faults::Soundness,
+    pub due_date: due::DueScore,
+    pub pads: pads::PadScore,
+    pub soh: batteries::HealthScore,
+    /// Simulated days of all vehicles, messages, and how long it took.
+    pub vehicle_days: f64,
+    pub messages: u64,
+}
+
+/// One life with what was watched.
+struct Watched {
+    lived: Lived,
+    misses: Vec<due::Miss>,
+    pads: Vec<f64>,
+}
+
+/// Scores a plan; `told` hears of every finished life.
+pub fn score(plan: &Plan, set: &RuleSet, told: impl Fn(usize, usize) + Sync) -> Score {
+    let cases = plan::cases(plan);
+    let all = cases.len();
+    let done = std::sync::atomic::AtomicUsize::new(0);
+    let watched = in_parallel(cases, |case| {
+        let watched = watch(&case, plan.seed, set);
+        told(1 + done.fetch_add(1, std::sync::atomic::Ordering::Relaxed), all);
+        watched
+    });
+    let (sound, planted): (Vec<Watched>, Vec<Watched>) =
+        watched.into_iter().partition(|watched| watched.lived.truths.is_empty());
+    let misses: Vec<due::Miss> = sound.iter().flat_map(|watched| watched.misses.clone()).collect();
+    let pads: Vec<f64> = sound.iter().chain(&planted).flat_map(|watched| watched.pads.clone()).collect();
+    let sound: Vec<Lived> = sound.into_iter().map(|watched| watched.lived).collect();
+    let planted: Vec<Lived> = planted.into_iter().map(|watched| watched.lived).collect();
+    let soundness = faults::soundness(&sound);
+    Score {
+        seed: plan.seed,
+        faults: faults::score(&sound, &planted),
+        false_orders_per_1000_vehicle_months: soundness.false_orders_per_1000_vehicle_months,
+        notices_per_1000_vehicle_months: soundness.notices_per_1000_vehicle_months,
+        sound: soundness,
+        due_date: due::score(&misses),
+        pads: pads::score(&pads),
+        soh: batteries::score(plan, set),
+        vehicle_days: sound.iter().chain(&planted).map(|lived| lived.days).sum(),
+        messages: sound.iter().chain(&planted).map(|lived| lived.log.messages).sum(),
+    }
+}
+
+fn watch(case: &Case, seed: u64, set: &RuleSet) -> Watched {
+    let start = plan::start(case.number);
+    let (mut due, mut pads) = (due::DueWatch::default(), pads::PadWatch::default());
+    let mut probe = |life: &life::Life<'_>, truth: &crate::vehicle::Vehicle, now| {
+        due.look(life, set, now);
+        pads.look(life, truth);
+        true
+    };
+    let lived = live(case.build(seed), set, start, start + Span::from_days(case.days), &mut probe);
+    let pads = pads.errors().collect();
+    Watched { lived, misses: due.misses(), pads }
+}
