@@ -298,6 +298,18 @@ mod tests {
     }
 
     #[test]
+    fn a_year_of_some_vehicles_takes_seconds_when_sampled_coarsely() {
+        let mut plan = FleetPlan::new(7, 20, start());
+        plan.sampling = Sampling::coarse();
+        plan.end = Some(start() + Span::from_days(365));
+        let began = std::time::Instant::now();
+        let frames = plan.frames().unwrap().count();
+        let took = began.elapsed().as_secs_f64();
+        eprintln!("{frames} frames in {took:.2} s: {:.0} frames/s", frames as f64 / took);
+        assert!((500_000..4_000_000).contains(&frames), "{frames}");
+    }
+
+    #[test]
     fn reads_where_to_plant() {
         let planted = PlantedIn::parse("silent@2h:7", start()).unwrap();
         assert_eq!((planted.vehicle, planted.planted.at), (Some(7), start() + Span::from_hours(2)));
