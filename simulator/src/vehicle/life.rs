@@ -198,7 +198,8 @@ impl Vehicle {
         self.clock = self.clock + Span::from_secs(2);
         let mut roads = stream(self.seed, self.spec.number, Purpose::Roads, self.trips);
         let mut drive = Drive::plan(km, &mut roads);
-        self.body.set_out(self.destination(km), km);
+        let destination = self.destination(km);
+        self.body.altitude.set_out(destination, km);
         self.trips += 1;
         let motion = drive.advance(1.0);
         self.body.drive(&motion);
@@ -213,7 +214,7 @@ impl Vehicle {
 
     /// Altitude of where a trip goes, m: into the hills now and then, if it is long enough, and home again.
     fn destination(&self, km: f64) -> f64 {
-        let (home, here) = (self.spec.altitude_m, self.body.altitude_m());
+        let (home, here) = (self.spec.altitude_m, self.body.altitude.metres());
         let key = (u64::from(self.spec.number) << 32) ^ self.trips;
         let chance = hash01(self.seed ^ 0x6869_6C6C, key);
         let away = (here - home).abs() > 20.0;
