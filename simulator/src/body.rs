@@ -5,10 +5,10 @@ use rand_chacha::ChaCha8Rng;
 use rules::time::Time;
 use rules::vehicle::Powertrain;
 
-use crate::climate::air_kpa;
 use crate::driver::Habit;
-use crate::model::{Fuel, Specification};
+use crate::model::{Fuel, Pack, Specification};
 use crate::physics::after_treatment::{AfterTreatment, Flow};
+use crate::physics::altitude::Altitude;
 use crate::physics::brake::Brakes;
 use crate::physics::engine::{Demand, Engine};
 use crate::physics::gauge::Gauge;
@@ -43,12 +43,7 @@ pub struct Body {
     pub brakes: Brakes,
     pub memory: Memory,
     pub strain: Strain,
-    /// Of the place it is at, m, and what a metre of this trip adds.
-    altitude_m: f64,
-    climb: f64,
-    destination_m: f64,
-    /// Air pressure outside, kPa.
-    pub outside_kpa: f64,
+    pub altitude: Altitude,
     /// What its charger regulates to on this trip, beside the usual, V.
     charger_v: f64,
     chance: ChaCha8Rng,
@@ -62,28 +57,21 @@ impl Body {
     pub fn new(seed: u64, spec: &Specification, ambient: f64, start: Time) -> Self {
         let mut rng = stream(seed, spec.number, Purpose::Specification, 1);
         let mut sensors = stream(seed, spec.number, Purpose::Specification, 4);
-        let outside_kpa = air_kpa(spec.altitude_m);
+        let altitude = Altitude::new(spec.altitude_m);
         let model = &spec.model;
-        let age_years = start.since(spec.delivered_at).days_f64() / 365.25;
-        let gauge = || Gauge::new(stream(seed, spec.number, Purpose::Specification, 3));
         let engine = (model.powertrain != Powertrain::Bev).then(|| {
             let mut engine = Engine::new(spec.odometer_km / 35.0, bounded(&mut rng, 0.5, 1.3, 2.0), ambient);
             engine.opens_at = bounded(&mut sensors, 84.0, 1.0, 2.0);
             engine
         });
-        let traction = model.traction.map(|pack| {
-            let soc = if pack.plug { rng.random_range(0.55..0.85) } else { 0.55 };
-            let insulation = bounded(&mut rng, 8.9, 0.4, 2.0).exp();
-            let ids = (rng.random_range(1..=pack.cells / 2), rng.random_range(pack.cells / 2 + 1..=pack.cells));
-            Traction::new(pack, soc, ageing(seed, spec, age_years), gauge(), insulation, ids, ambient)
-        });
+        let traction = model.traction.map(|pack| traction(pack, (seed, spec), &mut rng, ambient, start));
         let front = rng.random_range(5.0..45.0);
         let rear = front * rng.random_range(0.4..0.7);
         let tyres = std::array::from_fn(|_| {
             let over = rng.random_range(0.0..10.0);
             let bias = bounded(&mut rng, 0.0, 1.0, 2.0);
             let drift = bounded(&mut sensors, 0.0, 0.5, 2.0) / 365.25;
-            Tyre::new(model.placard_kpa, over, bias, ambient).filled_at(outside_kpa, drift)
+            Tyre::new(model.placard_kpa, over, bias, ambient).filled_at(altitude.air_kpa(), drift)
         });
         let low_voltage = LowVoltage::new(model.low_voltage_ah, rng.random_range(0.86..0.97), ambient);
         let after_treatment = (model.fuel == Some(Fuel::Diesel))
@@ -106,10 +94,7 @@ impl Body {
             brakes: Brakes::new([front, front, rear, rear], bounded(&mut rng, 0.0, 0.02, 2.0)),
             memory: Memory::default(),
             strain: Strain::default(),
-            altitude_m: spec.altitude_m,
-            climb: 0.0,
-            destination_m: spec.altitude_m,
-            outside_kpa,
+            altitude,
             charger_v: 0.0,
             chance: stream(seed, spec.number, Purpose::Noise, 1),
         }
@@ -122,7 +107,7 @@ impl Body {
         self.speed = motion.speed;
         self.odometer_m += motion.distance_m;
         self.trip_m += motion.distance_m;
-        self.climb(motion.distance_m);
+        self.altitude.travel(motion.distance_m);
         let wheel_kw = rolling_kw(self.mass_kg, self.drag_m2, mean) + motion.gained * self.mass_kg / secs / 1_000.0;
         let braked_kw = 0.85 * motion.braked * self.mass_kg / secs / 1_000.0;
         let recovered = match self.powertrain {
@@ -144,26 +129,6 @@ impl Body {
         let target = if self.engine.is_some() { alternator_target(self.ambient) } else { DCDC_TARGET };
         self.volts = self.low_voltage.charge(secs, target + self.charger_v, 42.0, self.ambient, &self.strain);
         self.run_monitors(None);
-    }
-
-    /// Sets out for a place at another altitude, some kilometres away.
-    pub fn set_out(&mut self, destination_m: f64, km: f64) {
-        self.destination_m = destination_m;
-        self.climb = (destination_m - self.altitude_m) / (km * 1_000.0).max(1.0);
-    }
-
-    /// Of the place it is at, m.
-    pub const fn altitude_m(&self) -> f64 {
-        self.altitude_m
-    }
-
-    fn climb(&mut self, metres: f64) {
-        if self.climb == 0.0 {
-            return;
-        }
-        let (from, to) = (self.altitude_m, self.destination_m);
-        self.altitude_m = (from + self.climb * metres).clamp(from.min(to), from.max(to));
-        self.outside_kpa = air_kpa(self.altitude_m);
     }
 
     /// Runs the engine as the trip asks, or as the hybrid decides; returns its power, kW.
@@ -271,7 +236,7 @@ impl Body {
     /// What owners see to about once a month.
     pub fn maintain(&mut self) {
         for (wheel, tyre) in self.tyres.iter_mut().enumerate() {
-            tyre.check(self.placard_kpa, self.outside_kpa, tyre::leak(&self.strain, wheel) > 0.0);
+            tyre.check(self.placard_kpa, self.altitude.air_kpa(), tyre::leak(&self.strain, wheel) > 0.0);
         }
         self.brakes.maintain(&self.strain);
         if let Some(after_treatment) = &mut self.after_treatment {
@@ -318,6 +283,16 @@ impl Body {
         let damp = 1.0 - 0.33 * ((self.ambient - 18.0) / 15.0).clamp(0.0, 1.0);
         traction.insulation * damp * self.strain.insulation
     }
+}
+
+fn traction(pack: Pack, of: (u64, &Specification), rng: &mut ChaCha8Rng, ambient: f64, start: Time) -> Traction {
+    let (seed, spec) = of;
+    let years = start.since(spec.delivered_at).days_f64() / 365.25;
+    let gauge = Gauge::new(stream(seed, spec.number, Purpose::Specification, 3));
+    let soc = if pack.plug { rng.random_range(0.55..0.85) } else { 0.55 };
+    let insulation = bounded(rng, 8.9, 0.4, 2.0).exp();
+    let ids = (rng.random_range(1..=pack.cells / 2), rng.random_range(pack.cells / 2 + 1..=pack.cells));
+    Traction::new(pack, soc, ageing(seed, spec, years), gauge, insulation, ids, ambient)
 }
 
 /// How a vehicle's traction battery ages: 2.3 % a year, more if it is always charged fast. DOMAIN 5.2.

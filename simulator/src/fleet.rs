@@ -63,7 +63,7 @@ pub enum FleetError {
 }
 
 impl PlantedIn {
-    /// Reads `FAULT@TIME` or `FAULT@TIME:vehicle number`, as in `coolant-loss@2h:7`.
+    /// Reads `FAULT@TIME` or `FAULT@TIME:vehicle number`, as in `coolant-loss@2h:7` or `slow-leak@2d/severe:7`.
     pub fn parse(text: &str, start: Time) -> Result<Self, FleetError> {
         // Times have colons too: only digits after the last one, behind a span or a full time.
         let split = text.rsplit_once(':').filter(|(head, _)| Planted::parse(head, start).is_ok());
@@ -239,7 +239,7 @@ mod tests {
     use rules::time::Span;
 
     use super::*;
-    use crate::fault::FAULTS;
+    use crate::fault::{FAULTS, Magnitude};
 
     fn start() -> Time {
         Time::parse("2026-03-02T16:00:00Z").unwrap()
@@ -298,6 +298,18 @@ mod tests {
     }
 
     #[test]
+    fn a_year_of_some_vehicles_takes_seconds_when_sampled_coarsely() {
+        let mut plan = FleetPlan::new(7, 20, start());
+        plan.sampling = Sampling::coarse();
+        plan.end = Some(start() + Span::from_days(365));
+        let began = std::time::Instant::now();
+        let frames = plan.frames().unwrap().count();
+        let took = began.elapsed().as_secs_f64();
+        eprintln!("{frames} frames in {took:.2} s: {:.0} frames/s", frames as f64 / took);
+        assert!((500_000..4_000_000).contains(&frames), "{frames}");
+    }
+
+    #[test]
     fn reads_where_to_plant() {
         let planted = PlantedIn::parse("silent@2h:7", start()).unwrap();
         assert_eq!((planted.vehicle, planted.planted.at), (Some(7), start() + Span::from_hours(2)));
@@ -305,6 +317,8 @@ mod tests {
         assert_eq!(planted.vehicle, Some(7));
         let planted = PlantedIn::parse("silent@2026-11-22T08:00:00Z", start()).unwrap();
         assert_eq!(planted.vehicle, None);
+        let planted = PlantedIn::parse("slow-leak@2d/severe:7", start()).unwrap();
+        assert_eq!((planted.vehicle, planted.planted.magnitude), (Some(7), Some(Magnitude::Severe)));
         assert!(PlantedIn::parse("silent@2h:seven", start()).is_err());
     }
 }

@@ -242,7 +242,7 @@ impl Reporter {
 
     fn tyres(&mut self, frame: &mut Frame, body: &Body) {
         for (wheel, tyre) in body.tyres.iter().enumerate() {
-            let pressure = bounded(&mut self.noise, tyre.pressure(body.outside_kpa), 0.5, 3.0).max(0.0);
+            let pressure = bounded(&mut self.noise, tyre.pressure(body.altitude.air_kpa()), 0.5, 3.0).max(0.0);
             frame.number(signal::TYRE_PRESSURE[wheel], pressure, 0.4);
             self.add(frame, signal::TYRE_TEMPERATURE[wheel], tyre.air, 0.3, 1.0);
         }

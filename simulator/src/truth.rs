@@ -50,7 +50,7 @@ pub fn write(out: &mut impl Write, truth: &Truth) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
-/// Reads all lines; the last about a fault counts. In order of vehicle, fault and start.
+/// Reads all lines; the last about a fault counts. In order of vehicle, fault, start and component.
 pub fn read(input: impl BufRead) -> Result<Vec<Truth>, TruthError> {
     let mut last = BTreeMap::new();
     for (index, line) in input.lines().enumerate() {
@@ -59,7 +59,8 @@ pub fn read(input: impl BufRead) -> Result<Vec<Truth>, TruthError> {
             continue;
         }
         let truth: Truth = serde_json::from_str(&line).map_err(|error| TruthError::Line(index + 1, error))?;
-        last.insert((truth.vehicle.clone(), truth.fault.clone(), truth.start), truth);
+        let key = (truth.vehicle.clone(), truth.fault.clone(), truth.start, truth.component.clone());
+        last.insert(key, truth);
     }
     Ok(last.into_values().collect())
 }

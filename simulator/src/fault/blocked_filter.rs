@@ -24,7 +24,7 @@ pub const FAULT: Fault = Fault {
 const LIMIT: f64 = 80.0;
 
 fn strain(stage: &Stage, strain: &mut Strain) {
-    strain.regeneration = 0.0;
+    strain.regeneration *= (1.0 - stage.rate).max(0.0);
     strain.soot_per_h += stage.strength * stage.progress;
 }
 

@@ -20,8 +20,8 @@ pub const FAULT: Fault = Fault {
     ..BASE
 };
 
-/// What the control can hardly make up for, percent.
-const LIMIT: f64 = 20.0;
+/// No sound engine needs that much, percent.
+const LIMIT: f64 = 15.0;
 
 fn strain(stage: &Stage, strain: &mut Strain) {
     strain.lean += stage.strength * stage.progress;

@@ -167,6 +167,8 @@ pub struct Circumstances {
     pub placard_kpa: f64,
     /// Hours since the ignition went off; 0 while it is on.
     pub parked_h: f64,
+    /// Hours since the ignition went on; 0 while it is off.
+    pub driven_h: f64,
     /// Since when the fault has been there.
     pub started: Time,
     /// The wheel or cylinder it is on.

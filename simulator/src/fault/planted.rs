@@ -80,6 +80,13 @@ fn known() -> String {
     super::FAULTS.iter().map(|fault| fault.key).collect::<Vec<_>>().join(", ")
 }
 
+/// How long the ignition has been as it is, in hours; one of them is 0.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ignition {
+    pub parked_h: f64,
+    pub driven_h: f64,
+}
+
 /// A planted fault at work in a vehicle or over a log.
 #[derive(Clone, Debug)]
 pub struct Course {
@@ -153,10 +160,10 @@ impl Course {
     }
 
     /// Judges whether a frame shows the threshold crossed, or the part failed.
-    pub fn judge(&mut self, frame: &Frame, placard_kpa: f64, parked_h: f64) {
+    pub fn judge(&mut self, frame: &Frame, placard_kpa: f64, Ignition { parked_h, driven_h }: Ignition) {
         let Some(started) = self.started else { return };
         let fault = self.planted.fault;
-        let around = Circumstances { placard_kpa, parked_h, started, place: self.planted.place };
+        let around = Circumstances { placard_kpa, parked_h, driven_h, started, place: self.planted.place };
         if self.threshold.is_none() && (fault.crossed)(frame, &around) {
             self.threshold = Some(frame.at);
         }

@@ -17,8 +17,9 @@ pub const FAULT: Fault = Fault {
     ..BASE
 };
 
-/// A warm engine is above this, degC.
+/// A warm engine is above this, degC, and after that time every engine is warm, hours. DOMAIN 5.6.
 const LIMIT: f64 = 75.0;
+const WARM_AFTER_H: f64 = 0.25;
 
 fn strain(stage: &Stage, strain: &mut Strain) {
     strain.thermostat_open = strain.thermostat_open.max(stage.strength * stage.progress);
@@ -26,5 +27,5 @@ fn strain(stage: &Stage, strain: &mut Strain) {
 
 fn crossed(frame: &Frame, around: &Circumstances) -> bool {
     let cool = frame.get(COOLANT).is_some_and(|coolant| coolant < LIMIT);
-    cool && around.parked_h == 0.0 && frame.get(SPEED).is_some_and(|speed| speed > 40.0)
+    cool && around.driven_h >= WARM_AFTER_H && frame.get(SPEED).is_some_and(|speed| speed > 40.0)
 }

@@ -67,7 +67,7 @@ impl AfterTreatment {
         if self.range_m(&Strain::NONE) < REFILL_BELOW_KM * 1_000.0 {
             self.adblue = 98.0;
         }
-        if self.soot > BEGIN_AT && strain.regeneration > 0.0 {
+        if self.soot > BEGIN_AT && strain.regeneration > 0.5 {
             self.soot = END_AT;
         }
     }

@@ -5,6 +5,7 @@
 //! stable. What is broken reaches a system only through [`Strain`].
 
 pub mod after_treatment;
+pub mod altitude;
 pub mod brake;
 pub mod engine;
 pub mod gauge;

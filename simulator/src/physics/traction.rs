@@ -56,7 +56,7 @@ impl Ageing {
     /// A battery that has aged so many years at its pace.
     pub fn of(years: f64, per_year: f64) -> Self {
         let early = EARLY * (-years * 365.25 / EARLY_DAYS).exp();
-        let soh = (1.0 - (EARLY - early) - per_year * years).max(0.82);
+        let soh = (1.0 - (EARLY - early) - per_year * years).max(0.85);
         Self { soh, per_year, early, season: 0.0 }
     }
 

@@ -227,18 +227,7 @@ impl Unit {
 
     /// Numbers the next message if its time has come; false if there is none.
     fn keep_next(&mut self) -> Result<bool, OutboxFileError> {
-        let mut frames = Vec::with_capacity(self.link.frames_per_message);
-        let mut count = 0;
-        while frames.len() < self.link.frames_per_message {
-            self.peek();
-            let now = self.link.clock.now();
-            let Some(mut frame) = self.next.take_if(|frame| frame.at <= now) else { break };
-            self.defects.bend(&mut frame);
-            count += 1;
-            let twin = self.defects.contradict(&frame);
-            frames.push(frame);
-            frames.extend(twin);
-        }
+        let (frames, count) = self.take_due();
         if frames.is_empty() && !self.notices.has_unreported() {
             return Ok(false);
         }
@@ -272,6 +261,23 @@ impl Unit {
             file.kept(&self.outbox, count)?;
         }
         Ok(true)
+    }
+
+    /// The frames of the next message, and how many of them were measured: some are told twice.
+    fn take_due(&mut self) -> (Vec<Frame>, u64) {
+        let mut frames = Vec::with_capacity(self.link.frames_per_message);
+        let mut count = 0;
+        while frames.len() < self.link.frames_per_message {
+            self.peek();
+            let now = self.link.clock.now();
+            let Some(mut frame) = self.next.take_if(|frame| frame.at <= now) else { break };
+            self.defects.bend(&mut frame);
+            count += 1;
+            let twin = self.defects.contradict(&frame);
+            frames.push(frame);
+            frames.extend(twin);
+        }
+        (frames, count)
     }
 
     fn peek(&mut self) {

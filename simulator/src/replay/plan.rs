@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use rules::time::{Span, Time};
+use rules::time::Time;
 
 use super::log::{Log, LogError};
 use super::mapping::Mapping;
 use super::trip::{self, Tally};
-use crate::fault::planted::Course;
+use crate::fault::planted::{Course, Ignition};
 use crate::fault::{FAULTS, Planted, PlantedError};
 use crate::frame::Frame;
 use crate::truth::Truth;
@@ -183,7 +183,9 @@ impl Iterator for Replay {
         for course in &mut self.courses {
             course.notice(frame.at, true);
             course.overlay(&mut frame);
-            course.judge(&frame, PLACARD_KPA, if frame.readings.len() > 1 { 0.0 } else { PARKED_H });
+            // A marker frame is no driving; no fault that can be laid over a log asks for more.
+            let parked_h = if frame.readings.len() > 1 { 0.0 } else { 1.0 };
+            course.judge(&frame, PLACARD_KPA, Ignition { parked_h, driven_h: 0.0 });
         }
         Some(frame)
     }
@@ -191,8 +193,6 @@ impl Iterator for Replay {
 
 /// Recorded cars do not say; no fault that can be laid over a log asks for it.
 const PLACARD_KPA: f64 = 230.0;
-/// A marker frame is no driving.
-const PARKED_H: f64 = Span::from_hours(1).micros() as f64 / 3.6e9;
 
 #[cfg(test)]
 mod tests {

@@ -9,7 +9,7 @@ use super::diary::Diary;
 use crate::body::Body;
 use crate::driver::{Activity, Driver};
 use crate::fault::Planted;
-use crate::fault::planted::Course;
+use crate::fault::planted::{Course, Ignition};
 use crate::frame::{CodeReport, Frame};
 use crate::model::Specification;
 use crate::physics::Strain;
@@ -41,8 +41,9 @@ pub struct Vehicle {
     phase: Phase,
     /// Readings of resting cells that are still to come after a charge.
     settling: u8,
-    /// Since when the ignition is off.
+    /// Since when the ignition is off, and when it went on last.
     off_since: Time,
+    on_since: Time,
     trips: u64,
     body: Body,
     reporter: Reporter,
@@ -66,6 +67,7 @@ impl Vehicle {
             phase: Phase::Parked { next_report: start },
             settling: 0,
             off_since: start - Span::from_hours(10),
+            on_since: Time::NEVER,
             trips: 0,
             reporter: Reporter::new(noise),
             courses: Vec::new(),
@@ -183,6 +185,7 @@ impl Vehicle {
         let frame = self.reporter.ignition_on(self.clock, &self.body);
         self.emit(frame);
         self.off_since = Time::NEVER;
+        self.on_since = self.clock;
         self.settling = 0;
         for course in &mut self.courses {
             course.next_trip();
@@ -195,7 +198,8 @@ impl Vehicle {
         self.clock = self.clock + Span::from_secs(2);
         let mut roads = stream(self.seed, self.spec.number, Purpose::Roads, self.trips);
         let mut drive = Drive::plan(km, &mut roads);
-        self.body.set_out(self.destination(km), km);
+        let destination = self.destination(km);
+        self.body.altitude.set_out(destination, km);
         self.trips += 1;
         let motion = drive.advance(1.0);
         self.body.drive(&motion);
@@ -210,7 +214,7 @@ impl Vehicle {
 
     /// Altitude of where a trip goes, m: into the hills now and then, if it is long enough, and home again.
     fn destination(&self, km: f64) -> f64 {
-        let (home, here) = (self.spec.altitude_m, self.body.altitude_m());
+        let (home, here) = (self.spec.altitude_m, self.body.altitude.metres());
         let key = (u64::from(self.spec.number) << 32) ^ self.trips;
         let chance = hash01(self.seed ^ 0x6869_6C6C, key);
         let away = (here - home).abs() > 20.0;
@@ -312,10 +316,14 @@ impl Vehicle {
         if self.silent {
             return;
         }
-        let parked_h =
-            if self.off_since == Time::NEVER { 0.0 } else { frame.at.since(self.off_since).secs_f64() / 3_600.0 };
+        let hours = |since: Time| frame.at.since(since).secs_f64() / 3_600.0;
+        let ignition = if self.off_since == Time::NEVER {
+            Ignition { parked_h: 0.0, driven_h: hours(self.on_since) }
+        } else {
+            Ignition { parked_h: hours(self.off_since), driven_h: 0.0 }
+        };
         for course in &mut self.courses {
-            course.judge(&frame, self.body.placard_kpa, parked_h);
+            course.judge(&frame, self.body.placard_kpa, ignition);
         }
         self.ready.push_back(frame);
     }

@@ -5,6 +5,7 @@ use rules::time::{Span, Time};
 use simulator::fleet::FleetPlan;
 use simulator::model::{MODELS, VAN_DIESEL};
 use simulator::signal;
+use simulator::vehicle::Sampling;
 
 use crate::judge::{SET, live_all};
 
@@ -24,6 +25,15 @@ fn healthy_fleets_open_no_case_in_winter_or_summer() {
             verdict.unused.iter().filter(|((reason, signal), _)| *reason != Reason::Unwitnessed && *signal != volts);
         assert!(odd.clone().map(|(_, count)| count).sum::<u64>() < 400, "{season} {:?}", odd.collect::<Vec<_>>());
     }
+}
+
+/// Holidays, idle weeks, hills, seasons and age: a year of healthy life.
+#[test]
+fn a_healthy_year_opens_no_case() {
+    let mut plan = FleetPlan::new(101, 14, Time::parse(SEASONS[0]).expect("a time"));
+    plan.sampling = Sampling::coarse();
+    let verdict = live_all(plan.build().expect("a fleet"), plan.start + Span::from_days(365));
+    assert_eq!((verdict.cases(), verdict.refused), (Vec::new(), 0));
 }
 
 /// A mixed fleet has few vans, hybrids and large electric cars.
