@@ -28,6 +28,9 @@ const MILD: f64 = 25.0;
 const MARGIN_HALF_LIFE: f64 = 30.0;
 /// Of the rest voltage: a drain empties a battery within days.
 const REST_HALF_LIFE: f64 = 7.0;
+/// Days of standing after which a stand counts half, and that a rate takes.
+const DRAIN_HALF_LIFE: f64 = 3.0;
+const DRAIN_DAYS: f64 = 1.5;
 /// What a single start scatters by at least, volts: engine, oil and temperature differ.
 const MARGIN_SD: f64 = 0.15;
 /// Starts before a trend is worth a word.
@@ -57,6 +60,32 @@ struct History {
     rest: Shift,
     rests: Trend,
     rested: Days,
+    drain: Drain,
+}
+
+/// What standing takes out of the battery: falls and times within single stands, older ones forgotten.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Drain {
+    volts: f32,
+    at: Days,
+    fall: f32,
+    days: f32,
+}
+
+impl Drain {
+    /// Takes a voltage of a stand; `first`: its first after the surface charge is gone. Volts per day, once so much
+    /// standing was seen that the sensor's noise does not matter.
+    fn take(&mut self, volts: f64, at: Time, first: bool) -> Option<f64> {
+        let days = self.at.pass(at);
+        let before = f64::from(std::mem::replace(&mut self.volts, volts as f32));
+        if first {
+            return None;
+        }
+        let keep = 0.5_f64.powf(days / DRAIN_HALF_LIFE);
+        self.fall = (keep * f64::from(self.fall) + before - volts) as f32;
+        self.days = (keep * f64::from(self.days) + days) as f32;
+        (f64::from(self.days) >= DRAIN_DAYS).then(|| f64::from(self.fall) / f64::from(self.days))
+    }
 }
 
 impl Battery12v {
@@ -130,9 +159,16 @@ pub fn update(vehicle: &mut Vehicle, step: &mut Step, turn: Turn, set: &RuleSet)
             emit(vehicle, step, known.charging_voltage, median);
         }
     } else if vehicle.segment.kind == SegmentKind::Park
+        // Charging a traction battery charges this one too: its surface charge has to go as well.
+        && step.at.since(vehicle.segment.since) >= REST
         && vehicle.segment.parked_for(step.at).is_some_and(|parked| parked >= REST)
     {
+        let first = vehicle.last(known.rest_voltage).at < vehicle.segment.since;
+        let drain = vehicle.estimates.battery12v.history.drain.take(volts, step.at, first);
         emit(vehicle, step, known.rest_voltage, volts);
+        if let Some(drain) = drain {
+            emit(vehicle, step, known.drain_rate, drain);
+        }
         take_rest(vehicle, step, volts, set);
     }
 }
@@ -168,9 +204,11 @@ fn take_start(vehicle: &mut Vehicle, step: &mut Step, volts: f64, set: &RuleSet)
         return;
     };
     let margin = volts - (9.6 + 0.029 * (ambient.min(20.0) - 20.0));
+    // A load test asks no more of a warm battery; the battery gives more all the same.
+    let alike = margin - norm.per_k * (ambient - 20.0);
     let battery = &mut vehicle.estimates.battery12v;
     let history = &mut battery.history;
-    history.crank.take(margin, &norm);
+    history.crank.take(alike, &norm);
     let since = history.started.pass(step.at);
     if since > SAME {
         history.margin = Trend::default();

@@ -12,13 +12,16 @@ use crate::state::fold::Step;
 const LIMIT: f64 = 85.0;
 /// Thousands of km after which a reading counts half.
 const HALF_LIFE: f64 = 5.0;
-/// Evidence before a rate is believed: thousands of km, and percent.
+/// Evidence before a rate is believed: thousands of km, and percent of a sensor that resolves one.
 const DRIVEN: f64 = 1.5;
-const WORN: f64 = 3.0;
+const WORN: f64 = 5.0;
 /// Sensors resolve 1 %: a reading scatters at least so much.
 const SENSOR_SD: f64 = 0.35;
 /// A fall of this much is a new pad, percent.
 const REPLACED: f64 = 15.0;
+/// Standard deviations off the line, and so many times in a row, that make another pace.
+const FAR: f64 = 3.0;
+const STUBBORN: u8 = 4;
 /// Readings closer than this are one, thousands of km.
 const APART: f64 = 0.005;
 
@@ -30,11 +33,20 @@ pub struct Pad {
     from_wear: f32,
     km: f32,
     wear: f32,
+    /// Readings in a row that the line does not explain.
+    astray: u8,
 }
 
 impl Default for Pad {
     fn default() -> Self {
-        Self { trend: Trend::default(), from_km: f32::NAN, from_wear: f32::NAN, km: f32::NAN, wear: f32::NAN }
+        Self {
+            trend: Trend::default(),
+            from_km: f32::NAN,
+            from_wear: f32::NAN,
+            km: f32::NAN,
+            wear: f32::NAN,
+            astray: 0,
+        }
     }
 }
 
@@ -48,8 +60,21 @@ impl Pad {
         if self.trend.count() > 0 && driven < APART {
             return;
         }
+        if self.is_another_pace(wear, driven) {
+            // Another driver, another road, a brake that drags: what was before says nothing of what comes.
+            self.trend = Trend::default();
+            (self.from_km, self.from_wear) = (km as f32, wear as f32);
+        }
         self.trend.take(driven, wear, HALF_LIFE);
         (self.km, self.wear) = (km as f32, wear as f32);
+    }
+
+    /// Whether the last readings were all far from where the line says they should be.
+    fn is_another_pace(&mut self, wear: f64, driven: f64) -> bool {
+        let line = self.trend.line_with(SENSOR_SD).filter(|line| self.trend.count() > 8 && line.slope_se.is_finite());
+        let far = line.is_some_and(|line| (wear - line.at(driven).0).abs() > FAR * line.residual_sd);
+        self.astray = if far { self.astray + 1 } else { 0 };
+        self.astray >= STUBBORN
     }
 
     /// Distance left, km: early, central and late end of the 80 % interval; `None` while too little is known.

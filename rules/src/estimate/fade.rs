@@ -1,19 +1,19 @@
 //! The fade of a traction battery: a straight line over its age with a yearly swing, regularised by what batteries
 //! do, in constant memory. DOMAIN 5.2 c.
 //!
-//! Bayesian least squares over one value a month, each with its own certainty. Sums instead of a ring of months:
-//! outliers are kept out before a month is formed, and then a median of slopes has nothing left to be robust against.
-//! The first half year is left out, it fades faster and bends the line.
+//! Bayesian least squares over every weighing by its own certainty, instead of a median of slopes over a ring of
+//! monthly medians: outliers are kept out before, and what is left is worth more than its median. The first half year
+//! is left out, it fades faster and bends the line.
 
 use serde::{Deserialize, Serialize};
 
 /// Level at birth, slope, and the two parts of the yearly swing.
 const TERMS: usize = 4;
-/// What batteries do before anything is known of this one: mean and standard deviation. Level after the first loss,
-/// percent; DOMAIN 5.2: slope N(-2.5, 1.2) %/year, swing about 1 %.
-const PRIOR: [(f64, f64); TERMS] = [(97.0, 3.0), (-2.5, 1.2), (0.0, 0.8), (0.0, 0.8)];
-/// Scatter of a month's mean beyond that of its sessions, percent: temperature and use.
-const MONTH_SD: f64 = 0.4;
+/// What batteries do before anything is known of this one: mean and standard deviation. Level at birth less the fast first loss,
+/// percent, of a reference that is known to a percent [GK]; DOMAIN 5.2: slope N(-2.5, 1.2) %/year, swing about 1 %.
+const PRIOR: [(f64, f64); TERMS] = [(98.3, 1.2), (-2.5, 1.2), (0.0, 0.8), (0.0, 0.8)];
+/// Scatter of a weighing beyond its own, percent: temperature and use.
+const SWING_SD: f64 = 0.4;
 /// Sums are of what is above this, percent, so that single precision suffices.
 const ORIGIN: f64 = 90.0;
 /// Intervals are this much wider than the line alone says: fade is not quite linear. From the spread of the true
@@ -28,10 +28,10 @@ pub struct Fade {
     /// Upper triangle by rows.
     squares: [f32; 10],
     products: [f32; TERMS],
-    months: u16,
+    count: u16,
 }
 
-/// What the months say, with the prior.
+/// What the weighings say, with the prior.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FadeLine {
     /// At an age of 0, percent.
@@ -50,10 +50,10 @@ fn terms(age: f64) -> [f64; TERMS] {
 }
 
 impl Fade {
-    /// Takes a month's mean health, percent, and its standard error.
+    /// Takes a weighing, percent, and its standard error.
     pub fn take(&mut self, age: f64, health: f64, se: f64) {
         let terms = terms(age);
-        let weight = 1.0 / (se * se + MONTH_SD * MONTH_SD);
+        let weight = 1.0 / (se * se + SWING_SD * SWING_SD);
         let mut place = 0;
         for row in 0..TERMS {
             for column in row..TERMS {
@@ -62,11 +62,11 @@ impl Fade {
             }
             self.products[row] += (weight * terms[row] * (health - ORIGIN)) as f32;
         }
-        self.months = self.months.saturating_add(1);
+        self.count = self.count.saturating_add(1);
     }
 
-    pub const fn months(&self) -> u16 {
-        self.months
+    pub const fn count(&self) -> u16 {
+        self.count
     }
 
     /// The line: the prior alone before the first month.
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn knows_only_the_prior_at_first() {
         let line = Fade::default().line();
-        assert!((line.level - 97.0).abs() < 1e-9 && (line.slope + 2.5).abs() < 1e-9, "{line:?}");
+        assert!((line.level - 98.3).abs() < 1e-9 && (line.slope + 2.5).abs() < 1e-9, "{line:?}");
     }
 
     #[test]

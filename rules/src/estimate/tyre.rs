@@ -29,7 +29,7 @@ const PAIR_SD: f64 = 1.2;
 /// A leak is believed at so many standard errors, from so many cold readings.
 const T: f64 = -4.0;
 const READINGS: u16 = 7;
-/// A rise of this much against the axle mate is air from a hose, or another wheel.
+/// A step of this much against the axle mate, unless this wheel fell by as much, is air from a hose or another wheel.
 const REFILLED: f32 = 10.0;
 /// Share of the placard at which the tyre monitor warns.
 const LIMIT_SHARE: f64 = 0.8;
@@ -54,7 +54,8 @@ impl Default for Wheel {
 impl Wheel {
     /// Takes a day's difference to the axle mate, kPa.
     fn compare(&mut self, above_mate: f64, days: f64) {
-        if above_mate as f32 > self.above_mate + REFILLED {
+        if (above_mate as f32 - self.above_mate).abs() > REFILLED && self.fall < REFILLED {
+            // Air for this wheel, or for its mate: what was before says nothing of what comes.
             self.trend = Trend::default();
         }
         self.trend.take(days, above_mate, HALF_LIFE);

@@ -23,12 +23,14 @@ const COLD: f64 = 45.0;
 const UNDER_LOAD: f64 = 5.0;
 /// Steps further apart are not time under load.
 const GAP: f64 = 60.0;
-/// A trip that ended before it was warm, but after so much of the expected time, was slow for sure.
-const SURELY_SLOW: f64 = 1.5;
+/// A trip that ended before it was warm, but after longer than sound engines take with 98 %, was slow for sure.
+const SURELY_SLOW: f64 = 2.0;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct WarmUp {
     anchor: Option<(f32, Time)>,
+    /// Since when the trip lasts whose first temperature is still to come.
+    began: Option<Time>,
     start: Option<Box<Start>>,
     shift: Shift,
 }
@@ -62,18 +64,19 @@ impl WarmUp {
 
 pub fn update(vehicle: &mut Vehicle, step: &mut Step, turn: Turn, set: &RuleSet) {
     if turn.ended {
-        let start = vehicle.estimates.warm_up.start.take();
-        if let Some(start) = start.filter(|start| f64::from(start.secs) > SURELY_SLOW * start.expected()) {
-            take(vehicle, step, f64::from(start.secs) / start.expected(), set);
-        }
+        give_up(vehicle, step, set);
+    }
+    if turn.began {
+        vehicle.estimates.warm_up.began = Some(step.at);
     }
     let Some(celsius) = measured(vehicle, step, set.known.coolant) else { return };
     take_rate(vehicle, step, celsius, set);
-    if turn.began {
+    if let Some(began) = vehicle.estimates.warm_up.began.take() {
         let ambient = recent(vehicle, step.at, set.known.ambient, 3_600);
         let is_cold = ambient.is_some_and(|ambient| (celsius - ambient).abs() <= COLD_WITHIN) && celsius < COLD;
         let start = Start { from: celsius as f32, secs: 0.0, last: celsius as f32, at: step.at };
-        vehicle.estimates.warm_up.start = is_cold.then(|| Box::new(start));
+        let soon = step.at.since(began) <= AT_MOST;
+        vehicle.estimates.warm_up.start = (is_cold && soon).then(|| Box::new(start));
     }
     warm(vehicle, step, celsius, set);
 }
@@ -101,6 +104,17 @@ fn warm(vehicle: &mut Vehicle, step: &mut Step, celsius: f64, set: &RuleSet) {
         if ratio > 0.05 {
             take(vehicle, step, ratio, set);
         }
+    }
+}
+
+/// A trip ended before the engine was warm: if that took longer than it may, so much is known.
+fn give_up(vehicle: &mut Vehicle, step: &mut Step, set: &RuleSet) {
+    let Some(start) = vehicle.estimates.warm_up.start.take() else { return };
+    let Some(norm) = set.catalogue.norms.of(Feature::WarmUp, &vehicle.profile.model) else { return };
+    let ratio = f64::from(start.secs) / start.expected();
+    let spread = (norm.between.powi(2) + norm.within.powi(2)).sqrt();
+    if ratio > 0.0 && ratio.ln() > norm.mean + SURELY_SLOW * spread {
+        take(vehicle, step, ratio, set);
     }
 }
 

@@ -67,7 +67,7 @@ fn fan(known: &Known) -> Option<[f64; 4]> {
 fn one(plan: &Plan, number: u32, set: &RuleSet) -> Known {
     let start = plan::start(number);
     let id = rules::vehicle::VehicleId::try_new(&format!("battery-{number}")).expect("a valid id");
-    let model = if number % 3 == 0 { SUV_BEV } else { COMPACT_BEV };
+    let model = if number.is_multiple_of(3) { SUV_BEV } else { COMPACT_BEV };
     let mut spec = Specification::draw(plan.seed, 100_000 + number, id, start).of_model(model);
     (spec.delivered_at, spec.odometer_km) = (start, 20.0);
     if spec.habit == Habit::Weekend {

@@ -15,7 +15,7 @@ use crate::truth::Truth;
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct FaultScore {
     pub planted: usize,
-    /// Found before the part failed, of those planted, small ones left out: they may drown in the scatter.
+    /// Found before the part failed or within a day of it, of those planted, small ones left out: they may drown in the scatter.
     pub recall: Option<f64>,
     /// True cases of all on its component, the sound fleet's among them.
     pub precision: Option<f64>,
@@ -53,9 +53,9 @@ impl Found<'_> {
         at.map(|at| at.since(self.truth.start).days_f64())
     }
 
-    /// Found in time: before failure, or at all while nothing failed.
+    /// Found in time: before failure or within a day of it, as what fails at once; or at all while nothing failed.
     fn in_time(&self) -> bool {
-        self.after.is_some_and(|after| self.days(self.truth.failure).is_none_or(|failure| after <= failure))
+        self.after.is_some_and(|after| self.days(self.truth.failure).is_none_or(|failure| after <= failure + 1.0))
     }
 
     fn is_before_limit(&self) -> bool {
@@ -96,7 +96,8 @@ fn one(key: &str, own: &[&Found<'_>], sound: &[Lived]) -> FaultScore {
     let on_sound = sound.iter().flat_map(|lived| lived.log.faults());
     let false_ones = on_sound.filter(|case| components.iter().any(|own| is_on(&case.component, own))).count()
         + own.iter().map(|found| found.false_before).sum::<usize>();
-    let meant: Vec<&Found<'_>> = own.iter().copied().filter(|found| found.truth.magnitude != Some(Magnitude::Small)).collect();
+    let meant: Vec<&Found<'_>> =
+        own.iter().copied().filter(|found| found.truth.magnitude != Some(Magnitude::Small)).collect();
     let hits = own.iter().filter(|found| found.after.is_some()).count();
     let leads: Vec<f64> = meant.iter().filter_map(|found| found.lead()).collect();
     let failed = meant.iter().filter(|found| found.truth.failure.is_some()).count();

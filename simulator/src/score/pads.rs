@@ -11,7 +11,7 @@ const LIMIT: f64 = 85.0;
 /// A forecast is looked at when it first says less than this, km.
 const AT: f64 = 8_000.0;
 /// The true rate is that over at least so much further wear, percent.
-const FURTHER: f64 = 5.0;
+const FURTHER: f64 = 8.0;
 
 /// One pad's forecast, and the true wear from then on.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,6 +44,8 @@ impl PadWatch {
                     let truth = (LIMIT - looked.wear) / rate;
                     looked.error = Some((looked.forecast - truth).abs() / truth.max(100.0));
                 }
+                // New pads: there is nothing left to compare with.
+                Some(looked) if looked.error.is_none() && worn[wheel] < looked.wear - 5.0 => self.0[wheel] = None,
                 Some(_) => {}
             }
         }

@@ -3,6 +3,7 @@
 use rules::time::{Span, Time};
 use rules::vehicle::VehicleId;
 
+use crate::driver::Habit;
 use crate::fault::{Fault, Magnitude, Planted, fault};
 use crate::model::{MODELS, Specification};
 use crate::vehicle::{Sampling, Vehicle};
@@ -100,6 +101,11 @@ impl Case {
             Some(model) if !fault.fits(&spec.model) => spec.of_model(*model),
             _ => spec,
         };
+        let mut spec = spec;
+        if fault.key.starts_with("worn-") {
+            // Whoever hardly drives wears no pads within a year.
+            spec.habit = Habit::Taxi;
+        }
         let mut vehicle = Vehicle::new(seed, spec, start, Sampling::coarse());
         let place = self.number as usize % fault.components.len().max(1);
         let at = start + Span::from_days(SOUND_DAYS);
