@@ -21,6 +21,7 @@ pub mod random;
 pub mod replay;
 pub mod report;
 pub mod road;
+pub mod score;
 pub mod signal;
 pub mod status;
 pub mod trouble;
