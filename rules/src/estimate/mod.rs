@@ -15,6 +15,7 @@ pub mod fuel_trim;
 pub mod health;
 pub mod imbalance;
 pub mod insulation;
+pub mod knee;
 pub mod maturing;
 pub mod norm;
 pub mod oil;

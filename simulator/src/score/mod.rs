@@ -4,6 +4,7 @@
 //! simulated with seeds that nobody tuned on.
 
 pub mod batteries;
+pub mod battery;
 pub mod due;
 pub mod faults;
 pub mod figures;
