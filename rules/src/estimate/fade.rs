@@ -18,7 +18,7 @@ const SWING_SD: f64 = 0.4;
 const ORIGIN: f64 = 90.0;
 /// Intervals are this much wider than the line alone says: fade is not quite linear. From the spread of the true
 /// errors of simulated batteries (seeds 1 to 99), as conformal scaling would have it.
-const CONFORMAL: f64 = 1.3;
+const CONFORMAL: f64 = 1.0;
 /// Nothing is said of later, years.
 const FARTHEST: f64 = 40.0;
 

@@ -42,6 +42,8 @@ const DRIFT: f64 = 0.06 / 30.0;
 const YEAR: f64 = 365.25;
 /// DOMAIN 5.2: the fast loss of the first months bends the line, years.
 const SETTLED: f64 = 0.5;
+/// That loss, which a young battery's own capacity has to be freed of.
+const EARLY_LOSS: f64 = 0.015;
 /// Warranty: percent, until years.
 pub const WARRANTY: (f64, f64) = (70.0, 8.0);
 /// DOMAIN 5.2: before the second year no date is named; weighings, and years between them.
@@ -112,7 +114,7 @@ impl Health {
 
     /// Takes the capacity of one charge, Ah, over a change of the gauge, percent. False if it was not believed.
     fn weigh(&mut self, capacity: f64, change: f64, nominal: f64, age_days: f64, is_young: bool, since: f64) -> bool {
-        self.refer(capacity, nominal, is_young);
+        self.refer(capacity, nominal, is_young, age_days);
         let health = 100.0 * capacity / f64::from(self.reference);
         let sd = SINGLE_SD / change;
         if self.level.is_nan() {
@@ -144,7 +146,7 @@ impl Health {
     }
 
     /// The capacity that counts as whole: a young battery's own, or the nominal one.
-    fn refer(&mut self, capacity: f64, nominal: f64, is_young: bool) {
+    fn refer(&mut self, capacity: f64, nominal: f64, is_young: bool, age_days: f64) {
         if self.reference == 0.0 {
             self.reference = nominal as f32;
             // Whoever is heard of late has lost something already: of what, only the nominal value says.
@@ -152,7 +154,8 @@ impl Health {
         }
         if self.weighed < REFERENCE {
             self.weighed += 1;
-            let within = capacity.clamp(nominal * (1.0 - REFERENCE_WITHIN), nominal * (1.0 + REFERENCE_WITHIN));
+            let new = capacity / (1.0 - EARLY_LOSS * (age_days / YEAR / SETTLED).min(1.0));
+            let within = new.clamp(nominal * (1.0 - REFERENCE_WITHIN), nominal * (1.0 + REFERENCE_WITHIN));
             // Twenty weighings still err by a percent, for good: the nominal capacity counts as some of them.
             self.reference += (within as f32 - self.reference) / (f32::from(self.weighed) + NOMINAL_WEIGHS);
         }

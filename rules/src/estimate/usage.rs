@@ -24,7 +24,7 @@ const PRIOR_KM: f64 = 35.0;
 const PRIOR_SD: f64 = 20.0;
 const PRIOR_DAYS: f64 = 14.0;
 /// Share of the horizon added for changes of habit.
-const HABIT: f64 = 0.25;
+const HABIT: f64 = 0.17;
 /// Uncertainty of a calendar date, days: shop hours.
 const CALENDAR_SD: f64 = 0.5;
 /// Days passed one by one after a long silence; the rest cannot change a calendar date.

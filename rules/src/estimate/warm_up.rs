@@ -19,8 +19,12 @@ const COLD_WITHIN: f64 = 5.0;
 const WARM: f64 = 70.0;
 /// Below this a start is worth timing, degC: the last few kelvins say nothing.
 const COLD: f64 = 45.0;
+/// Norms are those of a start at this temperature, degC.
+const MILD: f64 = 25.0;
 /// The engine works rather than idles above this, km/h.
 const UNDER_LOAD: f64 = 5.0;
+/// Heat comes with every revolution: time counts by the engine's speed over this one, rpm, where it is known.
+const USUAL_RPM: f64 = 1_800.0;
 /// Steps further apart are not time under load.
 const GAP: f64 = 60.0;
 /// A trip that ended before it was warm, but after longer than sound engines take with 98 %, was slow for sure.
@@ -83,6 +87,7 @@ pub fn update(vehicle: &mut Vehicle, step: &mut Step, turn: Turn, set: &RuleSet)
 
 fn warm(vehicle: &mut Vehicle, step: &mut Step, celsius: f64, set: &RuleSet) {
     let works = recent(vehicle, step.at, set.known.speed, 60).is_some_and(|speed| speed > UNDER_LOAD);
+    let pace = recent(vehicle, step.at, set.known.rpm, 60).map_or(1.0, |rpm| rpm / USUAL_RPM);
     let Some(start) = &mut vehicle.estimates.warm_up.start else { return };
     let gap = step.at.since(start.at).secs_f64();
     if gap > GAP {
@@ -95,14 +100,14 @@ fn warm(vehicle: &mut Vehicle, step: &mut Step, celsius: f64, set: &RuleSet) {
     // Between two readings it warms evenly: without this a sampling of 30 s would be the scatter.
     let share = if reached && celsius > before { (WARM - before) / (celsius - before) } else { 1.0 };
     if works {
-        start.secs += (gap * share) as f32;
+        start.secs += (gap * share * pace) as f32;
     }
     (start.last, start.at) = (celsius as f32, step.at);
     if reached {
-        let ratio = f64::from(start.secs) / start.expected();
+        let (ratio, from) = (f64::from(start.secs) / start.expected(), f64::from(start.from));
         vehicle.estimates.warm_up.start = None;
         if ratio > 0.05 {
-            take(vehicle, step, ratio, set);
+            take(vehicle, step, ratio, from, set);
         }
     }
 }
@@ -112,17 +117,18 @@ fn give_up(vehicle: &mut Vehicle, step: &mut Step, set: &RuleSet) {
     let Some(start) = vehicle.estimates.warm_up.start.take() else { return };
     let Some(norm) = set.catalogue.norms.of(Feature::WarmUp, &vehicle.profile.model) else { return };
     let ratio = f64::from(start.secs) / start.expected();
+    let from = f64::from(start.from);
     let spread = (norm.between.powi(2) + norm.within.powi(2)).sqrt();
-    if ratio > 0.0 && ratio.ln() > norm.mean + SURELY_SLOW * spread {
-        take(vehicle, step, ratio, set);
+    if ratio > 0.0 && ratio.ln() - norm.per_k * (from - MILD) > norm.mean + SURELY_SLOW * spread {
+        take(vehicle, step, ratio, from, set);
     }
 }
 
-/// One cold start: its time over the expected one.
-fn take(vehicle: &mut Vehicle, step: &mut Step, ratio: f64, set: &RuleSet) {
+/// One cold start: its time over the expected one, and from what temperature.
+fn take(vehicle: &mut Vehicle, step: &mut Step, ratio: f64, from: f64, set: &RuleSet) {
     let Some(norm) = set.catalogue.norms.of(Feature::WarmUp, &vehicle.profile.model) else { return };
     let shift = &mut vehicle.estimates.warm_up.shift;
-    shift.take(ratio.ln(), &norm);
+    shift.take(ratio.ln() - norm.per_k * (from - MILD), &norm);
     let rise = shift.up();
     emit(vehicle, step, set.known.warm_up_rise, rise);
 }

@@ -8,8 +8,11 @@ use serde::Serialize;
 use super::figures::{Quantiles, share};
 use super::lives::Lived;
 use super::plan::SCORED;
-use crate::fault::{Magnitude, fault};
+use crate::fault::{Magnitude, fault, magnitude};
 use crate::truth::Truth;
+
+/// A shift of two standard deviations is to be found within so many trips.
+const TRIPS: usize = 10;
 
 /// How a fault is found.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -37,6 +40,8 @@ pub struct MagnitudeScore {
     pub recall: Option<f64>,
     pub lead_days: Quantiles,
     pub found_after_days: Quantiles,
+    /// Found within ten trips of its full effect.
+    pub recall_10_trips: Option<f64>,
 }
 
 /// One planted fault and when it was found.
@@ -44,6 +49,8 @@ struct Found<'a> {
     truth: &'a Truth,
     /// Days from its start to the first case on its component.
     after: Option<f64>,
+    /// Trips from its full effect to that case.
+    trips: Option<usize>,
     /// Cases on its component before it began.
     false_before: usize,
 }
@@ -76,7 +83,9 @@ fn found(lived: &Lived) -> Option<Found<'_>> {
     let own = || lived.log.faults().filter(|case| is_on(&case.component, &truth.component));
     let first = own().filter(|case| case.opened_at >= truth.start).map(|case| case.received_at).min();
     let after = first.map(|at| at.since(truth.start).days_f64());
-    Some(Found { truth, after, false_before: own().filter(|case| case.opened_at < truth.start).count() })
+    let full = truth.start + magnitude::effect(&truth.fault, truth.magnitude).onset;
+    let trips = first.map(|at| lived.log.trips.iter().filter(|trip| (full..at).contains(trip)).count());
+    Some(Found { truth, after, trips, false_before: own().filter(|case| case.opened_at < truth.start).count() })
 }
 
 /// Scores every fault; `sound` are the lives without any.
@@ -127,6 +136,10 @@ fn by_magnitude(own: &[&Found<'_>], magnitude: Magnitude) -> MagnitudeScore {
         recall: share(own.iter().filter(|found| found.in_time()).count(), own.len()),
         lead_days: Quantiles::of(&leads),
         found_after_days: Quantiles::of(&after),
+        recall_10_trips: share(
+            own.iter().filter(|found| found.trips.is_some_and(|trips| trips <= TRIPS)).count(),
+            own.len(),
+        ),
     }
 }
 

@@ -54,6 +54,8 @@ pub struct Log {
     pub notices: u64,
     /// Findings by rule, shadow rules too.
     pub fired: BTreeMap<String, u64>,
+    /// When each trip began, as the core saw it.
+    pub trips: Vec<Time>,
     pub messages: u64,
     pub refused: u64,
 }
@@ -127,6 +129,9 @@ impl<'a> Life<'a> {
                 self.trial.take(What::Message(admitted.message), self.set, &self.bounds, &mut self.effects);
             }
             Err(_) => self.log.refused += 1,
+        }
+        if self.trial.vehicle.segment.trip as usize > self.log.trips.len() {
+            self.log.trips.push(received_at);
         }
         self.collect();
     }
