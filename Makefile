@@ -2,7 +2,7 @@
 # that are missing and run a private PostgreSQL of their own under .state/; what they do is in deploy/setup/.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fmt bench screenshots fuzz torture prepare clean
+.PHONY: help demo test fmt bench score screenshots fuzz torture prepare clean
 
 help: ## say what can be made
 	@grep -hE '^[a-z]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+): .*## /make \1\t/' | expand -t 16
@@ -18,6 +18,9 @@ fmt: ## format all Rust code
 
 bench: ## measure and write target/bench.json
 	@deploy/setup/bench.sh
+
+score: ## measure what is found and forecast; write target/score.json and score.html
+	@deploy/setup/score.sh
 
 screenshots: ## look at every page in a real browser; renews the pictures of the README
 	@deploy/setup/test.sh console

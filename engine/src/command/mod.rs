@@ -12,6 +12,7 @@ pub mod explain;
 pub mod migrate;
 pub mod replay;
 pub mod rules;
+pub mod score;
 pub mod serve;
 pub mod simulate;
 
@@ -53,6 +54,8 @@ enum Command {
     Demo(demo::Args),
     /// Run the engine: broker or subscriber, lanes, relay, console.
     Serve(serve::Args),
+    /// Measure what is found and forecast, on vehicles, trips and cells whose truth is known.
+    Score(score::Args),
     /// Put simulated vehicles on the air, with faults planted in them.
     Simulate(simulate::Args),
     /// Apply the migrations that are missing and prepare the store.
@@ -75,6 +78,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Rules(args) => rules::run(&args, &config),
         Command::Replay(args) => block_on(replay::run(args, config)),
         Command::Demo(args) => block_on(demo::run(args, config)),
+        Command::Score(args) => score::run(&args),
         Command::Serve(args) => block_on(serve::run(args, config)),
         Command::Simulate(args) => block_on(simulate::run(args)),
         Command::Migrate(args) => block_on(migrate::run(args, config)),

@@ -76,7 +76,9 @@ pub fn update(vehicle: &mut Vehicle, step: &mut Step, turn: Turn, set: &RuleSet)
     let Some(celsius) = measured(vehicle, step, set.known.coolant) else { return };
     take_rate(vehicle, step, celsius, set);
     if let Some(began) = vehicle.estimates.warm_up.began.take() {
-        let ambient = recent(vehicle, step.at, set.known.ambient, 3_600);
+        // A cold engine's intake air is the air outside.
+        let ambient = recent(vehicle, step.at, set.known.ambient, 3_600)
+            .or_else(|| recent(vehicle, step.at, set.known.intake_air, 60));
         let is_cold = ambient.is_some_and(|ambient| (celsius - ambient).abs() <= COLD_WITHIN) && celsius < COLD;
         let start = Start { from: celsius as f32, secs: 0.0, last: celsius as f32, at: step.at };
         let soon = step.at.since(began) <= AT_MOST;

@@ -3,7 +3,7 @@
 use super::{ALL, BASE, Begins, Circumstances, Fault, Stage, no_start};
 use crate::frame::Frame;
 use crate::physics::Strain;
-use crate::signal::{CRANK_VOLTAGE, VOLTAGE_12};
+use crate::signal::{CRANK_VOLTAGE, ENGINE_SPEED, VOLTAGE_12};
 
 pub const FAULT: Fault = Fault {
     key: "battery-ageing",
@@ -17,6 +17,7 @@ pub const FAULT: Fault = Fault {
     strain,
     crossed,
     failed: no_start,
+    overlay: Some(overlay),
     ..BASE
 };
 
@@ -32,4 +33,15 @@ fn strain(stage: &Stage, strain: &mut Strain) {
 fn crossed(frame: &Frame, around: &Circumstances) -> bool {
     let discharged = around.parked_h >= 4.0 && frame.get(VOLTAGE_12).is_some_and(|volts| volts < LIMIT);
     discharged || frame.get(CRANK_VOLTAGE).is_some_and(|volts| volts < START_LIMIT)
+}
+
+/// Before the engine runs the battery is alone: it rests lower, 0.8 V in the end.
+fn overlay(stage: &Stage, frame: &mut Frame) {
+    const LOST: f64 = 0.8;
+    if frame.get(ENGINE_SPEED).is_some_and(|rpm| rpm > 0.0) {
+        return;
+    }
+    if let Some(volts) = frame.get_mut(VOLTAGE_12) {
+        *volts = crate::frame::round(*volts - LOST * stage.progress, 1_000.0);
+    }
 }

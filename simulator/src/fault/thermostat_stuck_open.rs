@@ -14,6 +14,7 @@ pub const FAULT: Fault = Fault {
     begins: Begins::AtOnce,
     strain,
     crossed,
+    overlay: Some(overlay),
     ..BASE
 };
 
@@ -28,4 +29,14 @@ fn strain(stage: &Stage, strain: &mut Strain) {
 fn crossed(frame: &Frame, around: &Circumstances) -> bool {
     let cool = frame.get(COOLANT).is_some_and(|coolant| coolant < LIMIT);
     cool && around.driven_h >= WARM_AFTER_H && frame.get(SPEED).is_some_and(|speed| speed > 40.0)
+}
+
+/// What the coolant gains above the outside it gains by so much less: 70 degC instead of 90 where it was 20 outside.
+fn overlay(stage: &Stage, frame: &mut Frame) {
+    const OUTSIDE: f64 = 20.0;
+    const LOST: f64 = 0.28;
+    if let Some(celsius) = frame.get_mut(COOLANT) {
+        let gained = (*celsius - OUTSIDE).max(0.0);
+        *celsius = crate::frame::round(*celsius - LOST * stage.progress * gained, 1.0);
+    }
 }

@@ -90,6 +90,11 @@ impl Plan {
         Ok(())
     }
 
+    /// Takes every planted fault out again.
+    pub fn clear(&mut self) {
+        self.planted.clear();
+    }
+
     /// Rows of all logs, to measure progress against.
     pub fn rows(&self) -> u64 {
         self.survey().iter().map(|trip| trip.rows).sum()

@@ -109,6 +109,24 @@ impl<'a> Life<'a> {
         &self.trial.vehicle
     }
 
+    pub const fn set(&self) -> &'a RuleSet {
+        self.set
+    }
+
+    /// By rule in scope: the share of the times it was asked that it knew.
+    pub fn ready(&self) -> BTreeMap<String, f64> {
+        let count = |of: &[u32], rule: usize| of.get(rule).copied().map_or(0.0, f64::from);
+        let vehicle = &self.trial.vehicle;
+        let mut counts: BTreeMap<String, (f64, f64)> = BTreeMap::new();
+        for rule in self.set.in_mask(self.set.scope_of(&vehicle.id, &vehicle.profile)) {
+            let place = usize::from(rule.no.0);
+            let own = counts.entry(rule.source.key.clone()).or_default();
+            own.0 += count(&self.effects.ready, place);
+            own.1 += count(&self.effects.ready, place) + count(&self.effects.not_ready, place);
+        }
+        counts.into_iter().map(|(rule, (knew, asked))| (rule, if asked > 0.0 { knew / asked } else { 0.0 })).collect()
+    }
+
     /// Takes frames that the vehicle sends as one message when the last of them was measured.
     pub fn hear(&mut self, frames: Vec<Frame>) {
         let Some(received_at) = frames.last().map(|frame| frame.at) else { return };

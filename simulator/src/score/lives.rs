@@ -23,6 +23,7 @@ pub struct Lived {
     pub spec: Specification,
     pub log: Log,
     pub truths: Vec<Truth>,
+    pub start: Time,
     pub days: f64,
 }
 
@@ -53,7 +54,7 @@ pub fn live(mut vehicle: Vehicle, set: &RuleSet, start: Time, end: Time, probe: 
     }
     life.hear(batch);
     let days = now.since(start).days_f64();
-    Lived { truths: vehicle.truths(), spec: vehicle.spec, log: life.log, days }
+    Lived { truths: vehicle.truths(), spec: vehicle.spec, log: life.log, start, days }
 }
 
 /// Applies `work` to every item, on as many threads as there are cores; keeps their order.

@@ -3,6 +3,7 @@
 //! Everything goes the way of real messages: bytes of the wire, admission, the core's recipe. What is scored was
 //! simulated with seeds that nobody tuned on.
 
+pub mod bad;
 pub mod batteries;
 pub mod battery;
 pub mod due;
@@ -11,7 +12,10 @@ pub mod figures;
 pub mod life;
 pub mod lives;
 pub mod pads;
+pub mod page;
 pub mod plan;
+pub mod reliability;
+pub mod trips;
 
 use std::collections::BTreeMap;
 
@@ -33,9 +37,24 @@ pub struct Score {
     pub due_date: due::DueScore,
     pub pads: pads::PadScore,
     pub soh: batteries::HealthScore,
-    /// Simulated days of all vehicles, messages, and how long it took.
+    /// Of probabilities of failure within thirty days, by the part.
+    pub reliability: BTreeMap<String, reliability::Reliability>,
+    /// Simulated days of all vehicles but the new batteries, and their messages.
     pub vehicle_days: f64,
     pub messages: u64,
+}
+
+/// A score with what is measured on real data and on bad data.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Whole {
+    #[serde(flatten)]
+    pub score: Score,
+    pub bad_data_cases: u64,
+    pub bad: bad::BadScore,
+    /// `None` where the recorded trips are not there.
+    pub carobd: Option<trips::TripScore>,
+    /// By data set.
+    pub battery: BTreeMap<String, battery::DatasetScore>,
 }
 
 /// One life with what was watched.
@@ -43,6 +62,7 @@ struct Watched {
     lived: Lived,
     misses: Vec<due::Miss>,
     pads: Vec<f64>,
+    said: Vec<reliability::Said>,
 }
 
 /// Scores a plan; `told` hears of every finished life.
@@ -57,6 +77,7 @@ pub fn score(plan: &Plan, set: &RuleSet, told: impl Fn(usize, usize) + Sync) -> 
     });
     let (sound, planted): (Vec<Watched>, Vec<Watched>) =
         watched.into_iter().partition(|watched| watched.lived.truths.is_empty());
+    let reliability = chances(sound.iter().chain(&planted));
     let misses: Vec<due::Miss> = sound.iter().flat_map(|watched| watched.misses.clone()).collect();
     let pads: Vec<f64> = sound.iter().chain(&planted).flat_map(|watched| watched.pads.clone()).collect();
     let sound: Vec<Lived> = sound.into_iter().map(|watched| watched.lived).collect();
@@ -71,6 +92,7 @@ pub fn score(plan: &Plan, set: &RuleSet, told: impl Fn(usize, usize) + Sync) -> 
         due_date: due::score(&misses),
         pads: pads::score(&pads),
         soh: batteries::score(plan, set),
+        reliability,
         vehicle_days: sound.iter().chain(&planted).map(|lived| lived.days).sum(),
         messages: sound.iter().chain(&planted).map(|lived| lived.log.messages).sum(),
     }
@@ -79,12 +101,30 @@ pub fn score(plan: &Plan, set: &RuleSet, told: impl Fn(usize, usize) + Sync) -> 
 fn watch(case: &Case, seed: u64, set: &RuleSet) -> Watched {
     let start = plan::start(case.number);
     let (mut due, mut pads) = (due::DueWatch::default(), pads::PadWatch::default());
+    let mut said = reliability::ChanceWatch::default();
     let mut probe = |life: &life::Life<'_>, truth: &crate::vehicle::Vehicle, now| {
         due.look(life, set, now);
         pads.look(life, truth);
+        said.look(life, now);
         true
     };
     let lived = live(case.build(seed), set, start, start + Span::from_days(case.days), &mut probe);
     let pads = pads.errors().collect();
-    Watched { lived, misses: due.misses(), pads }
+    Watched { lived, misses: due.misses(), pads, said: said.said }
+}
+
+/// Judges what was said of parts whose failure the simulation knows.
+fn chances<'a>(watched: impl Iterator<Item = &'a Watched>) -> BTreeMap<String, reliability::Reliability> {
+    let mut pairs: BTreeMap<String, Vec<(f64, bool)>> = BTreeMap::new();
+    for Watched { lived, said, .. } in watched {
+        let end = lived.start + Span::from_micros((lived.days * 86.4e9) as i64);
+        for said in said {
+            // Wheels are alike.
+            let part: Vec<&str> = said.component().split('.').take(2).collect();
+            if let Some(came) = said.came_true(&lived.truths, end) {
+                pairs.entry(part.join(".")).or_default().push((said.chance(), came));
+            }
+        }
+    }
+    pairs.into_iter().map(|(part, pairs)| (part, reliability::score(&pairs))).collect()
 }
