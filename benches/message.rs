@@ -11,8 +11,10 @@ use anyhow::Context as _;
 use ingest::admit::{Admission, Envelope};
 use rules::catalogue::Catalogue;
 use rules::effect::Effects;
+use rules::known::Wanted;
 use rules::reading::{Message, What};
 use rules::recipe::take;
+use rules::rule_set::RuleSet;
 use rules::state::Vehicle;
 use rules::state::settle::Bounds;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -50,6 +52,14 @@ fn main() -> anyhow::Result<()> {
     figures.add("rules_us_per_msg_60", rounds[ROUNDS / 2].0, "us", how(FEW, few.settled.set.rules.len()));
     rounds.sort_by(|one, other| one.1.total_cmp(&other.1));
     figures.add("rules_us_per_msg_600", rounds[ROUNDS / 2].1, "us", how(MANY, many.settled.set.rules.len()));
+    let all = Lived::with(Catalogue::builtin()?.rules.len())?;
+    let mut silent = all.settled.set.clone();
+    silent.wanted = Wanted::default();
+    // In turns again: what is compared is a difference.
+    let mut costs: Vec<f64> = (0..ROUNDS).map(|_| all.round() - all.round_under(&silent)).collect();
+    costs.sort_by(f64::total_cmp);
+    let how = "the whole library with its estimators less the same without them, rules over what they find included";
+    figures.add("estimators_us_per_msg", costs[ROUNDS / 2], "us", how);
     let (mean, none) = few.allocations()?;
     let how = format!(
         "admission and recipe on recycled buffers, the same messages; opened cases included; {:.3} % of the messages allocated nothing",
@@ -74,6 +84,10 @@ impl Lived {
 
     /// Microseconds per message of one round, on copies of the vehicles.
     fn round(&self) -> f64 {
+        self.round_under(&self.settled.set)
+    }
+
+    fn round_under(&self, set: &RuleSet) -> f64 {
         let mut vehicles: Vec<Vehicle> = self.settled.vehicles.clone();
         let messages: Vec<(usize, Message)> = self.day.messages.iter().map(|(n, _, one)| (*n, one.clone())).collect();
         let count = messages.len();
@@ -82,7 +96,7 @@ impl Lived {
         let since = Instant::now();
         for (number, message) in messages {
             effects.clear();
-            take(&mut vehicles[number], What::Message(message), &self.settled.set, &bounds, &mut effects);
+            take(&mut vehicles[number], What::Message(message), set, &bounds, &mut effects);
         }
         since.elapsed().as_secs_f64() * 1e6 / count as f64
     }

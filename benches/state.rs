@@ -27,6 +27,10 @@ fn main() -> anyhow::Result<()> {
     let (messages, rules) = (settled.messages, settled.set.rules.len());
     let vehicles: HashMap<VehicleId, Box<Vehicle>> =
         settled.vehicles.into_iter().map(|vehicle| (vehicle.id.clone(), Box::new(vehicle))).collect();
+    let without = COUNTED.current_usage();
+    let estimates: Vec<_> = vehicles.values().map(|vehicle| vehicle.estimates.clone()).collect();
+    let of_estimates = COUNTED.current_usage() - without;
+    drop(estimates);
     let with = COUNTED.current_usage();
     drop(vehicles);
     let bytes = with - COUNTED.current_usage();
@@ -35,5 +39,7 @@ fn main() -> anyhow::Result<()> {
         "{count} vehicles of a mixed fleet and {rules} rules after {DAYS} simulated days and {messages} messages, in the lane's map; bytes that dropping them gives back to a counting allocator"
     );
     figures.add("bytes_per_vehicle", bytes as f64 / f64::from(count), "bytes", how);
+    let how = "of these, the estimators' states with what they point to, the service plan's among them";
+    figures.add("estimators_bytes_per_vehicle", of_estimates as f64 / f64::from(count), "bytes", how);
     figures.keep()
 }

@@ -23,6 +23,7 @@ mod operations;
 mod outage;
 mod reload;
 mod safety;
+mod score;
 mod set_up;
 mod silence;
 mod whole_way;

@@ -29,7 +29,7 @@ pub use fleet::{Fleet, Script};
 pub use garage::{Garage, NewCar, owner_of};
 pub use ledger::{CaseRow, Ledger, OrderRow, SOON};
 pub use mosquitto::Mosquitto;
-pub use premend::{Premend, Setup, run};
+pub use premend::{Premend, Setup, program, run};
 pub use private_cluster::PrivateCluster;
 pub use process::{Process, free_port};
 pub use proxy::Proxy;

@@ -218,7 +218,7 @@ fn address(output: &str, label: &str) -> Option<SocketAddr> {
 }
 
 /// The binary beside this test, as `cargo build --workspace --bins` left it.
-fn program() -> anyhow::Result<PathBuf> {
+pub fn program() -> anyhow::Result<PathBuf> {
     let test = std::env::current_exe()?;
     let profile = test.parent().and_then(Path::parent).context("tests run in target/<profile>/deps")?;
     let program = profile.join("premend");
