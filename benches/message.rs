@@ -53,7 +53,7 @@ fn main() -> anyhow::Result<()> {
     rounds.sort_by(|one, other| one.1.total_cmp(&other.1));
     figures.add("rules_us_per_msg_600", rounds[ROUNDS / 2].1, "us", how(MANY, many.settled.set.rules.len()));
     let all = Lived::with(Catalogue::builtin()?.rules.len())?;
-    let mut silent = all.settled.set.clone();
+    let mut silent = RuleSet::clone(&all.settled.set);
     silent.wanted = Wanted::default();
     // In turns again: what is compared is a difference.
     let mut costs: Vec<f64> = (0..ROUNDS).map(|_| all.round() - all.round_under(&silent)).collect();

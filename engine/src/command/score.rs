@@ -14,7 +14,7 @@ use rules::time::Time;
 use serde::Deserialize;
 use simulator::replay::{Mapping, Plan as Trips};
 use simulator::score::plan::{FIRST_SEED, Plan};
-use simulator::score::{Whole, bad, battery, page, score, trips};
+use simulator::score::{Whole, bad, battery, page, score, stop, trips};
 
 /// When recorded trips without dates begin.
 const TRIPS_BEGIN: &str = "2026-03-02T00:30:00Z";
@@ -119,7 +119,8 @@ fn whole(args: &Fleet, set: &RuleSet) -> anyhow::Result<ExitCode> {
     bar.finish_and_clear();
     let (vehicles, days, twin_days) = if args.short { (2, 14, 140) } else { (6, 60, 150) };
     let bad = bad::score(args.seed, vehicles, days, twin_days, set)?;
-    let mut whole = Whole { score: fleet, bad_data_cases: bad.bad_data_cases, bad, ..Whole::default() };
+    let s1 = stop::score(args.seed, if args.short { 1 } else { 8 }, set);
+    let mut whole = Whole { score: fleet, s1, bad_data_cases: bad.bad_data_cases, bad, ..Whole::default() };
     if let Some(folder) = &args.recorded {
         recorded(folder, set, &mut whole)?;
     }
@@ -192,6 +193,13 @@ fn print(whole: &Whole) {
         "health: rmse 12/24/36 months {health} %; age of 80 %: error {} years, coverage {}",
         shown(soh.t80_median_error_years_36m),
         shown(soh.t80_coverage80)
+    );
+    println!(
+        "S1: recall {} of {}, delay p99 {} s, missed {:?}",
+        shown(whole.s1.recall),
+        whole.s1.planted,
+        shown(whole.s1.delay_s_p99),
+        whole.s1.missed
     );
     let bad = &whole.bad;
     println!(

@@ -50,6 +50,8 @@ pub struct Order {
 pub struct Log {
     pub cases: BTreeMap<Uuid, Case>,
     pub orders: BTreeMap<Uuid, Order>,
+    /// When the first finding of S1 was made, and when its reading arrived.
+    pub stopped: Option<(Time, Time)>,
     /// To owners; before caps and quiet hours.
     pub notices: u64,
     /// Findings by rule, shadow rules too.
@@ -180,7 +182,12 @@ impl<'a> Life<'a> {
                         own.case.get_or_insert(case);
                     }
                 }
-                Effect::OpenFinding { rule, .. } => *self.log.fired.entry(rule).or_default() += 1,
+                Effect::OpenFinding { rule, severity, at, .. } => {
+                    if severity == Severity::S1 {
+                        self.log.stopped.get_or_insert((at, self.trial.vehicle.received));
+                    }
+                    *self.log.fired.entry(rule).or_default() += 1;
+                }
                 Effect::Notify(notice) => self.log.notices += u64::from(notice.person.is_some()),
                 _ => {}
             }

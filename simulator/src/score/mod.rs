@@ -15,6 +15,7 @@ pub mod pads;
 pub mod page;
 pub mod plan;
 pub mod reliability;
+pub mod stop;
 pub mod trips;
 
 use std::collections::BTreeMap;
@@ -49,6 +50,8 @@ pub struct Score {
 pub struct Whole {
     #[serde(flatten)]
     pub score: Score,
+    /// Faults for which one must stop now.
+    pub s1: stop::StopScore,
     pub bad_data_cases: u64,
     pub bad: bad::BadScore,
     /// `None` where the recorded trips are not there.
