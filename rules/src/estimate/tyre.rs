@@ -29,10 +29,13 @@ const PAIR_SD: f64 = 1.2;
 /// A leak is believed at so many standard errors, from so many cold readings.
 const T: f64 = -4.0;
 const READINGS: u16 = 7;
-/// A step of this much against the axle mate, unless this wheel fell by as much, is air from a hose or another wheel.
-const REFILLED: f32 = 10.0;
+/// A step of this much against the axle mate, unless most of it is this wheel's own fall, is air from a hose or another
+/// wheel. A top-up of 8 kPa that passed for four days of a leak opened cases in healthy fleets.
+const REFILLED: f32 = 5.0;
 /// Share of the placard at which the tyre monitor warns.
 const LIMIT_SHARE: f64 = 0.8;
+
+const UNKNOWN: (f32, f32) = (f32::NAN, f32::NAN);
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Wheel {
@@ -40,26 +43,50 @@ pub struct Wheel {
     /// Fall at the last cold reading, before the axle mate is taken off.
     fall: f32,
     anchor: Option<(f32, Time)>,
-    /// Of the difference to the axle mate, over days; and its newest value.
+    /// Of the difference to the axle mate, over days.
     trend: Trend,
-    above_mate: f32,
+    /// The last two cold readings, newest first: pressure, and that above the mate's.
+    before: [(f32, f32); 2],
+    /// The median of the last three: one reading of a stuck or jumping sensor is no step and no leak.
+    settled: (f32, f32),
 }
 
 impl Default for Wheel {
     fn default() -> Self {
-        Self { cold: None, fall: f32::NAN, anchor: None, trend: Trend::default(), above_mate: f32::NAN }
+        Self {
+            cold: None,
+            fall: f32::NAN,
+            anchor: None,
+            trend: Trend::default(),
+            before: [UNKNOWN; 2],
+            settled: UNKNOWN,
+        }
     }
 }
 
+/// Unknown if any of them is.
+fn median(a: f32, b: f32, c: f32) -> f32 {
+    if a.is_nan() || b.is_nan() || c.is_nan() { f32::NAN } else { a.min(b).max(a.max(b).min(c)) }
+}
+
 impl Wheel {
-    /// Takes a day's difference to the axle mate, kPa.
-    fn compare(&mut self, above_mate: f64, days: f64) {
-        if (above_mate as f32 - self.above_mate).abs() > REFILLED && self.fall < REFILLED {
+    /// Takes a day's pressure, and its difference to the axle mate's, kPa.
+    fn compare(&mut self, kpa: f64, above_mate: f64, days: f64) {
+        let newest = (kpa as f32, above_mate as f32);
+        let [last, older] = self.before;
+        self.before = [newest, last];
+        let settled = (median(newest.0, last.0, older.0), median(newest.1, last.1, older.1));
+        if settled.1.is_nan() {
+            return;
+        }
+        let own = self.settled.0 - settled.0;
+        let fall = self.settled.1 - settled.1;
+        self.settled = settled;
+        if fall < -REFILLED || (fall > REFILLED && own < fall / 2.0) {
             // Air for this wheel, or for its mate: what was before says nothing of what comes.
             self.trend = Trend::default();
         }
-        self.trend.take(days, above_mate, HALF_LIFE);
-        self.above_mate = above_mate as f32;
+        self.trend.take(days, f64::from(settled.1), HALF_LIFE);
     }
 
     /// The line of a leak that is believed.
@@ -150,7 +177,7 @@ fn compare(vehicle: &mut Vehicle, step: &mut Step, axle: [usize; 2], days: f64, 
     let cold = axle.map(|index| vehicle.estimates.tyres[index].cold.map_or(f64::NAN, |(kpa, _)| f64::from(kpa)));
     for (index, above_mate, kpa) in [(axle[0], cold[0] - cold[1], cold[0]), (axle[1], cold[1] - cold[0], cold[1])] {
         let wheel = &mut vehicle.estimates.tyres[index];
-        wheel.compare(above_mate, days);
+        wheel.compare(kpa, above_mate, days);
         let leak = wheel.leak().map_or(0.0, |line| -line.slope);
         emit(vehicle, step, known.tyre_leak[index], leak);
         if let Some(placard) = placard.filter(|_| leak > 0.0) {

@@ -14,11 +14,13 @@ use simulator::truth::Truth;
 use simulator::vehicle::{Sampling, Vehicle};
 
 use crate::judge::{Asked, Case, SET, Verdict, in_parallel, live, live_all, start};
-use crate::planted::{Cause, ROWS, Row, Setting, YOUNG};
+use crate::planted::{Cause, NOT_WITHIN_A_TEST, ROWS, Row, Setting, YOUNG};
 
 const SEED: u64 = 8;
-/// What some of a mixed fleet have at any time: rules about codes are asked only where there are codes.
-const COMMON: [&str; 4] = ["coolant-loss", "loose-wire", "misfire", "worn-catalyst"];
+/// What some of a mixed fleet have at any time: rules about codes are asked only where there are codes, and
+/// trends only where something falls.
+const COMMON: [&str; 6] =
+    ["coolant-loss", "insulation-decay", "loose-wire", "misfire", "oil-consumption", "worn-catalyst"];
 
 struct Outcome {
     verdict: Verdict,
@@ -87,7 +89,7 @@ fn ready() -> BTreeMap<String, Asked> {
     let mut plan = FleetPlan::new(42, 40, start());
     let planted = |key| Planted::new(fault(key).expect("a fault"), start() + Span::from_days(1));
     plan.faults = COMMON.iter().map(|key| PlantedIn { planted: planted(key), vehicle: None }).collect();
-    live_all(plan.build().expect("a fleet"), start() + Span::from_days(7)).asked
+    live_all(plan.build().expect("a fleet"), start() + Span::from_days(10)).asked
 }
 
 fn share(part: u64, of: u64) -> String {
@@ -108,7 +110,9 @@ fn every_rule_fires_with_its_fault_and_stays_silent_without() {
     );
     for key in SET.catalogue.rules.iter().map(|rule| rule.key.as_str()) {
         let Some((row, outcome)) = outcomes.iter().find(|(row, _)| row.rules.contains(&key)) else {
-            wrong.push(format!("{key}: no fault in the table"));
+            if NOT_WITHIN_A_TEST.iter().all(|(other, _)| *other != key) {
+                wrong.push(format!("{key}: no fault in the table"));
+            }
             continue;
         };
         let young = matches!(row.cause, Cause::Past { .. });
@@ -117,7 +121,9 @@ fn every_rule_fires_with_its_fault_and_stays_silent_without() {
         let began =
             outcome.truth.as_ref().map_or(if young { start() } else { row.setting.planting() }, |truth| truth.start);
         let fired = outcome.verdict.fired.get(key).filter(|at| **at >= began);
-        let asked = ready.get(key).copied().unwrap_or_default();
+        // What takes months to know is asked of a sound vehicle that is known for months.
+        let patient = without.filter(|_| row.setting.coarse).map(|(_, _, verdict)| &verdict.asked);
+        let asked = patient.unwrap_or(&ready).get(key).copied().unwrap_or_default();
         writeln!(
             table,
             "{key:<28} {:<22} {:<12} {:>10} {:>7} {:>9} {:>9}",
