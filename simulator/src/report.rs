@@ -130,12 +130,15 @@ impl Reporter {
         frame
     }
 
-    /// Parked: the telematics unit wakes for a moment.
+    /// Parked: the telematics unit wakes for a moment, and the battery management with it: its contactors are
+    /// open, and its cells at rest.
     pub fn parked(&mut self, at: Time, body: &Body) -> Frame {
         let mut frame = Frame::new(at);
         self.resting(&mut frame, body);
         if let Some(traction) = body.traction.as_ref().filter(|traction| traction.pack.plug) {
             frame.number(signal::SOC, traction.shown_soc(&body.strain), 10.0);
+            self.add(&mut frame, signal::PACK_CURRENT, traction.shown_current(), 0.02, 10.0);
+            self.cells(&mut frame, traction, body);
             self.add(&mut frame, signal::CELL_HOT, traction.temperatures().0, 0.2, 2.0);
             self.add(&mut frame, signal::CELL_COLD, traction.temperatures().1, 0.2, 2.0);
         }
@@ -225,14 +228,19 @@ impl Reporter {
         frame.number(signal::SOC, traction.shown_soc(&body.strain), 10.0);
         self.add(frame, signal::PACK_VOLTAGE, traction.voltage(), 0.15, 10.0);
         self.add(frame, signal::PACK_CURRENT, traction.shown_current(), 0.3, 10.0);
+        self.cells(frame, traction, body);
+        let (hot, cold) = traction.temperatures();
+        self.add(frame, signal::CELL_HOT, hot, 0.1, 2.0);
+        self.add(frame, signal::CELL_COLD, cold, 0.1, 2.0);
+    }
+
+    /// The highest and the lowest cell, and which they are.
+    fn cells(&mut self, frame: &mut Frame, traction: &Traction, body: &Body) {
         let (high, low) = traction.cells(&body.strain);
         self.add(frame, signal::CELL_MAX, high, 0.000_6, 1_000.0);
         frame.number(signal::CELL_MAX_ID, f64::from(traction.id_max), 1.0);
         self.add(frame, signal::CELL_MIN, low, 0.000_6, 1_000.0);
         frame.number(signal::CELL_MIN_ID, f64::from(traction.id_min), 1.0);
-        let (hot, cold) = traction.temperatures();
-        self.add(frame, signal::CELL_HOT, hot, 0.1, 2.0);
-        self.add(frame, signal::CELL_COLD, cold, 0.1, 2.0);
     }
 
     fn insulation(&mut self, frame: &mut Frame, body: &Body, traction: &Traction) {

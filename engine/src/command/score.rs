@@ -117,7 +117,7 @@ fn whole(args: &Fleet, set: &RuleSet) -> anyhow::Result<ExitCode> {
         bar.set_position(done as u64);
     });
     bar.finish_and_clear();
-    let (vehicles, days, twin_days) = if args.short { (2, 14, 140) } else { (6, 60, 150) };
+    let (vehicles, days, twin_days) = if args.short { (2, 14, 190) } else { (6, 60, 190) };
     let bad = bad::score(args.seed, vehicles, days, twin_days, set)?;
     let s1 = stop::score(args.seed, if args.short { 1 } else { 8 }, set);
     let mut whole = Whole { score: fleet, s1, bad_data_cases: bad.bad_data_cases, bad, ..Whole::default() };

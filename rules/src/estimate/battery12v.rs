@@ -31,6 +31,10 @@ const REST_HALF_LIFE: f64 = 7.0;
 /// Days of standing after which a stand counts half, and that a rate takes.
 const DRAIN_HALF_LIFE: f64 = 3.0;
 const DRAIN_DAYS: f64 = 1.5;
+/// A stand takes no more than this from one reading to the next, volts, and volts a day: more is a sensor's slip, or
+/// a load that somebody switched on.
+const DRAIN_STEP: f64 = 0.25;
+const DRAIN_MOST: f64 = 0.5;
 /// What a single start scatters by at least, volts: engine, oil and temperature differ.
 const MARGIN_SD: f64 = 0.15;
 /// Starts before a trend is worth a word.
@@ -78,7 +82,7 @@ impl Drain {
     fn take(&mut self, volts: f64, at: Time, first: bool) -> Option<f64> {
         let days = self.at.pass(at);
         let before = f64::from(std::mem::replace(&mut self.volts, volts as f32));
-        if first {
+        if first || (before - volts).abs() > DRAIN_STEP.max(DRAIN_MOST * days) {
             return None;
         }
         let keep = 0.5_f64.powf(days / DRAIN_HALF_LIFE);
@@ -152,7 +156,12 @@ pub fn update(vehicle: &mut Vehicle, step: &mut Step, turn: Turn, set: &RuleSet)
         take_start(vehicle, step, volts, set);
     }
     let Some(volts) = measured(vehicle, step, known.volts_12) else { return };
-    if vehicle.segment.kind == SegmentKind::Trip {
+    // Some are heard only with the ignition on: before the engine turns, the battery is still as it rested.
+    let woken = turn.began && step.pause >= REST && measured(vehicle, step, known.rpm) == Some(0.0);
+    if woken {
+        emit(vehicle, step, known.rest_voltage, volts);
+        take_rest(vehicle, step, volts, set);
+    } else if vehicle.segment.kind == SegmentKind::Trip {
         if let Some(median) =
             is_charging(vehicle, step, known).then(|| vehicle.estimates.battery12v.take(volts)).flatten()
         {

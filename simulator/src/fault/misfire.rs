@@ -12,6 +12,8 @@ pub const FAULT: Fault = Fault {
     description: "A cylinder misfires; P0301 is pending in the first trip and confirmed in the second.",
     powertrains: ENGINE,
     components: &["engine.ignition"],
+    // Unburnt oxygen passes the sensor: the control takes it for a lean mixture.
+    consequences: &["engine.fuel_air"],
     severity: 2,
     begins: Begins::AtOnce,
     strain,

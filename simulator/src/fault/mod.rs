@@ -35,6 +35,7 @@ pub mod insulation_decay;
 pub mod intake_leak;
 pub mod interlock_open;
 pub mod inverter_overheating;
+pub mod leaking_injector;
 pub mod loose_wire;
 pub mod low_charging;
 pub mod magnitude;
@@ -86,6 +87,7 @@ pub const FAULTS: &[Fault] = &[
     intake_leak::FAULT,
     interlock_open::FAULT,
     inverter_overheating::FAULT,
+    leaking_injector::FAULT,
     loose_wire::FAULT,
     low_charging::FAULT,
     misfire::FAULT,

@@ -72,7 +72,7 @@ impl Engine {
         self.litres += fuel_kw * demand.secs / 3_600.0 / FUEL_KWH_PER_LITRE;
         // A cylinder that does not burn sends its oxygen past the sensor: the trim goes rich.
         let trim_target = self.trim_home + strain.worst_misfire() * 0.05 + strain.lean * 0.7;
-        self.long_trim = relax(self.long_trim, trim_target.min(25.0), demand.secs, 1_800.0);
+        self.long_trim = relax(self.long_trim, trim_target.clamp(-25.0, 25.0), demand.secs, 1_800.0);
         if demand.run {
             self.hours += demand.secs / 3_600.0;
             self.idle_hours += demand.standing / 3_600.0;
@@ -101,8 +101,10 @@ impl Engine {
 
     /// What the lambda control adds at the moment, percent; the long-term trim follows it.
     pub fn short_trim(&self, strain: &Strain) -> f64 {
-        let learnt = strain.lean * 0.7 - (self.long_trim - self.trim_home).max(0.0);
-        self.trim_today + strain.worst_misfire() * 0.08 + strain.lean * 0.3 + learnt.max(0.0)
+        let (lacking, learnt) = (strain.lean * 0.7, self.long_trim - self.trim_home);
+        let to_learn =
+            if lacking < 0.0 { (lacking - learnt.min(0.0)).min(0.0) } else { (lacking - learnt.max(0.0)).max(0.0) };
+        self.trim_today + strain.worst_misfire() * 0.08 + strain.lean * 0.3 + to_learn
     }
 
     fn warm(&mut self, demand: &Demand, fuel_kw: f64, strain: &Strain) {

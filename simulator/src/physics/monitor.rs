@@ -16,7 +16,7 @@ pub struct View {
     pub start_v: Option<f64>,
     /// Misfires by cylinder.
     pub misfire: Option<[f64; 4]>,
-    /// Fuel that the mixture lacks, percent, with the engine warm.
+    /// Fuel that the mixture lacks (has too much of, if negative), percent, with the engine warm.
     pub lean: Option<f64>,
     /// Share that the warm catalyst converts.
     pub catalyst: Option<f64>,
@@ -47,6 +47,7 @@ const MONITORS: &[Monitor] = &[
     Monitor { code: "P0303", ecu: "7E8", matures: SECOND, lamp: true, test: |view| Some(view.misfire?[2] > 20.0) },
     Monitor { code: "P0304", ecu: "7E8", matures: SECOND, lamp: true, test: |view| Some(view.misfire?[3] > 20.0) },
     Monitor { code: "P0171", ecu: "7E8", matures: SECOND, lamp: true, test: |view| Some(view.lean? > 24.0) },
+    Monitor { code: "P0172", ecu: "7E8", matures: SECOND, lamp: true, test: |view| Some(view.lean? < -24.0) },
     Monitor { code: "P0420", ecu: "7E8", matures: SECOND, lamp: true, test: |view| Some(view.catalyst? < 0.6) },
     Monitor { code: "P0113", ecu: "7E8", matures: NEVER, lamp: false, test: |view| view.intake_wire_open },
     Monitor { code: "P0524", ecu: "7E8", matures: AT_ONCE, lamp: true, test: |view| Some(view.oil_pressure? < 80.0) },

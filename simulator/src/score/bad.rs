@@ -24,7 +24,7 @@ const TWINS: [&str; 8] = [
     "intake-leak",
     "insulation-decay",
     "blocked-filter",
-    "worn-front-pads",
+    "oil-consumption",
 ];
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]

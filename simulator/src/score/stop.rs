@@ -15,7 +15,7 @@ use crate::vehicle::{Sampling, Vehicle};
 
 /// Days before and after the fault begins.
 const SOUND: i64 = 2;
-const WATCHED: i64 = 8;
+const WATCHED: i64 = 25;
 /// Found in time: so long after the reading arrived that showed it, s.
 const WITHIN: f64 = 5.0;
 

@@ -81,9 +81,10 @@ fn describe(planted: Option<(&str, Magnitude)>, feature: Feature) -> (f64, f64) 
 
 #[test]
 fn small_is_within_the_scatter_typical_is_twice_it_and_severe_is_clear() {
-    let cases: [(&str, Feature); 4] = [
+    let cases: [(&str, Feature); 5] = [
         ("intake-leak", trim),
         ("air-meter-drift", trim),
+        ("leaking-injector", trim),
         ("low-charging", charging),
         ("thermostat-stuck-open", warm_up),
     ];
