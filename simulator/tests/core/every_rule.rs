@@ -89,7 +89,7 @@ fn ready() -> BTreeMap<String, Asked> {
     let mut plan = FleetPlan::new(42, 40, start());
     let planted = |key| Planted::new(fault(key).expect("a fault"), start() + Span::from_days(1));
     plan.faults = COMMON.iter().map(|key| PlantedIn { planted: planted(key), vehicle: None }).collect();
-    live_all(plan.build().expect("a fleet"), start() + Span::from_days(10)).asked
+    live_all(plan.build().expect("a fleet"), start() + Span::from_days(14)).asked
 }
 
 fn share(part: u64, of: u64) -> String {
