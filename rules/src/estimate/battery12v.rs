@@ -31,6 +31,9 @@ const REST_HALF_LIFE: f64 = 7.0;
 /// Days of standing after which a stand counts half, and that a rate takes.
 const DRAIN_HALF_LIFE: f64 = 3.0;
 const DRAIN_DAYS: f64 = 1.5;
+/// What is left of the surface charge after four hours falls by 0.02 V until the eighth; over short stands that passed
+/// for a drain of 0.08 V a day.
+const LEVEL: Span = Span::from_hours(9);
 /// A stand takes no more than this from one reading to the next, volts, and volts a day: more is a sensor's slip, or
 /// a load that somebody switched on.
 const DRAIN_STEP: f64 = 0.25;
@@ -172,7 +175,8 @@ pub fn update(vehicle: &mut Vehicle, step: &mut Step, turn: Turn, set: &RuleSet)
         && step.at.since(vehicle.segment.since) >= REST
         && vehicle.segment.parked_for(step.at).is_some_and(|parked| parked >= REST)
     {
-        let first = vehicle.last(known.rest_voltage).at < vehicle.segment.since;
+        let first =
+            vehicle.last(known.rest_voltage).at < vehicle.segment.since || step.at.since(vehicle.segment.since) < LEVEL;
         let drain = vehicle.estimates.battery12v.history.drain.take(volts, step.at, first);
         emit(vehicle, step, known.rest_voltage, volts);
         if let Some(drain) = drain {

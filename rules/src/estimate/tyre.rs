@@ -37,6 +37,8 @@ const SEEPAGE: f32 = 0.3;
 /// A step of this much against the axle mate, unless most of it is this wheel's own fall, is air from a hose or another
 /// wheel. A top-up of 8 kPa that passed for four days of a leak opened cases in healthy fleets.
 const REFILLED: f32 = 5.0;
+/// A rise of this much by itself is air from a hose too: who fills all wheels levels what was between them.
+const FILLED: f32 = 10.0;
 /// Share of the placard at which the tyre monitor warns.
 const LIMIT_SHARE: f64 = 0.8;
 
@@ -111,7 +113,7 @@ impl Wheel {
         let own = self.settled.0 - settled.0;
         let fall = self.settled.1 - settled.1;
         self.settled = settled;
-        if fall < -REFILLED || (fall > REFILLED && own < fall / 2.0) {
+        if own < -FILLED || fall < -REFILLED || (fall > REFILLED && own < fall / 2.0) {
             // Air for this wheel, or for its mate: what was before says nothing of what comes.
             (self.trend, self.run) = (Trend::default(), Run::default());
         } else if !fall.is_nan() {

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use rules::time::{Span, Time};
-use rules::vehicle::VehicleId;
+use rules::vehicle::{Powertrain, VehicleId};
 use simulator::climate::{local_day, local_time};
+use simulator::driver::Habit;
 use simulator::fault::{FAULTS, Planted, fault};
 use simulator::fleet::{FleetPlan, PlantedIn};
 use simulator::model::Specification;
@@ -88,8 +89,13 @@ fn stray(row: &Row, verdict: &Verdict) -> Vec<Case> {
 fn ready() -> BTreeMap<String, Asked> {
     let mut plan = FleetPlan::new(42, 40, start());
     let planted = |key| Planted::new(fault(key).expect("a fault"), start() + Span::from_days(1));
-    plan.faults = COMMON.iter().map(|key| PlantedIn { planted: planted(key), vehicle: None }).collect();
-    live_all(plan.build().expect("a fleet"), start() + Span::from_days(10)).asked
+    // A trend takes a week of readings: not of a car that stands all week.
+    let daily =
+        |vehicle: &&Vehicle| vehicle.spec.model.powertrain == Powertrain::Bev && vehicle.spec.habit != Habit::Weekend;
+    let electric = plan.build().expect("a fleet").iter().find(daily).map(|vehicle| vehicle.spec.number);
+    let place = |key: &str| electric.filter(|_| key == "insulation-decay");
+    plan.faults = COMMON.iter().map(|key| PlantedIn { planted: planted(key), vehicle: place(key) }).collect();
+    live_all(plan.build().expect("a fleet"), start() + Span::from_days(14)).asked
 }
 
 fn share(part: u64, of: u64) -> String {

@@ -154,7 +154,12 @@ pub const ROWS: &[Row] = &[
     row("worn-catalyst", PETROL, 3, &["fault_code.next_service"]),
     row("worn-front-pads", PETROL, 7, &["brake_pads.front_worn"]),
     row("worn-rear-pads", PETROL, 7, &["brake_pads.rear_worn"]),
-    creeping("parasitic-drain", Magnitude::Severe, WEEKEND, 12, &["battery12v.drains"]),
+    Row {
+        cause: Cause::Fault("parasitic-drain", Some(Magnitude::Severe)),
+        setting: WEEKEND,
+        days: 12,
+        rules: &["battery12v.drains"],
+    },
     creeping("traction-ageing", Magnitude::Severe, ELECTRIC, 300, &["battery.warranty_risk"]),
     creeping("worn-front-pads", Magnitude::Severe, TAXI, 60, &["brake_pads.front_due"]),
     creeping("worn-rear-pads", Magnitude::Severe, TAXI, 150, &["brake_pads.rear_due"]),
