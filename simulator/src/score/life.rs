@@ -196,7 +196,8 @@ impl<'a> Life<'a> {
     }
 }
 
-fn profile(spec: &Specification) -> Profile {
+/// What the core is told of a simulated vehicle.
+pub fn profile(spec: &Specification) -> Profile {
     Profile {
         model: spec.model.key.to_owned(),
         model_year: 2024,

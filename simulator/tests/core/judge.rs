@@ -16,10 +16,10 @@ use rules::state::Vehicle;
 use rules::state::settle::Bounds;
 use rules::time::{Span, Time};
 use rules::trial::Trial;
-use rules::vehicle::{Profile, Purpose};
 use simulator::delivery::Message;
 use simulator::fleet::{FleetPlan, WINDOW};
 use simulator::model::Specification;
+use simulator::score::life::profile;
 use simulator::signal;
 use simulator::vehicle::Vehicle as Simulated;
 
@@ -201,23 +201,6 @@ impl Judge {
             }
         }
         self.effects.clear();
-    }
-}
-
-fn profile(spec: &Specification) -> Profile {
-    Profile {
-        model: spec.model.key.to_owned(),
-        model_year: 2024,
-        powertrain: spec.model.powertrain,
-        region: String::new(),
-        software: String::new(),
-        tier: String::new(),
-        dealer: uuid::Uuid::nil(),
-        owner: None,
-        consents: BTreeSet::from([Purpose::Diagnostics, Purpose::Maintenance]),
-        allowed: None,
-        delivered_at: spec.delivered_at,
-        attributes: spec.attributes.clone().into(),
     }
 }
 
