@@ -159,12 +159,7 @@ pub fn update(vehicle: &mut Vehicle, step: &mut Step, turn: Turn, set: &RuleSet)
         take_start(vehicle, step, volts, set);
     }
     let Some(volts) = measured(vehicle, step, known.volts_12) else { return };
-    // Some are heard only with the ignition on: before the engine turns, the battery is still as it rested.
-    let woken = turn.began && step.pause >= REST && measured(vehicle, step, known.rpm) == Some(0.0);
-    if woken {
-        emit(vehicle, step, known.rest_voltage, volts);
-        take_rest(vehicle, step, volts, set);
-    } else if vehicle.segment.kind == SegmentKind::Trip {
+    if vehicle.segment.kind == SegmentKind::Trip {
         if let Some(median) =
             is_charging(vehicle, step, known).then(|| vehicle.estimates.battery12v.take(volts)).flatten()
         {

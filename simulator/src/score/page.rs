@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::figures::quantile;
 use super::{Score, Whole};
 
-const STYLE: &str = "body{margin:0;padding:1.5rem clamp(1rem,4vw,3rem);font:15px/1.5 system-ui,sans-serif;color-scheme:light dark;--ink:light-dark(#1d232b,#e6e9ee);--soft:light-dark(#5c6773,#9aa5b1);--line:light-dark(#d7dce2,#39414b);--accent:light-dark(#1d6fb8,#6fb3ee);color:var(--ink)}h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}p{color:var(--soft)}.scroll{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums}th,td{padding:.35rem .7rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}th:first-child,td:first-child{text-align:left}svg{max-width:640px;width:100%;height:auto;display:block}.dot{fill:var(--accent);fill-opacity:.55}.axis{stroke:var(--line)}.mark{stroke:var(--accent);stroke-width:2}.tick{fill:var(--soft);font-size:10px}";
+const STYLE: &str = "body{margin:0;padding:1.5rem clamp(1rem,4vw,3rem);font:15px/1.5 system-ui,sans-serif;color-scheme:light dark;--ink:light-dark(#1d232b,#e6e9ee);--soft:light-dark(#5c6773,#9aa5b1);--line:light-dark(#d7dce2,#39414b);--accent:light-dark(#1d6fb8,#6fb3ee);color:var(--ink)}h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}p{color:var(--soft)}.scroll{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums}th,td{padding:.35rem .7rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}th:first-child,td:first-child,.plain td{text-align:left}.plain td{white-space:normal}svg{max-width:640px;width:100%;height:auto;display:block}.dot{fill:var(--accent);fill-opacity:.55}.axis{stroke:var(--line)}.mark{stroke:var(--accent);stroke-width:2}.tick{fill:var(--soft);font-size:10px}";
 const WIDTH: f64 = 620.0;
 
 /// Draws the page.
@@ -85,11 +85,11 @@ fn summary(text: &mut String, whole: &Whole) {
             ),
         ));
     }
-    text.push_str("<div class=\"scroll\"><table>");
+    text.push_str("<table class=\"plain\">");
     for (what, value) in rows {
         let _ = write!(text, "<tr><td>{what}</td><td>{value}</td></tr>");
     }
-    text.push_str("</table></div>");
+    text.push_str("</table>");
 }
 
 fn faults(text: &mut String, score: &Score) {
