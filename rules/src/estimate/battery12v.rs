@@ -22,6 +22,8 @@ const CHARGING_RPM: f64 = 1_000.0;
 const ENOUGH: u32 = 20;
 /// Volts per step of the median search, DOMAIN's sensors resolve 0.05 to 0.1 V.
 const MEDIAN_STEP: f64 = 0.05;
+/// What a forecast is about.
+pub(super) const COMPONENT: &str = "electrics.battery12v";
 /// Norms of charging are those at this ambient temperature, degC.
 const MILD: f64 = 25.0;
 /// DOMAIN 5.3: half-life of the cranking margin's trend, days.
@@ -133,7 +135,7 @@ impl Battery12v {
             late: days(line.slope + spread),
         });
         Some(Forecast {
-            component: "electrics.battery12v".to_owned(),
+            component: COMPONENT.to_owned(),
             what: "cranking voltage above the load-test line",
             value: line.level,
             unit: "V",

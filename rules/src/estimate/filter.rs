@@ -9,6 +9,8 @@ use crate::known::Known;
 use crate::state::Vehicle;
 use crate::state::fold::Step;
 
+/// What a forecast is about.
+pub(super) const COMPONENT: &str = "engine.emissions.scr";
 /// A fall of the soot load by this much is a regeneration, percent.
 const BURNT: f32 = 25.0;
 /// Weight of a new interval.
@@ -95,7 +97,7 @@ impl Filter {
         let due = Due { early: early / km_a_day, central: central / km_a_day, late: late / km_a_day };
         let sd = (due.central - due.early).max(0.5) / EIGHTY;
         Some(Forecast {
-            component: "engine.after_treatment".to_owned(),
+            component: COMPONENT.to_owned(),
             what: "distance left of the exhaust fluid",
             value: central,
             unit: "km",

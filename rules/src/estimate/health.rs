@@ -12,6 +12,8 @@ use crate::state::segment::SegmentKind;
 use crate::time::{Span, Time};
 use crate::vehicle::Profile;
 
+/// What a forecast is about.
+pub(super) const COMPONENT: &str = "traction.battery";
 /// A charge weighs from this change of the gauge on, percent. DOMAIN 5.2 has 30; below 20 the bias shows, and many
 /// owners never charge by 30.
 const LEAST_CHANGE: f64 = 25.0;
@@ -171,7 +173,7 @@ impl Health {
             Due { early, central, late }
         });
         Some(Forecast {
-            component: "traction.battery".to_owned(),
+            component: COMPONENT.to_owned(),
             what: "state of health",
             value: level,
             unit: "%",

@@ -15,6 +15,8 @@ const REST: Span = Span::from_mins(20);
 const RESTING: f64 = 0.05;
 /// Where the open-circuit voltage of NCM cells is flat enough to compare them, percent.
 const FLAT: std::ops::RangeInclusive<f64> = 30.0..=90.0;
+/// What a forecast is about.
+pub(super) const COMPONENT: &str = "traction.battery.cells";
 const HALF_LIFE: f64 = 30.0;
 /// DOMAIN 5.8: an order at 100 mV.
 const LIMIT: f64 = 100.0;
@@ -51,7 +53,7 @@ impl Imbalance {
             late: days(line.slope - spread),
         });
         Some(Forecast {
-            component: "powertrain.traction_battery.cells".to_owned(),
+            component: COMPONENT.to_owned(),
             what: "spread of cell voltages at rest",
             value: line.level,
             unit: "mV",

@@ -8,6 +8,8 @@ use crate::known::Known;
 use crate::state::Vehicle;
 use crate::state::fold::Step;
 
+/// What a forecast is about.
+pub(super) const COMPONENT: &str = "traction.insulation";
 const HALF_LIFE: f64 = 15.0;
 /// Alternating-current coupled limit, ohm/V.
 const LIMIT: f64 = 500.0;
@@ -42,7 +44,7 @@ impl Insulation {
             late: days(line.slope + spread),
         });
         Some(Forecast {
-            component: "powertrain.traction_battery.insulation".to_owned(),
+            component: COMPONENT.to_owned(),
             what: "insulation",
             value: line.level.exp(),
             unit: "ohm/V",

@@ -246,3 +246,23 @@ fn recent(vehicle: &Vehicle, at: Time, slot: Option<Slot>, secs: i64) -> Option<
     let last = vehicle.last(slot);
     (at.since(last.at) <= Span::from_secs(secs)).then_some(last.value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::Catalogue;
+
+    #[test]
+    fn forecasts_are_about_components_of_the_catalogue() {
+        let components = Catalogue::builtin().unwrap().components;
+        let parts =
+            [battery12v::COMPONENT, filter::COMPONENT, health::COMPONENT, imbalance::COMPONENT, insulation::COMPONENT];
+        for part in parts {
+            assert!(components.contains(part), "{part}");
+        }
+        for wheel in WHEELS {
+            assert!(components.contains(&format!("chassis.tyre.{wheel}")), "{wheel}");
+            assert!(components.contains(&format!("chassis.brakes.pads.{wheel}")), "{wheel}");
+        }
+    }
+}
