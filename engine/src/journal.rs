@@ -302,6 +302,12 @@ pub async fn snapshot_page(pool: &PgPool, sets: &mut RuleSets, after: &str) -> a
     Ok(vehicles)
 }
 
+/// A vehicle as its snapshot has it, at most some messages old; `None` if there is none.
+pub async fn snapshot_of(pool: &PgPool, sets: &mut RuleSets, vehicle: &VehicleId) -> anyhow::Result<Option<Restored>> {
+    let only = BTreeSet::from([vehicle.clone()]);
+    Ok(load_snapshots(pool, sets, Some(&only)).await?.remove(vehicle))
+}
+
 async fn take_snapshot(
     row: &SnapshotRow,
     sets: &mut RuleSets,

@@ -50,10 +50,12 @@ pub enum Job {
     Precision,
     /// Learns what is usual for vehicles of a model and mileage.
     Cohorts,
+    /// Writes forecasts down, follows what becomes of them, and calibrates estimators.
+    Forecasts,
 }
 
 impl Job {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::PartitionsAhead,
         Self::RollUp,
         Self::Archive,
@@ -65,6 +67,7 @@ impl Job {
         Self::Overdue,
         Self::Precision,
         Self::Cohorts,
+        Self::Forecasts,
     ];
 
     pub const fn key(self) -> &'static str {
@@ -80,6 +83,7 @@ impl Job {
             Self::Overdue => "overdue",
             Self::Precision => "precision",
             Self::Cohorts => "cohorts",
+            Self::Forecasts => "forecasts",
         }
     }
 
@@ -90,7 +94,7 @@ impl Job {
             Self::Sessions | Self::Proposals => Duration::from_mins(1),
             Self::RollUp | Self::Archive | Self::PartitionsAhead => Duration::from_mins(5),
             Self::Journal | Self::Readings | Self::Rejections => Duration::from_mins(30),
-            Self::Precision | Self::Cohorts => Duration::from_hours(1),
+            Self::Precision | Self::Cohorts | Self::Forecasts => Duration::from_hours(1),
         }
     }
 }
@@ -195,7 +199,7 @@ impl<'a> Sweep<'a> {
     }
 
     fn every(&self, job: Job) -> Duration {
-        if matches!(job, Job::Precision | Job::Cohorts) { self.learn_every } else { job.every() }
+        if matches!(job, Job::Precision | Job::Cohorts | Job::Forecasts) { self.learn_every } else { job.every() }
     }
 
     async fn run_counted(&self, job: Job) {
@@ -239,6 +243,7 @@ impl<'a> Sweep<'a> {
             Job::Overdue => self.tell_overdue(now).await?,
             Job::Precision => self.learning.precision().await?,
             Job::Cohorts => self.learning.cohorts().await?,
+            Job::Forecasts => self.learning.forecasts().await?,
         })
     }
 

@@ -94,8 +94,9 @@ fn learned(from: &RuleSet, to: &RuleSet) -> Vec<RuleChange> {
             learned: Some(learned),
         })
     };
-    let cohorts = from.catalogue.learned.cohorts.differences(&to.catalogue.learned.cohorts);
-    let cohorts = cohorts.into_iter().map(|(key, learned)| RuleChange {
+    let (from, own) = (&from.catalogue.learned, &to.catalogue.learned);
+    let tables = from.cohorts.differences(&own.cohorts).into_iter();
+    let tables = tables.chain(from.calibration.differences(&own.calibration)).map(|(key, learned)| RuleChange {
         key,
         from: None,
         to: None,
@@ -103,7 +104,7 @@ fn learned(from: &RuleSet, to: &RuleSet) -> Vec<RuleChange> {
         needs_approval: false,
         learned: Some(learned),
     });
-    to.catalogue.rules.iter().filter_map(changed).chain(cohorts).collect()
+    to.catalogue.rules.iter().filter_map(changed).chain(tables).collect()
 }
 
 /// Subjects and cells of a rule's instances.

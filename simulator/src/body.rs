@@ -278,6 +278,16 @@ impl Body {
         monitor::run(&view, &mut self.memory);
     }
 
+    /// By wheel: percent of pad worn, and what the tyre's gauge shows when it has 20 degC, kPa.
+    pub fn wheels(&self) -> [(f64, f64); 4] {
+        let worn = self.brakes.worn(&self.strain);
+        let cold = |mut tyre: Tyre| {
+            tyre.air = 20.0;
+            tyre.pressure(self.altitude.air_kpa())
+        };
+        std::array::from_fn(|wheel| (worn[wheel], cold(self.tyres[wheel])))
+    }
+
     /// Insulation resistance, kOhm; a damp day takes a third.
     pub fn insulation(&self, traction: &Traction) -> f64 {
         let damp = 1.0 - 0.33 * ((self.ambient - 18.0) / 15.0).clamp(0.0, 1.0);

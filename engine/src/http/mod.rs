@@ -13,7 +13,9 @@ mod explain_page;
 mod failure;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod forecast;
 mod gate;
+mod held;
 mod inbox;
 mod layout;
 mod live;
@@ -172,6 +174,8 @@ pub fn router(state: HttpState) -> Router {
         .route("/vehicles/{vehicle}/reveal", post(people::reveal))
         .route("/vehicles/{vehicle}/explain", get(explain_page::show))
         .route("/api/vehicles/{vehicle}/explain/{rule}", get(explain_page::json))
+        .route("/api/vehicles/{vehicle}/forecasts", get(forecast::json))
+        .route("/api/forecasts", get(held::json))
         .route("/find", get(vehicle::find))
         .route("/inbox", get(inbox::show))
         .route("/inbox/read", post(inbox::mark_read))

@@ -19,6 +19,7 @@ use similar::{ChangeTag, TextDiff};
 use super::HttpState;
 use super::failure::Failure;
 use super::gate::Visitor;
+use super::held::{self, HeldLine};
 use super::layout::{Page, Part, html};
 use super::rule_standing::{RuleLine, TaskLine, standing};
 use crate::activation::{Proposal, propose};
@@ -70,6 +71,7 @@ struct RulesPage {
     problem: Option<String>,
     rules: Vec<RuleLine>,
     tasks: Vec<TaskLine>,
+    held: Vec<HeldLine>,
     may_close: bool,
     waiting: Vec<Entry>,
     history: Vec<Entry>,
@@ -87,7 +89,8 @@ pub async fn show(State(state): State<HttpState>, who: Visitor) -> Result<Respon
     let (waiting, history) = entries.into_iter().partition(|entry| entry.state == "waiting");
     let (rules, tasks) = standing(&state, &p).await?;
     let may_close = who.account.role.changes_rules();
-    html(&RulesPage { problem: state.rules_problem(), rules, tasks, may_close, waiting, history, p })
+    let held = held::lines(&state, &p).await?;
+    html(&RulesPage { problem: state.rules_problem(), rules, tasks, held, may_close, waiting, history, p })
 }
 
 async fn entries(state: &HttpState, who: &Visitor, p: &Page) -> Result<Vec<Entry>, Failure> {

@@ -4,11 +4,14 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use chrono::TimeDelta;
+use rules::estimate::forecasts;
+use rules::vehicle::VehicleId;
 use serde::Deserialize;
 
 use super::HttpState;
 use super::chart_scale::series_step;
 use super::failure::Failure;
+use super::forecast::{self, ForecastLine};
 use super::gate::Visitor;
 use super::layout::{Page, Part, html};
 use super::people::{self, PeopleCard};
@@ -29,6 +32,7 @@ struct VehiclePage {
     people: PeopleCard,
     trends: Vec<Trend>,
     values: Vec<ValueLine>,
+    forecasts: Vec<ForecastLine>,
     open: Vec<CaseLine>,
     past: Vec<CaseLine>,
     orders: Vec<OrderLine>,
@@ -84,6 +88,9 @@ pub async fn show(
     let rejections = vehicle::rejections(&mut tx, &vehicle_id).await?;
     drop(tx);
     let people = people::card(&state, &who, &p, &row).await?;
+    let id = VehicleId::try_new(&vehicle_id).map_err(|_| Failure::NotFound)?;
+    let known = forecast::snapshot(&state, &id).await?;
+    let coming = known.as_ref().map(|known| forecasts(&known.vehicle, &known.set)).unwrap_or_default();
 
     let odometer = titles.number_of("Vehicle.TraveledDistance");
     let odometer_km = last.iter().find(|value| Some(value.signal) == odometer).map(|value| value.value / 1000.0);
@@ -94,10 +101,11 @@ pub async fn show(
         people,
         trends: trends(&p, &titles, &signals, &points, window),
         values: ValueLine::of(&p, &titles, &last),
+        forecasts: coming.iter().map(|forecast| ForecastLine::new(&p, &titles, forecast)).collect(),
         open: case_lines(open),
         past: case_lines(past),
         orders: orders.into_iter().map(|order| OrderLine::new(&p, &titles, order)).collect(),
-        plan: vehicle_plan::lines(&p, &titles, &row, &services, odometer_km),
+        plan: vehicle_plan::lines(&p, &titles, &row, &services, odometer_km, known.as_ref()),
         services: services.into_iter().map(|service| ServiceLine::new(&p, &titles, service)).collect(),
         notices: notices.into_iter().map(|notice| NoticeLine::new(&p, notice)).collect(),
         rejections: rejections.into_iter().map(|rejection| RejectionLine::new(&p, rejection)).collect(),

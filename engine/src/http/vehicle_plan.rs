@@ -1,8 +1,11 @@
 //! The service plan of a vehicle as it stands: each item, when it was last done, what is left.
 //!
-//! Computed by the plan's own pure function from the services on record and the odometer; what the
-//! engine decides about it arrives as a case.
+//! Computed by the plan's own pure function from the services on record, the odometer and how hard the vehicle is
+//! used; what is left by distance is projected as the vehicle drives. What the engine decides about it arrives as a
+//! case.
 
+use rules::estimate::EIGHTY;
+use rules::estimate::usage::Usage;
 use rules::plan::{Anchor, Due, Meters, Phase, Plan};
 use rules::time::Time;
 use rules::vehicle::Powertrain;
@@ -11,6 +14,7 @@ use super::layout::Page;
 use super::show::number;
 use super::titles::Titles;
 use super::words::{fill, named};
+use crate::journal::Restored;
 use crate::store::enrol::powertrain_word;
 use crate::store::vehicle::{ServiceRow, VehicleRow};
 
@@ -32,16 +36,20 @@ pub fn lines(
     row: &VehicleRow,
     services: &[ServiceRow],
     odometer_km: Option<f64>,
+    known: Option<&Restored>,
 ) -> Vec<PlanLine> {
     let all = [Powertrain::Ice, Powertrain::Hev, Powertrain::Bev];
     let powertrain = all.into_iter().find(|kind| powertrain_word(*kind) == row.powertrain);
     let (Some(plan), Some(powertrain)) = (titles.plan(&row.model), powertrain) else { return Vec::new() };
-    let mut dues = dues(plan, powertrain, row, services, odometer_km, Time::from(p.now));
+    let share = known.map_or(1.0, |known| known.vehicle.estimates.severity.factor());
+    let meters = Meters { odometer_km, engine_h: None };
+    let mut dues = dues(plan, powertrain, row, services, (meters, share), Time::from(p.now));
     dues.sort_by(|(_, a, _), (_, b, _)| {
         let days = |due: &Due| due.days_left.unwrap_or(f64::MAX);
         b.phase.cmp(&a.phase).then(days(a).total_cmp(&days(b)))
     });
-    dues.into_iter().map(|(name, due, last)| line(p, titles, name, &due, last)).collect()
+    let driven = known.map(|known| &known.vehicle.estimates.usage);
+    dues.into_iter().map(|(name, due, last)| line(p, titles, name, &due, last, driven)).collect()
 }
 
 type ItemDue<'a> = (&'a rules::text::Text, Due, Option<&'a ServiceRow>);
@@ -51,7 +59,7 @@ fn dues<'a>(
     powertrain: Powertrain,
     row: &VehicleRow,
     services: &'a [ServiceRow],
-    odometer_km: Option<f64>,
+    (meters, share): (Meters, f64),
     now: Time,
 ) -> Vec<ItemDue<'a>> {
     let mut dues = Vec::new();
@@ -63,19 +71,33 @@ fn dues<'a>(
             }
             None => Anchor { km: 0.0, at: Time::from(row.delivered_at), engine_h: None, done: false },
         };
-        let due = item.due(&anchor, now, Meters { odometer_km, engine_h: None }, 1.0);
+        let due = item.due(&anchor, now, meters, share);
         dues.push((&item.names, due, last));
     }
     dues
 }
 
-fn line(p: &Page, titles: &Titles, name: &rules::text::Text, due: &Due, last: Option<&ServiceRow>) -> PlanLine {
+fn line(
+    p: &Page,
+    titles: &Titles,
+    name: &rules::text::Text,
+    due: &Due,
+    last: Option<&ServiceRow>,
+    driven: Option<&Usage>,
+) -> PlanLine {
     let words = &p.w.vehicle;
     let phase = due.phase.unwrap_or(Phase::Ok);
     let mut left = Vec::new();
     if let Some(km) = due.km_left {
         let sentence = if km < 0.0 { &words.km_over } else { &words.km_left };
         left.push(fill(sentence, "n", number(km.abs().round())));
+        if let Some(usage) = driven.filter(|usage| km > 0.0 && usage.is_known()) {
+            let (days, sigma) = usage.project(km);
+            let (early, late) = ((days - EIGHTY * sigma).max(0.0), days + EIGHTY * sigma);
+            let sentence = fill(&words.driven_in, "days", number(days.round()));
+            let sentence = fill(&sentence, "early", number(early.round()));
+            left.push(fill(&sentence, "late", number(late.round())));
+        }
     }
     if let Some(days) = due.days_left {
         let sentence = if days < 0.0 { &words.days_over } else { &words.days_left };

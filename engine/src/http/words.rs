@@ -68,6 +68,7 @@ pub struct Words {
     pub severity: SeverityWords,
     pub board: BoardWords,
     pub review: ReviewWords,
+    pub forecast: ForecastWords,
     pub rules: RulesWords,
     pub order: OrderWords,
     pub vehicle: VehicleWords,
@@ -290,6 +291,32 @@ pub struct OrderWords {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct ForecastWords {
+    pub title: String,
+    pub none: String,
+    pub nothing: String,
+    pub due: String,
+    pub within: String,
+    pub evidence: String,
+    pub learning: String,
+    /// Of what an estimator's value is.
+    pub what: Named,
+    /// The estimators' names.
+    pub estimator: Named,
+    pub held: String,
+    pub held_lead: String,
+    pub no_outcomes: String,
+    pub judged: String,
+    pub brier: String,
+    pub calibration_error: String,
+    pub coverage: String,
+    pub said: String,
+    pub seen: String,
+    pub all_models: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct VehicleWords {
     pub title: String,
     pub powertrain: String,
@@ -330,6 +357,7 @@ pub struct VehicleWords {
     pub km_over: String,
     pub days_left: String,
     pub days_over: String,
+    pub driven_in: String,
     pub last_done: String,
     pub notices: String,
     pub no_notices: String,

@@ -13,6 +13,7 @@ use rules::rule_set::RuleSet;
 use sqlx::PgPool;
 use tokio::sync::watch;
 
+use super::forecast::ForecastMetrics;
 use crate::activation::{Proposal, propose};
 use crate::clock::Clock;
 use crate::store::label::{Label, labels};
@@ -30,6 +31,7 @@ pub struct LearningMetrics {
     demoted: IntGauge,
     demotions: IntCounter,
     tasks: IntGauge,
+    pub(super) forecasts: ForecastMetrics,
 }
 
 impl LearningMetrics {
@@ -42,6 +44,7 @@ impl LearningMetrics {
             demoted: IntGauge::new("premend_rules_demoted", "Rules in force that run as a shadow by their verdicts")?,
             demotions: IntCounter::new("premend_rules_demotions_total", "Rules that were demoted")?,
             tasks: IntGauge::new("premend_rules_tasks_open", "Tasks to authors of rules that nobody has closed")?,
+            forecasts: ForecastMetrics::try_new(registry)?,
         };
         registry.register(Box::new(metrics.precision.clone()))?;
         registry.register(Box::new(metrics.lower.clone()))?;
@@ -72,14 +75,16 @@ pub struct Learning {
     pub(super) pool: PgPool,
     pub(super) clock: Clock,
     pub(super) sets: watch::Receiver<Arc<RuleSet>>,
-    metrics: LearningMetrics,
+    pub(super) metrics: LearningMetrics,
+    /// The day on which forecasts were recorded and learned from last.
+    pub(super) forecast_on: Mutex<Option<NaiveDate>>,
     /// The day and the questions for which cohorts were computed last.
     looked_at: Mutex<CohortHead>,
 }
 
 impl Learning {
     pub fn new(pool: PgPool, clock: Clock, sets: watch::Receiver<Arc<RuleSet>>, metrics: LearningMetrics) -> Self {
-        Self { pool, clock, sets, metrics, looked_at: Mutex::default() }
+        Self { pool, clock, sets, metrics, forecast_on: Mutex::default(), looked_at: Mutex::default() }
     }
 
     /// Whether cohorts were computed for this day and these questions.

@@ -33,7 +33,7 @@ pub fn learning(pool: &PgPool, clock: &Clock) -> Learning {
     of_set(pool, clock, set).0
 }
 
-fn of_set(pool: &PgPool, clock: &Clock, set: Arc<RuleSet>) -> (Learning, watch::Sender<Arc<RuleSet>>) {
+pub fn of_set(pool: &PgPool, clock: &Clock, set: Arc<RuleSet>) -> (Learning, watch::Sender<Arc<RuleSet>>) {
     let metrics = LearningMetrics::try_new(&Registry::new()).unwrap();
     let (sender, sets) = watch::channel(set);
     (Learning::new(pool.clone(), clock.clone(), sets, metrics), sender)
@@ -116,7 +116,7 @@ async fn case(
     id
 }
 
-async fn approved(pool: &PgPool) -> Option<Arc<RuleSet>> {
+pub async fn approved(pool: &PgPool) -> Option<Arc<RuleSet>> {
     let mut tx = begin_as(pool, As::Engine).await.unwrap();
     let approved = rows::approved(&mut tx).await.unwrap()?;
     assert_eq!(approved.origin, "job");

@@ -16,6 +16,7 @@ pub async fn erase(conn: &mut PgConnection, vehicle: &VehicleId, by: BatchKey, a
     query!("delete from vehicle_day where vehicle_id = $1", id).execute(&mut *conn).await?;
     query!("delete from archive_head where vehicle_id = $1", id).execute(&mut *conn).await?;
     query!("delete from rejection where vehicle_id = $1", id).execute(&mut *conn).await?;
+    query!("delete from forecast where vehicle_id = $1", id).execute(&mut *conn).await?;
     erase_samples(conn, id).await?;
     erase_evidence(conn, id).await?;
     query!(

@@ -15,6 +15,7 @@ pub mod console;
 pub mod effect;
 pub mod enrol;
 pub mod erase;
+pub mod forecast;
 pub mod isolation;
 pub mod journal;
 pub mod label;

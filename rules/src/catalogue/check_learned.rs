@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use super::layer::{is_overlay, within_layer};
 use super::read::{Fault, Place, Placed};
-use crate::learned::{Bands, CohortEntry, CohortHead, CohortTable, FOLDER, Precision, PrecisionTable};
+use crate::learned::{
+    Bands, CalibrationEntry, CalibrationTable, CohortEntry, CohortHead, CohortTable, FOLDER, Precision, PrecisionTable,
+};
 use crate::rule::RuleSource;
 
 /// Refuses learned tables in a directory of rules; false for every other file.
@@ -68,4 +70,21 @@ pub fn cohorts(entries: Vec<Placed<CohortEntry>>, head: Option<CohortHead>, faul
         }
     }
     CohortTable { head: head.unwrap_or_default(), entries: entries.into_iter().map(|entry| entry.value).collect() }
+}
+
+/// The maps of estimators; those of estimators and models that are gone are passed over.
+pub fn calibration(entries: Vec<Placed<CalibrationEntry>>, faults: &mut Vec<Fault>) -> CalibrationTable {
+    let mut seen = BTreeSet::new();
+    for Placed { place, value } in &entries {
+        let mut wrong = |what: &str| {
+            faults.push(place.fault(format!("calibration of estimator `{}`: {what}", value.estimator)));
+        };
+        if !seen.insert((&value.estimator, &value.model)) {
+            wrong("it is given twice");
+        }
+        if !value.map.is_sound() || !(0.0..1e9).contains(&value.weight) {
+            wrong("its figures are no map: they are finite, `slope` is not negative, and early <= middle <= late");
+        }
+    }
+    CalibrationTable::new(entries.into_iter().map(|entry| entry.value).collect())
 }

@@ -10,7 +10,9 @@ use super::read::{Document, Fault, Place, Placed};
 use crate::component::ComponentEntry;
 use crate::estimate::norm::NormEntry;
 use crate::fault_code::{CodeClass, CodeEntry};
-use crate::learned::{Bands, COHORTS_FILE, CohortEntry, CohortHead, PRECISION_FILE, Precision};
+use crate::learned::{
+    Bands, CALIBRATION_FILE, COHORTS_FILE, CalibrationEntry, CohortEntry, CohortHead, PRECISION_FILE, Precision,
+};
 use crate::model::Model;
 use crate::operation::{Operation, Part};
 use crate::plan::{Item, PlanHead};
@@ -38,6 +40,7 @@ pub struct Draft {
     pub bands: Vec<Placed<Bands>>,
     pub cohorts: Vec<Placed<CohortEntry>>,
     pub cohort_head: Option<CohortHead>,
+    pub calibration: Vec<Placed<CalibrationEntry>>,
 }
 
 /// A plan before its items are placed in the catalogue's list of codes.
@@ -90,6 +93,7 @@ impl Draft {
                 self.cohorts.extend(document.entries("cohort", faults));
                 self.cohort_head = document.rest(faults).map(|head| head.value);
             }
+            CALIBRATION_FILE => table(path, text, "calibration", &mut self.calibration, faults),
             PRECISION_FILE => table(path, text, "precision", &mut self.precision, faults),
             "signals.toml" => table(path, text, "signal", &mut self.signals, faults),
             "components.toml" => table(path, text, "component", &mut self.components, faults),

@@ -235,7 +235,8 @@ impl Catalogue {
         let cohort_bands = check_learned::bands(draft.bands, &mut faults);
         let cohorts = check_learned::cohorts(draft.cohorts, draft.cohort_head, &mut faults);
         let precision = check_learned::precision(draft.precision, &rules, &mut faults);
-        let learned = Learned { precision, cohorts };
+        let calibration = check_learned::calibration(draft.calibration, &mut faults);
+        let learned = Learned { precision, cohorts, calibration };
         match fault_codes {
             Some(fault_codes) if faults.is_empty() => Ok(Self {
                 files,

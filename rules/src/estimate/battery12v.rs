@@ -23,6 +23,8 @@ const ENOUGH: u32 = 20;
 /// Volts per step of the median search, DOMAIN's sensors resolve 0.05 to 0.1 V.
 const MEDIAN_STEP: f64 = 0.05;
 /// What a forecast is about.
+/// Its name among the calibrations.
+const ESTIMATOR: &str = "battery12v";
 pub(super) const COMPONENT: &str = "electrics.battery12v";
 /// Norms of charging are those at this ambient temperature, degC.
 const MILD: f64 = 25.0;
@@ -135,6 +137,7 @@ impl Battery12v {
             late: days(line.slope + spread),
         });
         Some(Forecast {
+            estimator: ESTIMATOR,
             component: COMPONENT.to_owned(),
             what: "cranking voltage above the load-test line",
             value: line.level,
@@ -229,7 +232,8 @@ fn take_start(vehicle: &mut Vehicle, step: &mut Step, volts: f64, set: &RuleSet)
     emit(vehicle, step, set.known.crank_fall, fall);
     if let Some(line) = line {
         emit(vehicle, step, set.known.crank_margin, line.level);
-        emit(vehicle, step, set.known.failure_chance, 100.0 * line.beyond(FAILED, 30.0, true));
+        let chance = super::calibration(vehicle, set, ESTIMATOR).chance(line.beyond(FAILED, 30.0, true));
+        emit(vehicle, step, set.known.failure_chance, 100.0 * chance);
     }
 }
 

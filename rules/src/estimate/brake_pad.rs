@@ -92,6 +92,7 @@ impl Pad {
         let due = Due { early: early / km_a_day, central: central / km_a_day, late: late / km_a_day };
         let sd = (due.central - due.early).max(0.5) / EIGHTY;
         Some(Forecast {
+            estimator: "brake_pads",
             component: component.to_owned(),
             what: "distance left of the pads",
             value: central,

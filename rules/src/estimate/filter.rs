@@ -97,6 +97,7 @@ impl Filter {
         let due = Due { early: early / km_a_day, central: central / km_a_day, late: late / km_a_day };
         let sd = (due.central - due.early).max(0.5) / EIGHTY;
         Some(Forecast {
+            estimator: "exhaust_fluid",
             component: COMPONENT.to_owned(),
             what: "distance left of the exhaust fluid",
             value: central,

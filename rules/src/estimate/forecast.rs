@@ -2,12 +2,20 @@
 
 use serde::Serialize;
 
+use crate::learned::Outlook;
+
 /// Horizons of the probabilities, days.
 pub const HORIZONS: [f64; 3] = [7.0, 14.0, 30.0];
+
+/// Every estimator that forecasts, by the name its calibration has.
+pub const ESTIMATORS: [&str; 7] =
+    ["battery12v", "brake_pads", "cells", "exhaust_fluid", "insulation", "state_of_health", "tyre"];
 
 /// A forecast about one part of a vehicle, as of its newest reading.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Forecast {
+    /// One of [`ESTIMATORS`].
+    pub estimator: &'static str,
     /// Key of the component in the catalogue.
     pub component: String,
     /// Of what `value` is.
@@ -25,6 +33,13 @@ pub struct Forecast {
     pub evidence: u32,
     /// Too few to be used for orders.
     pub learning: bool,
+}
+
+impl Forecast {
+    /// What it says of the future.
+    pub const fn outlook(&self) -> Outlook {
+        Outlook { within: self.within, due: self.due }
+    }
 }
 
 /// When a limit is reached, days from now.

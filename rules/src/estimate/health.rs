@@ -173,6 +173,7 @@ impl Health {
             Due { early, central, late }
         });
         Some(Forecast {
+            estimator: "state_of_health",
             component: COMPONENT.to_owned(),
             what: "state of health",
             value: level,

@@ -53,6 +53,7 @@ impl Imbalance {
             late: days(line.slope - spread),
         });
         Some(Forecast {
+            estimator: "cells",
             component: COMPONENT.to_owned(),
             what: "spread of cell voltages at rest",
             value: line.level,

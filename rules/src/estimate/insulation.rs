@@ -44,6 +44,7 @@ impl Insulation {
             late: days(line.slope + spread),
         });
         Some(Forecast {
+            estimator: "insulation",
             component: COMPONENT.to_owned(),
             what: "insulation",
             value: line.level.exp(),

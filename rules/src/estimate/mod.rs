@@ -29,9 +29,10 @@ pub mod warm_up;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::forecast::{Due, Forecast, HORIZONS};
+pub use self::forecast::{Due, ESTIMATORS, Forecast, HORIZONS};
 use crate::component::Component;
 use crate::expr::{Last, phi};
+use crate::learned::Map;
 use crate::rule_set::RuleSet;
 use crate::signal::Slot;
 use crate::state::Vehicle;
@@ -175,8 +176,23 @@ pub fn update(vehicle: &mut Vehicle, step: &mut Step, turn: Turn, set: &RuleSet)
     }
 }
 
-/// What the estimators say of a vehicle's parts now, the soonest to fail first.
+/// What the estimators say of a vehicle's parts now, calibrated, the soonest to fail first.
 pub fn forecasts(vehicle: &Vehicle, set: &RuleSet) -> Vec<Forecast> {
+    let map = |forecast: &Forecast| calibration(vehicle, set, forecast.estimator);
+    let mut found: Vec<Forecast> =
+        uncalibrated(vehicle, set).into_iter().map(|forecast| map(&forecast).calibrated(forecast)).collect();
+    let central = |forecast: &Forecast| forecast.due.map_or(f64::INFINITY, |due| due.central);
+    found.sort_by(|a, b| central(a).total_cmp(&central(b)));
+    found
+}
+
+/// What was learned of an estimator on vehicles like this one.
+pub fn calibration(vehicle: &Vehicle, set: &RuleSet, estimator: &str) -> Map {
+    set.catalogue.learned.calibration.of(estimator, &vehicle.profile.model)
+}
+
+/// The same as the estimators give it: what calibrations are learned from.
+pub fn uncalibrated(vehicle: &Vehicle, set: &RuleSet) -> Vec<Forecast> {
     let own = &vehicle.estimates;
     let km_a_day = own.usage.km_a_day();
     let placard = vehicle.last(set.known.placard).value;
@@ -193,8 +209,6 @@ pub fn forecasts(vehicle: &Vehicle, set: &RuleSet) -> Vec<Forecast> {
     found.extend(own.health.as_ref().and_then(|health| health.forecast(age)));
     found.extend(own.imbalance.as_ref().and_then(|imbalance| imbalance.forecast()));
     found.extend(own.insulation.as_ref().and_then(|insulation| insulation.forecast()));
-    let central = |forecast: &Forecast| forecast.due.map_or(f64::INFINITY, |due| due.central);
-    found.sort_by(|a, b| central(a).total_cmp(&central(b)));
     found
 }
 

@@ -141,6 +141,7 @@ impl Wheel {
             (leak > 0.0).then(|| Due { early: days(rate + spread), central: days(rate), late: days(rate - spread) });
         let chance = |horizon: f64| super::normal((rate * horizon - above) / (line.slope_se * horizon).max(0.5));
         Some(Forecast {
+            estimator: "tyre",
             component: component.to_owned(),
             what: "loss of pressure",
             value: rate,

@@ -214,8 +214,13 @@ impl Usage {
         self.day_of_driving().0
     }
 
+    /// Whether days of driving were seen, and the projection is not that of any vehicle.
+    pub const fn is_known(&self) -> bool {
+        self.workday.days > 0
+    }
+
     /// Days until `km` are driven, and the standard deviation of that.
-    fn project(&self, km: f64) -> (f64, f64) {
+    pub fn project(&self, km: f64) -> (f64, f64) {
         let (per_day, variance) = self.day_of_driving();
         let n = km / per_day;
         let sigma = (variance * n.abs() / (per_day * per_day) + (HABIT * n).powi(2)).sqrt();

@@ -20,6 +20,7 @@ pub mod trips;
 
 use std::collections::BTreeMap;
 
+use rules::learned::{Followed, Held};
 use rules::rule_set::RuleSet;
 use rules::time::Span;
 use serde::Serialize;
@@ -38,8 +39,8 @@ pub struct Score {
     pub due_date: due::DueScore,
     pub pads: pads::PadScore,
     pub soh: batteries::HealthScore,
-    /// Of probabilities of failure within thirty days, by the part.
-    pub reliability: BTreeMap<String, reliability::Reliability>,
+    /// How forecasts held, as given and as calibrated, by estimator.
+    pub reliability: BTreeMap<String, Held>,
     /// Simulated days of all vehicles but the new batteries, and their messages.
     pub vehicle_days: f64,
     pub messages: u64,
@@ -65,7 +66,7 @@ struct Watched {
     lived: Lived,
     misses: Vec<due::Miss>,
     pads: Vec<f64>,
-    said: Vec<reliability::Said>,
+    followed: Vec<Followed>,
 }
 
 /// Scores a plan; `told` hears of every finished life.
@@ -80,7 +81,7 @@ pub fn score(plan: &Plan, set: &RuleSet, told: impl Fn(usize, usize) + Sync) -> 
     });
     let (sound, planted): (Vec<Watched>, Vec<Watched>) =
         watched.into_iter().partition(|watched| watched.lived.truths.is_empty());
-    let reliability = chances(sound.iter().chain(&planted));
+    let followed: Vec<_> = sound.iter().chain(&planted).map(|watched| watched.followed.clone()).collect();
     let misses: Vec<due::Miss> = sound.iter().flat_map(|watched| watched.misses.clone()).collect();
     let pads: Vec<f64> = sound.iter().chain(&planted).flat_map(|watched| watched.pads.clone()).collect();
     let sound: Vec<Lived> = sound.into_iter().map(|watched| watched.lived).collect();
@@ -95,7 +96,7 @@ pub fn score(plan: &Plan, set: &RuleSet, told: impl Fn(usize, usize) + Sync) -> 
         due_date: due::score(&misses),
         pads: pads::score(&pads),
         soh: batteries::score(plan, set),
-        reliability,
+        reliability: reliability::score(&followed),
         vehicle_days: sound.iter().chain(&planted).map(|lived| lived.days).sum(),
         messages: sound.iter().chain(&planted).map(|lived| lived.log.messages).sum(),
     }
@@ -108,26 +109,12 @@ fn watch(case: &Case, seed: u64, set: &RuleSet) -> Watched {
     let mut probe = |life: &life::Life<'_>, truth: &crate::vehicle::Vehicle, now| {
         due.look(life, set, now);
         pads.look(life, truth);
-        said.look(life, now);
+        said.look(life, truth, now);
         true
     };
     let lived = live(case.build(seed), set, start, start + Span::from_days(case.days), &mut probe);
     let pads = pads.errors().collect();
-    Watched { lived, misses: due.misses(), pads, said: said.said }
-}
-
-/// Judges what was said of parts whose failure the simulation knows.
-fn chances<'a>(watched: impl Iterator<Item = &'a Watched>) -> BTreeMap<String, reliability::Reliability> {
-    let mut pairs: BTreeMap<String, Vec<(f64, bool)>> = BTreeMap::new();
-    for Watched { lived, said, .. } in watched {
-        let end = lived.start + Span::from_micros((lived.days * 86.4e9) as i64);
-        for said in said {
-            // Wheels are alike.
-            let part: Vec<&str> = said.component().split('.').take(2).collect();
-            if let Some(came) = said.came_true(&lived.truths, end) {
-                pairs.entry(part.join(".")).or_default().push((said.chance(), came));
-            }
-        }
-    }
-    pairs.into_iter().map(|(part, pairs)| (part, reliability::score(&pairs))).collect()
+    let end = lived.start + Span::from_micros((lived.days * 86.4e9) as i64);
+    let followed = said.followed(lived.spec.model.key, &lived.truths, end);
+    Watched { lived, misses: due.misses(), pads, followed }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::figures::quantile;
 use super::{Score, Whole};
 
-const STYLE: &str = "body{margin:0;padding:1.5rem clamp(1rem,4vw,3rem);font:15px/1.5 system-ui,sans-serif;color-scheme:light dark;--ink:light-dark(#1d232b,#e6e9ee);--soft:light-dark(#5c6773,#9aa5b1);--line:light-dark(#d7dce2,#39414b);--accent:light-dark(#1d6fb8,#6fb3ee);color:var(--ink)}h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}p{color:var(--soft)}.scroll{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums}th,td{padding:.35rem .7rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}th:first-child,td:first-child,.plain td{text-align:left}.plain td{white-space:normal}svg{max-width:640px;width:100%;height:auto;display:block}.dot{fill:var(--accent);fill-opacity:.55}.axis{stroke:var(--line)}.mark{stroke:var(--accent);stroke-width:2}.tick{fill:var(--soft);font-size:10px}";
+const STYLE: &str = "body{margin:0;padding:1.5rem clamp(1rem,4vw,3rem);font:15px/1.5 system-ui,sans-serif;color-scheme:light dark;--ink:light-dark(#1d232b,#e6e9ee);--soft:light-dark(#5c6773,#9aa5b1);--line:light-dark(#d7dce2,#39414b);--accent:light-dark(#1d6fb8,#6fb3ee);color:var(--ink)}h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}p{color:var(--soft)}.scroll{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums}th,td{padding:.35rem .7rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}th:first-child,td:first-child,.plain td{text-align:left}.plain td{white-space:normal}svg{max-width:640px;width:100%;height:auto;display:block}.dot{fill:var(--accent);fill-opacity:.55}.ring{fill:none;stroke:var(--soft)}.axis{stroke:var(--line)}.mark{stroke:var(--accent);stroke-width:2}.tick{fill:var(--soft);font-size:10px}";
 const WIDTH: f64 = 620.0;
 
 /// Draws the page.
@@ -157,23 +157,30 @@ fn leads(text: &mut String, score: &Score) {
 }
 
 fn reliability(text: &mut String, score: &Score) {
-    text.push_str("<h2>Reliability</h2><p>Failure within 30 days: what was said against what was seen; the line is where both agree.</p>");
-    for (component, of) in &score.reliability {
+    text.push_str("<h2>Reliability</h2><p>Failure within 30 days: what was said against what was seen; the line is where both agree. Rings are what the estimator gives, dots what is told once it was calibrated on other vehicles.</p>");
+    for (estimator, held) in score.reliability.iter().filter(|(_, held)| held.raw.judged > 0) {
         let _ = write!(
             text,
-            "<h3>{component}</h3><p>{} forecasts, Brier score {}, calibration error {}</p><svg viewBox=\"0 0 240 180\" style=\"max-width:300px\" role=\"img\" aria-label=\"reliability of {component}\"><line class=\"axis\" x1=\"30\" y1=\"150\" x2=\"230\" y2=\"10\"/><line class=\"axis\" x1=\"30\" y1=\"150\" x2=\"230\" y2=\"150\"/><text class=\"tick\" x=\"130\" y=\"172\" text-anchor=\"middle\">said</text><text class=\"tick\" x=\"2\" y=\"80\">seen</text>",
-            of.judged,
-            shown(of.brier),
-            shown(of.calibration_error)
+            "<h3>{estimator}</h3><p>{} forecasts, calibrated (as given): Brier score {} ({}), calibration error {} ({}); {} intervals of 80 % contained {} ({})</p><svg viewBox=\"0 0 240 180\" style=\"max-width:300px\" role=\"img\" aria-label=\"reliability of {estimator}\"><line class=\"axis\" x1=\"30\" y1=\"150\" x2=\"230\" y2=\"10\"/><line class=\"axis\" x1=\"30\" y1=\"150\" x2=\"230\" y2=\"150\"/><text class=\"tick\" x=\"130\" y=\"172\" text-anchor=\"middle\">said</text><text class=\"tick\" x=\"2\" y=\"80\">seen</text>",
+            held.told.judged,
+            shown(held.told.brier),
+            shown(held.raw.brier),
+            shown(held.told.calibration_error),
+            shown(held.raw.calibration_error),
+            held.interval.judged,
+            shown(held.interval.covered),
+            shown(held.raw_interval.covered)
         );
-        for [said, seen, count] in of.bins.iter().filter(|bin| bin[2] > 0.0) {
-            let _ = write!(
-                text,
-                "<circle class=\"dot\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"{:.1}\"/>",
-                30.0 + 200.0 * said,
-                150.0 - 140.0 * seen,
-                2.0 + count.ln_1p()
-            );
+        for (of, class) in [(&held.raw, "ring"), (&held.told, "dot")] {
+            for [said, seen, count] in of.bins.iter().filter(|bin| bin[2] > 0.0) {
+                let _ = write!(
+                    text,
+                    "<circle class=\"{class}\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"{:.1}\"/>",
+                    30.0 + 200.0 * said,
+                    150.0 - 140.0 * seen,
+                    2.0 + count.ln_1p()
+                );
+            }
         }
         text.push_str("</svg>");
     }

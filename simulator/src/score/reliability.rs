@@ -1,109 +1,175 @@
-//! Whether forecast probabilities hold: of all that were said to fail within thirty days with 30 %, did 30 % do?
+//! Whether forecasts hold: of all that were said to fail within thirty days with 30 %, did 30 % do? And what calibration
+//! makes of them: it is learned from every other vehicle and judged on the rest.
 
-use serde::Serialize;
+use std::collections::BTreeMap;
+
+use rules::estimate::{self, WHEELS};
+use rules::learned::{CalibrationTable, Followed, Held, Outlook, calibrate};
+use rules::time::{Span, Time};
 
 use super::life::Life;
 use crate::truth::Truth;
-use rules::time::{Span, Time};
+use crate::vehicle::Vehicle;
 
-/// The horizon that is judged, days, and its place among the forecast's.
-const AHEAD: i64 = 30;
-const PLACE: usize = 2;
-const BINS: usize = 10;
+/// Percent worn at which pads are at their limit, and how much less tells that they are new ones.
+const PADS_WORN: f64 = 85.0;
+const NEW_PADS: f64 = 5.0;
+/// Share of the placard pressure at which a tyre is at its limit, and how much more tells that it was filled, kPa.
+const TYRE_LOW: f64 = 0.8;
+const FILLED: f64 = 10.0;
 
-/// One forecast: of which component, when, and with what probability.
+/// One forecast.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Said {
+struct Said {
+    estimator: &'static str,
     component: String,
     at: Time,
-    chance: f64,
+    raw: Outlook,
 }
 
-/// Writes down what is forecast once a week.
+/// What happened to a part.
+#[derive(Clone, Debug, PartialEq)]
+struct Turn {
+    component: String,
+    at: Time,
+    /// It came to its limit; else it was renewed.
+    failed: bool,
+}
+
+/// Writes down once a week what is forecast, and every day how the parts are that owners look after themselves.
 #[derive(Clone, Debug, Default)]
 pub struct ChanceWatch {
     next: Option<Time>,
-    pub said: Vec<Said>,
+    said: Vec<Said>,
+    turns: Vec<Turn>,
+    /// Wear and cold pressure by wheel when they were looked at last.
+    before: Option<[(f64, f64); 4]>,
 }
 
 impl ChanceWatch {
-    pub fn look(&mut self, life: &Life<'_>, now: Time) {
+    pub fn look(&mut self, life: &Life<'_>, truth: &Vehicle, now: Time) {
+        self.look_at_wheels(truth, now);
         if self.next.is_some_and(|next| now < next) {
             return;
         }
         self.next = Some(now + Span::from_days(7));
-        for forecast in rules::estimate::forecasts(life.vehicle(), life.set()) {
-            if let Some(within) = forecast.within.filter(|_| !forecast.learning) {
-                self.said.push(Said { component: forecast.component, at: now, chance: within[PLACE] });
+        for forecast in estimate::uncalibrated(life.vehicle(), life.set()) {
+            if !forecast.learning {
+                let raw = forecast.outlook();
+                self.said.push(Said { estimator: forecast.estimator, component: forecast.component, at: now, raw });
             }
         }
     }
-}
 
-impl Said {
-    /// Whether it came true; `None` where the vehicle was not watched for long enough.
-    pub fn came_true(&self, truths: &[Truth], watched_to: Time) -> Option<bool> {
-        let horizon = self.at + Span::from_days(AHEAD);
-        let own = truths.iter().filter(|truth| truth.component == self.component);
-        let failed = own.filter_map(|truth| truth.failure).min();
-        match failed {
-            // After the failure there is nothing left to forecast.
-            Some(failed) if failed <= self.at => None,
-            Some(failed) if failed <= horizon => Some(true),
-            _ => (watched_to >= horizon).then_some(false),
+    fn look_at_wheels(&mut self, truth: &Vehicle, now: Time) {
+        let seen = truth.body().wheels();
+        let low = TYRE_LOW * truth.body().placard_kpa;
+        let before = self.before.replace(seen).unwrap_or(seen);
+        for ((wheel, (worn, kpa)), (was_worn, was_kpa)) in WHEELS.into_iter().zip(seen).zip(before) {
+            let turns = [
+                ("chassis.brakes.pads", was_worn < PADS_WORN && worn >= PADS_WORN, worn < was_worn - NEW_PADS),
+                ("chassis.tyre", was_kpa >= low && kpa < low, kpa > was_kpa + FILLED),
+            ];
+            for (part, failed, renewed) in turns {
+                if failed || renewed {
+                    self.turns.push(Turn { component: format!("{part}.{wheel}"), at: now, failed });
+                }
+            }
         }
     }
-}
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Reliability {
-    pub judged: usize,
-    /// Mean squared difference of probability and outcome.
-    pub brier: Option<f64>,
-    /// Mean difference of said and seen shares, by how often they were said.
-    pub calibration_error: Option<f64>,
-    /// Said, seen, and how many, by tenths of what was said.
-    pub bins: Vec<[f64; 3]>,
-}
-
-/// Compares what was said with what came true.
-pub fn score(pairs: &[(f64, bool)]) -> Reliability {
-    let mut bins = vec![[0.0; 3]; BINS];
-    for (chance, came) in pairs {
-        let bin = &mut bins[((chance * BINS as f64) as usize).min(BINS - 1)];
-        bin[0] += chance;
-        bin[1] += f64::from(u8::from(*came));
-        bin[2] += 1.0;
+    /// What became of each forecast, for a vehicle that was watched up to `end`.
+    pub fn followed(self, model: &str, truths: &[Truth], end: Time) -> Vec<Followed> {
+        let Self { said, turns, .. } = self;
+        said.into_iter().filter_map(|said| said.followed(model, &turns, truths, end)).collect()
     }
-    let count = pairs.len() as f64;
-    let off: f64 = bins.iter().map(|bin| (bin[0] - bin[1]).abs()).sum();
-    for bin in bins.iter_mut().filter(|bin| bin[2] > 0.0) {
-        (bin[0], bin[1]) = (bin[0] / bin[2], bin[1] / bin[2]);
-    }
-    let squared: f64 = pairs.iter().map(|(chance, came)| (chance - f64::from(u8::from(*came))).powi(2)).sum();
-    let per = |sum: f64| (count > 0.0).then(|| sum / count);
-    Reliability { judged: pairs.len(), brier: per(squared), calibration_error: per(off), bins }
 }
 
 impl Said {
-    pub const fn chance(&self) -> f64 {
-        self.chance
+    /// `None` if the part was at its limit already: there was nothing left to forecast.
+    fn followed(self, model: &str, turns: &[Turn], truths: &[Truth], end: Time) -> Option<Followed> {
+        let own = turns.iter().filter(|turn| turn.component == self.component);
+        let before = own.clone().rfind(|turn| turn.at <= self.at);
+        let planted =
+            truths.iter().filter(|truth| truth.component == self.component).filter_map(|truth| truth.failure).min();
+        if before.is_some_and(|turn| turn.failed) || planted.is_some_and(|failure| failure <= self.at) {
+            return None;
+        }
+        let next = own.clone().find(|turn| turn.at > self.at);
+        let renewed = next.filter(|turn| !turn.failed).map_or(end, |turn| turn.at);
+        let failed = next.filter(|turn| turn.failed).map(|turn| turn.at);
+        let failed = [failed, planted].into_iter().flatten().min().filter(|failure| *failure <= renewed.min(end));
+        Some(Followed {
+            estimator: self.estimator.to_owned(),
+            model: model.to_owned(),
+            raw: self.raw,
+            told: self.raw,
+            failed_after: failed.map(|failure| failure.since(self.at).days_f64()),
+            refuted: false,
+            heard_for: renewed.since(self.at).days_f64(),
+            age: end.since(self.at).days_f64(),
+        })
     }
+}
 
-    pub fn component(&self) -> &str {
-        &self.component
-    }
+/// How the forecasts of each estimator held, as given and as calibrated. `by_vehicle`: those of each vehicle.
+///
+/// The map is learned from every other vehicle, as a fleet learns it from other vehicles' past, and all figures are
+/// those of the rest.
+pub fn score(by_vehicle: &[Vec<Followed>]) -> BTreeMap<String, Held> {
+    let half = |rest: usize| by_vehicle.iter().enumerate().filter(move |(place, _)| place % 2 == rest);
+    let learned: Vec<Followed> = half(0).flat_map(|(_, own)| own.iter().cloned()).collect();
+    let table: CalibrationTable = calibrate(&learned);
+    let told = |one: &Followed| {
+        let told = table.of(&one.estimator, &one.model).outlook(one.raw);
+        Followed { told, ..one.clone() }
+    };
+    let judged: Vec<Followed> = half(1).flat_map(|(_, own)| own.iter().map(told)).collect();
+    let of = |estimator: &str| Held::of(judged.iter().filter(|one| one.estimator == estimator));
+    estimate::ESTIMATORS.into_iter().map(|estimator| (estimator.to_owned(), of(estimator))).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const DAY: fn(i64) -> Time = |day| Time::from_secs(1_780_000_000) + Span::from_days(day);
+
+    fn said(component: &str) -> Said {
+        let raw = Outlook { within: Some([0.2, 0.4, 0.9]), due: None };
+        Said { estimator: "brake_pads", component: component.to_owned(), at: DAY(10), raw }
+    }
+
+    fn turn(component: &str, day: i64, failed: bool) -> Turn {
+        Turn { component: component.to_owned(), at: DAY(day), failed }
+    }
+
     #[test]
-    fn a_coin_that_is_said_to_be_fair_and_is() {
-        let fair: Vec<(f64, bool)> = (0..100).map(|toss| (0.5, toss % 2 == 0)).collect();
-        let score = score(&fair);
-        assert_eq!((score.brier, score.calibration_error), (Some(0.25), Some(0.0)));
-        assert_eq!(score.bins[5], [0.5, 0.5, 100.0]);
+    fn what_comes_first_is_what_became_of_a_part() {
+        let judged = |turns: &[Turn]| {
+            said("pads").followed("suv", turns, &[], DAY(60)).map(|one| (one.failed_after, one.heard_for))
+        };
+        assert_eq!(judged(&[]), Some((None, 50.0)));
+        assert_eq!(judged(&[turn("pads", 25, true), turn("pads", 30, false)]), Some((Some(15.0), 50.0)));
+        assert_eq!(judged(&[turn("pads", 20, false), turn("pads", 25, true)]), Some((None, 10.0)));
+        assert_eq!(judged(&[turn("other", 25, true)]), Some((None, 50.0)));
+        // At its limit, or made new since it was.
+        assert_eq!(judged(&[turn("pads", 5, true)]), None);
+        assert_eq!(judged(&[turn("pads", 5, true), turn("pads", 8, false)]), Some((None, 50.0)));
+    }
+
+    #[test]
+    fn calibration_is_learned_from_other_vehicles_than_it_is_judged_on() {
+        // It says 90 % and one in five fails.
+        let vehicle = |failed: Option<f64>| {
+            let one = said("pads").followed("suv", &[], &[], DAY(60)).unwrap();
+            vec![Followed { failed_after: failed, ..one }; 8]
+        };
+        let fleet: Vec<Vec<Followed>> = (0..400).map(|place| vehicle((place % 5 == 0).then_some(12.0))).collect();
+        let held = &score(&fleet)["brake_pads"];
+        assert_eq!(held.raw.judged, 200 * 8);
+        assert!(held.raw.calibration_error.unwrap() > 0.65, "{held:?}");
+        assert!(held.told.calibration_error.unwrap() < 0.03, "{held:?}");
+        assert!(held.told.brier < held.raw.brier);
     }
 }
