@@ -7,12 +7,12 @@ use std::path::Path;
 use reqwest::StatusCode;
 use rules::time::Span;
 use serde_json::Value;
-use simulator::signal::COOLANT;
+use simulator::signal::{COOLANT, ODOMETER};
 use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::world::road::{petrol, trip, with};
-use crate::world::{Advisor, Filled, NewCar, SOON, Scene, eventually, morning};
+use crate::world::{Advisor, Filled, NewCar, SOON, Scene, eventually, morning, run};
 
 const STEP: Span = Span::from_secs(10);
 const CARS: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
@@ -142,6 +142,10 @@ async fn a_rule_that_is_seldom_right_demotes_itself_and_a_grave_one_gives_its_au
     scene.ledger.becomes("select count(*) from rule_task where closed_at is null", 1).await?;
     assert!(scene.premend.metric("premend_rules_demoted").await? > 0.5);
 
+    let listed = scene.premend.setup().clone().command(&["rules", "list", "--in-force"]);
+    let (status, output) = run(&listed, SOON).await?;
+    let demoted = output.lines().find(|line| line.contains("own.mild")).unwrap_or_default();
+    assert!(status.success() && demoted.contains("demoted") && demoted.contains("6.0"), "{output}");
     // From here on its cases are shadows and nobody hears of them; the grave one is live.
     warm(&scene, "late").await?;
     let mode = |rule: &str, mode: &str| {
@@ -201,4 +205,68 @@ async fn a_rule_that_is_seldom_right_demotes_itself_and_a_grave_one_gives_its_au
         Ok((line["version"] == 4 && line["demoted"].is_null()).then_some(()))
     })
     .await
+}
+
+/// Ten degrees above what is usual for a car of its model and mileage, and no figure of anybody.
+const HOTTER: &str = r#"[[rule]]
+key = "own.hotter"
+version = 1
+component = "engine.cooling"
+title = { zh-CN = "水温偏高", en = "Hotter than its like" }
+reason = { zh-CN = "水温{value}°C", en = "Coolant at {value} degC" }
+when = "Vehicle.Powertrain.CombustionEngine.EngineCoolant.Temperature > cohort(Vehicle.Powertrain.CombustionEngine.EngineCoolant.Temperature, 0.9) + 10 K"
+severity = "S4"
+purpose = "diagnostics"
+source = "test"
+"#;
+
+#[tokio::test]
+async fn what_is_usual_is_learned_from_the_fleet_and_a_car_is_compared_with_its_like() -> anyhow::Result<()> {
+    let overlay = tempfile::tempdir()?;
+    fs::create_dir_all(overlay.path().join("rules"))?;
+    fs::write(overlay.path().join("rules/own.toml"), HOTTER)?;
+    let path = overlay.path().to_string_lossy().into_owned();
+    let usual: Vec<String> = (0..32).map(|number| format!("usual-{number}")).collect();
+    let ids = usual.iter().map(String::as_str).chain(["early", "late"]);
+    let cars: Vec<NewCar> = ids.map(|id| NewCar::petrol(id, morning())).collect();
+    let setup = |setup: crate::world::Setup| setup.set("catalogue.overlay", &path).set("catalogue.learn_every", "1s");
+    let mut scene = Scene::open_with(&cars, setup).await?;
+    let drives = async |scene: &Scene, id: &str, celsius: f64, end: rules::time::Time| -> anyhow::Result<()> {
+        let mut car = scene.car(id).await?;
+        let frame = |frame| with(with(frame, COOLANT, celsius), ODOMETER, 31_000_000.0);
+        let last = car.drive(trip(end - Span::from_mins(1), end, STEP).map(frame)).await?;
+        car.committed(last).await?;
+        Ok(())
+    };
+    for (number, id) in usual.iter().enumerate() {
+        drives(&scene, id, 78.0 + number as f64 / 4.0, morning()).await?;
+    }
+    // Nobody knows yet what is usual.
+    drives(&scene, "early", 99.0, morning()).await?;
+    let hotter = |id: &str| {
+        format!(
+            "select count(*) from vehicle_case where vehicle_id = '{id}' and rule_key = 'own.hotter' and status = 'open'"
+        )
+    };
+    assert_eq!(scene.ledger.count(&hotter("early")).await?, 0);
+
+    let later = morning() + Span::from_mins(5);
+    scene.restart_at(later).await?;
+    let chen = Advisor::log_in(&scene.premend, "chen").await?;
+    let learned = eventually("the cohort is learned", SOON, || async {
+        let answer = api(&chen).await?;
+        let entries = answer["activations"].as_array().into_iter().flatten();
+        let mut changes =
+            entries.filter(|entry| entry["state"] == "active").flat_map(|entry| entry["changes"].as_array().cloned());
+        Ok(changes.find_map(|all| all.iter().find_map(|change| change["learned"].as_str().map(str::to_owned))))
+    })
+    .await?;
+    assert!(learned.contains("unknown -> 8") && learned.contains("(33 vehicles)"), "{learned}");
+    drives(&scene, "usual-0", 84.0, later).await?;
+    drives(&scene, "late", 99.0, later).await?;
+    scene.ledger.becomes(&hotter("late"), 1).await?;
+    assert_eq!(scene.ledger.count(&hotter("usual-0")).await?, 0);
+    let (_, why) = chen.page("/api/vehicles/late/explain/own.hotter").await?;
+    assert!(why.contains("33 vehicles"), "{why}");
+    Ok(())
 }

@@ -75,7 +75,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Erase(args) => block_on(erase::run(args, config)),
         Command::Explain(args) => block_on(explain::run(args, config)),
         Command::Backtest(args) => backtest::run(&args, &config),
-        Command::Rules(args) => rules::run(&args, &config),
+        Command::Rules(args) => block_on(rules::run(args, config)),
         Command::Replay(args) => block_on(replay::run(args, config)),
         Command::Demo(args) => block_on(demo::run(args, config)),
         Command::Score(args) => score::run(&args),

@@ -7,10 +7,13 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use rules::catalogue::nearest;
 use rules::example;
+use rules::learned::Precision;
 use rules::rule_set::RuleSet;
 
+use crate::clock::Clock;
 use crate::config::Config;
-use crate::{journal, overlay};
+use crate::store::open;
+use crate::{activation, journal, overlay};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -20,8 +23,12 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// List the rules in force.
-    List,
+    /// List the rules: the shipped ones with the configured overlay.
+    List {
+        /// As the engine on the configured database runs them, with how often each was right.
+        #[arg(long)]
+        in_force: bool,
+    },
     /// Show one rule as it is in force: its text, what it reads and what it remembers.
     Show {
         #[arg(value_name = "KEY")]
@@ -54,9 +61,10 @@ enum Action {
     },
 }
 
-pub fn run(args: &Args, config: &Config) -> anyhow::Result<ExitCode> {
+pub async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> {
     match &args.action {
-        Action::List => list(set(config.catalogue.overlay.as_deref())?.as_ref()),
+        Action::List { in_force: false } => list(set(config.catalogue.overlay.as_deref())?.as_ref()),
+        Action::List { in_force: true } => list_with_precision(&in_force(&config).await?),
         Action::Check { directory } => {
             let set = set(directory.as_deref().or(config.catalogue.overlay.as_deref()))?;
             println!("{} rules in {} instances, no errors", set.catalogue.rules.len(), set.rules.len());
@@ -80,6 +88,30 @@ fn list(set: &RuleSet) {
     for rule in &set.catalogue.rules {
         let severity = rule.severity.map_or_else(|| "S?".to_owned(), |severity| severity.to_string());
         println!("{severity}  {:<28} v{:<3} {:<28} {}", rule.key, rule.version, rule.component, rule.title.en);
+    }
+}
+
+async fn in_force(config: &Config) -> anyhow::Result<Arc<RuleSet>> {
+    let store = open::open(config, &Clock::system()).await.context("opening the store")?;
+    activation::in_force(&store.pool).await?.context("no engine has run on this database yet")
+}
+
+fn list_with_precision(set: &RuleSet) {
+    println!("S   {:<28} {:<4} {:<8} {:>9} {:>8} {:>10}", "rule", "v", "mode", "precision", "at least", "verdicts");
+    for rule in &set.catalogue.rules {
+        let learned = set.catalogue.learned.precision.of(&rule.key, rule.version);
+        let tally = learned.map(Precision::tally).unwrap_or_default();
+        let demoted = learned.is_some_and(|learned| learned.demoted.is_some());
+        println!(
+            "{:<3} {:<28} v{:<3} {:<8} {:>9.2} {:>8.2} {:>10.1}",
+            rule.severity.map_or_else(|| "S?".to_owned(), |severity| severity.to_string()),
+            rule.key,
+            rule.version,
+            if demoted { "demoted" } else { rule.mode.word() },
+            tally.precision(),
+            tally.lower(),
+            tally.weight()
+        );
     }
 }
 
