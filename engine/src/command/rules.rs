@@ -64,7 +64,7 @@ enum Action {
 pub async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> {
     match &args.action {
         Action::List { in_force: false } => list(set(config.catalogue.overlay.as_deref())?.as_ref()),
-        Action::List { in_force: true } => list_with_precision(&in_force(&config).await?),
+        Action::List { in_force: true } => list_with_precision(in_force(&config).await?.as_ref()),
         Action::Check { directory } => {
             let set = set(directory.as_deref().or(config.catalogue.overlay.as_deref()))?;
             println!("{} rules in {} instances, no errors", set.catalogue.rules.len(), set.rules.len());

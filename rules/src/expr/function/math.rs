@@ -4,7 +4,7 @@ use cel::common::ast::{Expr, LiteralValue};
 
 use super::{Behaviour, Function, LATE, NO_TICK, window};
 use crate::expr::check::{Call, Checker};
-use crate::expr::tree::{Binary, Node, Type, Unary};
+use crate::expr::tree::{Binary, Kind, Node, Type, Unary};
 use crate::unit::Unit;
 use crate::window::Stat;
 
@@ -50,6 +50,16 @@ pub(super) const MAX: Function = Function {
     check: |checker, call| fold_or_window(checker, call, Binary::Max, Stat::Max),
 };
 
+pub(super) const GIVEN: Function = Function {
+    name: "given",
+    signature: "given(x, condition)",
+    description: "A number or a condition where the circumstances let it be judged, unknown elsewhere. For rules that take one verdict per trip or day: what cannot be judged must not count as sound.",
+    example: "given(Vehicle.Speed, Feature.Trip.MovingMinutes > 20) > 60",
+    behaviour: Behaviour { missing: "unknown, also while the condition is unknown or false", ..PLAIN },
+    arguments: (2, 2),
+    check: given,
+};
+
 pub(super) const TO: Function = Function {
     name: "to",
     signature: "to(x, \"km\")",
@@ -59,6 +69,17 @@ pub(super) const TO: Function = Function {
     arguments: (2, 2),
     check: convert,
 };
+
+fn given(checker: &mut Checker<'_>, call: &Call<'_>) -> Option<Node> {
+    let (of, condition) = (checker.expr(call.args.first()?), checker.condition(call.args.get(1)?));
+    let (of, condition) = (of?, condition?);
+    if matches!(of.is, Type::Text | Type::Words(_)) {
+        return checker.wrong(of.place.first, "a word cannot be given", "compare it: `given(x == \"…\", condition)`");
+    }
+    let is = of.is.clone();
+    let unknown = Node::constant(f64::NAN, is.clone(), call.place);
+    Some(Node { kind: Kind::Choose(Box::new([condition, of, unknown])), is, place: call.place })
+}
 
 fn unary(checker: &mut Checker<'_>, call: &Call<'_>, op: Unary) -> Option<Node> {
     let of = checker.number(call.args.first()?)?;

@@ -78,6 +78,7 @@ pub static FUNCTIONS: &[Function] = &[
     math::MAX,
     math::FLOOR,
     math::TO,
+    math::GIVEN,
 ];
 
 pub(super) fn find(name: &str) -> Option<&'static Function> {

@@ -30,6 +30,10 @@ fn compares_readings_with_limits() {
         ("-Vehicle.Speed < -79", T),
         ("to(Vehicle.Speed, \"m/s\") > 22.2", T),
         ("to(Vehicle.Speed, \"m/s\") > 22.3", F),
+        ("given(Vehicle.Speed, Vehicle.LowVoltageBattery.CurrentVoltage > 12) > 60", T),
+        ("given(Vehicle.Speed > 90, Vehicle.LowVoltageBattery.CurrentVoltage > 12)", F),
+        ("given(Vehicle.Speed > 60, Vehicle.LowVoltageBattery.CurrentVoltage < 12)", U),
+        ("given(Vehicle.Speed > 60, Vehicle.Coolant > 12)", U),
     ] {
         assert_eq!(car.says(text), outcome, "{text}");
     }
