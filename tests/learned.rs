@@ -250,6 +250,9 @@ async fn what_is_usual_is_learned_from_the_fleet_and_a_car_is_compared_with_its_
     };
     assert_eq!(scene.ledger.count(&hotter("early")).await?, 0);
 
+    // The job looks at snapshots once a day, and at every start; the first start after the drives writes them.
+    scene.restart_at(morning() + Span::from_mins(3)).await?;
+    scene.ledger.becomes("select count(*) from vehicle_snapshot where vehicle_id <> 'late'", 33).await?;
     let later = morning() + Span::from_mins(5);
     scene.restart_at(later).await?;
     let chen = Advisor::log_in(&scene.premend, "chen").await?;

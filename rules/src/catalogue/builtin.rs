@@ -12,6 +12,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("operations.toml", include_str!("../../catalogue/operations.toml")),
     ("parts.toml", include_str!("../../catalogue/parts.toml")),
     ("plans/bev.toml", include_str!("../../catalogue/plans/bev.toml")),
+    ("plans/diesel.toml", include_str!("../../catalogue/plans/diesel.toml")),
     ("plans/hev.toml", include_str!("../../catalogue/plans/hev.toml")),
     ("plans/ice.toml", include_str!("../../catalogue/plans/ice.toml")),
     ("plans/ice_older.toml", include_str!("../../catalogue/plans/ice_older.toml")),

@@ -75,8 +75,14 @@ pub(super) fn build(
 /// A rule that looks at nothing, or computes something that is no number, is a mistake.
 fn refuse_constants(parsed: &Parsed<'_>, tree: &Node) -> Result<(), Vec<ExprError>> {
     let mut errors = Vec::new();
+    // Where `given` says that nothing is known.
+    let mut meant = Vec::new();
     tree.walk(&mut |node| {
-        if matches!(node.kind, Kind::Const(value) if value.is_nan()) {
+        if let Kind::Choose(three) = &node.kind {
+            meant.push(std::ptr::from_ref(&three[2]));
+        }
+        let is_nan = matches!(node.kind, Kind::Const(value) if value.is_nan());
+        if is_nan && !meant.contains(&std::ptr::from_ref(node)) {
             errors.push(parsed.error(node.place.first, "this is not a number"));
         }
     });

@@ -54,7 +54,7 @@ pub(super) const GIVEN: Function = Function {
     name: "given",
     signature: "given(x, condition)",
     description: "A number or a condition where the circumstances let it be judged, unknown elsewhere. For rules that take one verdict per trip or day: what cannot be judged must not count as sound.",
-    example: "given(Vehicle.Speed, Feature.Trip.MovingMinutes > 20) > 60",
+    example: "given(Vehicle.Speed, Vehicle.LowVoltageBattery.CurrentVoltage > 12) > 60",
     behaviour: Behaviour { missing: "unknown, also while the condition is unknown or false", ..PLAIN },
     arguments: (2, 2),
     check: given,
