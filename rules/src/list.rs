@@ -1,7 +1,6 @@
 //! Lists that most vehicles never put anything into: eight bytes until they do, instead of 24 or 32.
 
-use std::collections::VecDeque;
-use std::collections::vec_deque;
+use std::collections::{VecDeque, vec_deque};
 use std::fmt;
 use std::ops::{Deref, DerefMut, RangeInclusive};
 
@@ -9,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A vector behind a pointer that is empty as long as the vector is.
 #[derive(Clone)]
+#[expect(clippy::box_collection, reason = "a third of the size where it is empty, which it nearly always is")]
 pub struct List<T>(Option<Box<Vec<T>>>);
 
 impl<T> List<T> {
@@ -159,6 +159,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
 
 /// A queue behind a pointer that is empty as long as the queue is.
 #[derive(Clone, Debug)]
+#[expect(clippy::box_collection, reason = "a quarter of the size where it is empty, which it nearly always is")]
 pub struct Queue<T>(Option<Box<VecDeque<T>>>);
 
 impl<T> Queue<T> {
@@ -213,6 +214,14 @@ impl<T> Queue<T> {
         if self.is_empty() {
             self.0 = None;
         }
+    }
+}
+
+impl<'a, T> IntoIterator for &'a Queue<T> {
+    type Item = &'a T;
+    type IntoIter = vec_deque::Iter<'a, T>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
     }
 }
 

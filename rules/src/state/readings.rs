@@ -49,6 +49,11 @@ impl Instant {
     const fn values(self) -> i64 {
         self.0 & Self::MOST
     }
+
+    /// Whether it is this time, and may be that of one more value.
+    fn takes(self, at: Time) -> bool {
+        self.at() == at && self.values() < Self::MOST
+    }
 }
 
 /// Where a slot's value lies.
@@ -116,8 +121,7 @@ impl Readings {
         let before = usize::from(self.instants_of[value]);
         // The one it had may be free by this, and is then the one it gets.
         self.instants[before].0 -= 1;
-        let is_newest = |instant: &&Instant| instant.at() == at && instant.values() < Instant::MOST;
-        if self.instants.get(usize::from(self.newest)).filter(is_newest).is_none() {
+        if !self.instants.get(usize::from(self.newest)).is_some_and(|newest| newest.takes(at)) {
             self.newest = self.instant(at);
         }
         self.instants[usize::from(self.newest)].0 += 1;
@@ -126,17 +130,21 @@ impl Readings {
 
     /// The place of an instant: one that has this time, one that no value has any more, or a new one.
     fn instant(&mut self, at: Time) -> u8 {
-        let same = |instant: &Instant| instant.at() == at && instant.values() < Instant::MOST;
-        let found = self.instants.iter().position(same);
-        let place = found.or_else(|| self.instants.iter().position(|instant| instant.values() == 0));
-        let place = place.unwrap_or_else(|| {
+        let mut free = None;
+        for (place, instant) in self.instants.iter().enumerate() {
+            if instant.takes(at) {
+                return place as u8;
+            }
+            if instant.values() == 0 {
+                free = Some(place);
+            }
+        }
+        let place = free.unwrap_or_else(|| {
             self.instants.reserve_exact(1);
             self.instants.push(Instant::new(at));
             self.instants.len() - 1
         });
-        if found.is_none() {
-            self.instants[place] = Instant::new(at);
-        }
+        self.instants[place] = Instant::new(at);
         place as u8
     }
 

@@ -226,7 +226,7 @@ impl Order {
 
     /// Waiting messages in the order in which they would settle, for the peek.
     pub fn waiting(&self) -> impl Iterator<Item = &Message> {
-        self.waiting.iter().chain(self.unsequenced.iter())
+        self.waiting.iter().chain(&self.unsequenced)
     }
 
     pub fn waiting_count(&self) -> usize {
