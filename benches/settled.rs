@@ -14,7 +14,7 @@ use rules::state::Vehicle;
 use rules::state::settle::Bounds;
 use rules::time::{Span, Time};
 use rules::trial::Trial;
-use rules::vehicle::{Profile, Purpose};
+use rules::vehicle::{Particulars, Profile, Purpose};
 use simulator::fleet::FleetPlan;
 use simulator::model::Specification;
 use uuid::Uuid;
@@ -80,7 +80,7 @@ impl Settled {
 }
 
 fn newborn(spec: &Specification, dealer: Uuid, set: &RuleSet) -> Vehicle {
-    let profile = Profile {
+    let profile = Profile::new(Particulars {
         model: spec.model.key.to_owned(),
         model_year: 2024,
         powertrain: spec.model.powertrain,
@@ -93,6 +93,6 @@ fn newborn(spec: &Specification, dealer: Uuid, set: &RuleSet) -> Vehicle {
         allowed: None,
         delivered_at: spec.delivered_at,
         attributes: spec.attributes.clone().into(),
-    };
+    });
     Vehicle::new(spec.id.clone(), profile, set)
 }

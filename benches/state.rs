@@ -31,6 +31,7 @@ fn main() -> anyhow::Result<()> {
     let estimates: Vec<_> = vehicles.values().map(|vehicle| vehicle.estimates.clone()).collect();
     let of_estimates = COUNTED.current_usage() - without;
     drop(estimates);
+    let parts = parts(&vehicles);
     let with = COUNTED.current_usage();
     drop(vehicles);
     let bytes = with - COUNTED.current_usage();
@@ -41,5 +42,53 @@ fn main() -> anyhow::Result<()> {
     figures.add("bytes_per_vehicle", bytes as f64 / f64::from(count), "bytes", how);
     let how = "of these, the estimators' states with what they point to, the service plan's among them";
     figures.add("estimators_bytes_per_vehicle", of_estimates as f64 / f64::from(count), "bytes", how);
+    println!("{parts}");
     figures.keep()
+}
+
+/// Where the bytes are, per vehicle: what stands in the vehicle itself, and what it points to.
+fn parts(vehicles: &HashMap<VehicleId, Box<Vehicle>>) -> String {
+    let all: Vec<&Vehicle> = vehicles.values().map(Box::as_ref).collect();
+    let lines = [
+        line("vehicle", &all, |_| [0_u8; size_of::<Vehicle>()]),
+        line("id", &all, |vehicle| vehicle.id.clone()),
+        line("profile", &all, |vehicle| vehicle.profile.clone()),
+        line("order", &all, |vehicle| vehicle.order.clone()),
+        line("last readings", &all, |vehicle| vehicle.last.clone()),
+        line("unchanged", &all, |vehicle| vehicle.unchanged.clone()),
+        line("segment", &all, |vehicle| vehicle.segment.clone()),
+        line("odometer", &all, |vehicle| vehicle.odometer.clone()),
+        line("faults", &all, |vehicle| (vehicle.faults.clone(), vehicle.healed.clone(), vehicle.storm.clone())),
+        line("estimators", &all, |vehicle| vehicle.estimates.clone()),
+        line("  usage", &all, |vehicle| vehicle.estimates.usage.clone()),
+        line("  battery12v", &all, |vehicle| vehicle.estimates.battery12v.clone()),
+        line("  tyres", &all, |vehicle| vehicle.estimates.tyres.clone()),
+        line("  warm-up", &all, |vehicle| vehicle.estimates.warm_up.clone()),
+        line("  fuel trim", &all, |vehicle| vehicle.estimates.fuel_trim.clone()),
+        line("  oil", &all, |vehicle| vehicle.estimates.oil.clone()),
+        line("  filter", &all, |vehicle| vehicle.estimates.filter.clone()),
+        line("  pads", &all, |vehicle| vehicle.estimates.pads.clone()),
+        line("  health", &all, |vehicle| vehicle.estimates.health.clone()),
+        line("  imbalance", &all, |vehicle| vehicle.estimates.imbalance.clone()),
+        line("  insulation", &all, |vehicle| vehicle.estimates.insulation.clone()),
+        line("  severity", &all, |vehicle| vehicle.estimates.severity.clone()),
+        line("rule memory", &all, |vehicle| vehicle.watches.clone()),
+        line("windows", &all, |vehicle| vehicle.windows.clone()),
+        line("cases", &all, |vehicle| vehicle.cases.clone()),
+        line("past cases", &all, |vehicle| vehicle.past.clone()),
+        line("visits", &all, |vehicle| vehicle.visits.clone()),
+        line("others", &all, |vehicle| {
+            (vehicle.suspects.clone(), vehicle.warned.clone(), vehicle.resets.clone(), vehicle.snoozed.clone())
+        }),
+    ];
+    lines.concat()
+}
+
+fn line<T>(what: &str, vehicles: &[&Vehicle], part: impl Fn(&Vehicle) -> T) -> String {
+    let without = COUNTED.current_usage();
+    let mut copies: Vec<T> = Vec::with_capacity(vehicles.len());
+    let room = COUNTED.current_usage() - without;
+    copies.extend(vehicles.iter().map(|vehicle| part(vehicle)));
+    let pointed = (COUNTED.current_usage() - without - room) as f64 / vehicles.len() as f64;
+    format!("  {what:<16} {:>6} inline {pointed:>8.1} behind it\n", size_of::<T>())
 }

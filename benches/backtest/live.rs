@@ -17,7 +17,7 @@ use engine::store::session::{As, begin_as};
 use ingest::topic;
 use rules::command::Command;
 use rules::time::Time;
-use rules::vehicle::{Attributes, Contact, Locale, Profile, Purpose};
+use rules::vehicle::{Attributes, Contact, Locale, Particulars, Profile, Purpose};
 use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Packet, QoS};
 use simulator::model::Specification;
 use tokio::runtime::Builder;
@@ -116,7 +116,7 @@ async fn enrol_all(database: &Database, fleet: &Recorded) -> anyhow::Result<()> 
 }
 
 fn profile(spec: &Specification) -> Profile {
-    Profile {
+    Profile::new(Particulars {
         model: spec.model.key.to_owned(),
         model_year: 2025,
         powertrain: spec.model.powertrain,
@@ -129,7 +129,7 @@ fn profile(spec: &Specification) -> Profile {
         allowed: None,
         delivered_at: spec.delivered_at,
         attributes: Attributes::default(),
-    }
+    })
 }
 
 /// Each line as its vehicle published it, in the order of the file; returns when all are acknowledged.

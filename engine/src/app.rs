@@ -15,7 +15,7 @@ use ingest::subscriber::{Subscriber, SubscriberConfig};
 use prometheus::Registry;
 use rules::rule_set::RuleSet;
 use rules::state::settle::Bounds;
-use rules::vehicle::{Powertrain, Profile, Purpose};
+use rules::vehicle::{Particulars, Powertrain, Profile, Purpose};
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -348,7 +348,7 @@ pub fn bounds(config: &Config) -> Bounds {
 fn stranger(config: &Config, set: &RuleSet) -> Profile {
     let ingest = &config.ingest;
     let model = ingest.default_model.as_deref().and_then(|key| set.catalogue.model(key));
-    Profile {
+    Profile::new(Particulars {
         model: ingest.default_model.clone().unwrap_or_else(|| "unknown".to_owned()),
         model_year: 0,
         powertrain: model.map_or(Powertrain::Ice, |model| model.powertrain),
@@ -361,5 +361,5 @@ fn stranger(config: &Config, set: &RuleSet) -> Profile {
         allowed: None,
         delivered_at: rules::time::Time::from_micros(0),
         attributes: rules::vehicle::Attributes::default(),
-    }
+    })
 }

@@ -3,197 +3,22 @@
 //! Three-valued throughout: only a true `when` opens and only a true end closes; what is unknown
 //! for want of a reading does neither.
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
-
 use crate::component::Component;
 use crate::effect::Effects;
-use crate::expr::{self, Cell, FaultCycle, FaultPhase, Program, Tri};
+use crate::evidence::{evidence_of, reason_of};
+use crate::expr::{self, Cell, Program, Tri, View};
 use crate::fault_code::FaultCode;
-use crate::finding::{Evidence, EvidenceFault, EvidenceReading, EvidenceSignal, FindingChange, FindingKey, Opened};
-use crate::learned::{Cohort, NO_MODEL};
-use crate::rule::{OnChange, Per, RuleKind};
-use crate::rule_mask::{MASK_WORDS, RuleMask};
-use crate::rule_set::{Rule, RuleNo, RuleSet};
+use crate::finding::{FindingChange, FindingKey, Opened};
+use crate::learned::Cohort;
+use crate::rule::{Per, RuleKind};
+use crate::rule_mask::{InMask, RuleMask};
+use crate::rule_set::{Rule, RuleSet};
 use crate::severity::Severity;
-use crate::sparse::Sparse;
-use crate::state::Vehicle;
 use crate::state::fold::Step;
-use crate::text::Text;
+use crate::state::{Vehicle, is_obsolete};
 use crate::time::Time;
-use crate::vehicle::{Locale, Profile, VehicleId};
+use crate::watches::Watch;
 use crate::window::Windows;
-
-/// What the rules remember of a vehicle: cells of `held`, evidence, open findings.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Watches {
-    cells: Sparse<Cell>,
-    /// Sparse: only rules with something to remember; sorted by key.
-    list: Vec<Watch>,
-    /// A bit per rule number modulo 64, set for every rule in the list: most rules are not, and need no search.
-    #[serde(skip)]
-    listed: u64,
-    /// As long as the set has rules, unlike a whole [`RuleMask`].
-    #[serde(skip)]
-    scope: Box<[u64]>,
-    /// Number of the vehicle's model among the cohorts of the set.
-    #[serde(skip)]
-    model: u16,
-}
-
-/// Memory of one rule instance.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct Watch {
-    key: FindingKey,
-    /// Outcomes of the last samples, trips or days, newest in bit 0.
-    outcomes: u32,
-    /// Which of them had an outcome at all.
-    judged: u32,
-    /// Trip or day of bit 0.
-    period: i32,
-    /// When the finding opened; `NEVER` unless it is open.
-    open_at: Time,
-    severity: Severity,
-}
-
-impl Watch {
-    fn open_at(&self) -> Option<Time> {
-        Some(self.open_at).filter(|at| *at != Time::NEVER)
-    }
-}
-
-impl Watches {
-    pub fn new(set: &RuleSet) -> Self {
-        Self {
-            cells: Sparse::new(set.cell_count()),
-            list: Vec::new(),
-            listed: 0,
-            scope: Box::default(),
-            model: NO_MODEL,
-        }
-    }
-
-    pub fn rescope(&mut self, vehicle: &VehicleId, profile: &Profile, set: &RuleSet) {
-        self.scope = set.scope_of(vehicle, profile)[..set.rules.len().div_ceil(64)].into();
-        self.model = set.cohorts.model(&profile.model);
-        self.keep(|_| true);
-    }
-
-    pub const fn model(&self) -> u16 {
-        self.model
-    }
-
-    /// The rules of a mask that are meant for this vehicle.
-    pub fn in_scope(&self, mut mask: RuleMask) -> RuleMask {
-        let (used, rest) = mask.split_at_mut(self.scope.len().min(MASK_WORDS));
-        used.iter_mut().zip(&self.scope).for_each(|(word, scope)| *word &= scope);
-        rest.fill(0);
-        mask
-    }
-
-    /// Forgets what rules of a component have gathered, after a repair.
-    pub fn reset(&mut self, component: &Component, set: &RuleSet) {
-        for rule in &set.rules {
-            if rule.component.as_ref().is_some_and(|own| own.same_branch(component)) {
-                self.cells.clear(rule.when_cell, rule.cells());
-                self.keep(|watch| watch.key.rule != rule.no);
-            }
-        }
-    }
-
-    /// Takes over from another set what rules remember, as far as their counterparts say so. Open
-    /// findings of rules that have one stay open.
-    pub fn carry(&mut self, from: &RuleSet, to: &RuleSet, counterpart: impl Fn(RuleNo) -> Option<(RuleNo, OnChange)>) {
-        let mut cells = Sparse::new(to.cell_count());
-        for old in &from.rules {
-            let goes_on = counterpart(old.no).filter(|(_, what)| *what != OnChange::Reset);
-            let Some(rule) = goes_on.and_then(|(no, _)| to.rule(no)) else { continue };
-            for index in 0..old.cells().min(rule.cells()) {
-                if let Some(cell) = self.cells.get(old.when_cell + index) {
-                    cells.set(rule.when_cell + index, *cell);
-                }
-            }
-        }
-        self.cells = cells;
-        let mut list: Vec<Watch> = self
-            .list
-            .iter()
-            .filter_map(|watch| counterpart(watch.key.rule).map(|(rule, what)| (rule, what, *watch)))
-            .filter(|(_, what, watch)| *what != OnChange::Reset || watch.open_at().is_some())
-            .map(|(rule, what, watch)| {
-                let key = FindingKey { rule, ..watch.key };
-                match what {
-                    OnChange::Reset => Watch { key, outcomes: 0, judged: 0, period: i32::MIN, ..watch },
-                    OnChange::Keep | OnChange::Migrate => Watch { key, ..watch },
-                }
-            })
-            .collect();
-        list.sort_by_key(|watch| watch.key);
-        self.list = list;
-        self.keep(|_| true);
-    }
-
-    /// Marks a finding as over that something else than its rule ended.
-    pub fn end(&mut self, key: FindingKey) {
-        self.keep(|watch| watch.key != key);
-    }
-
-    /// Makes these findings the open ones; everything else that was open is forgotten.
-    pub fn adopt(&mut self, open: &BTreeMap<FindingKey, (Time, Severity)>) {
-        self.keep(|watch| watch.open_at().is_none() || open.contains_key(&watch.key));
-        for (key, (at, severity)) in open {
-            let watch = self.entry(*key);
-            (watch.open_at, watch.severity) = (*at, *severity);
-        }
-    }
-
-    /// Open findings by key, for carrying state to another rule set and for tests.
-    pub fn open(&self) -> impl Iterator<Item = (FindingKey, Time)> + '_ {
-        self.list.iter().filter_map(|watch| watch.open_at().map(|at| (watch.key, at)))
-    }
-
-    /// What a function of a rule remembers.
-    pub fn cell(&self, index: usize) -> Option<Cell> {
-        self.cells.get(index).copied()
-    }
-
-    /// Of the last samples, trips or days: in how many a rule was true, and in how many it was judged.
-    pub fn outcomes(&self, key: FindingKey) -> (u32, u32) {
-        self.find(key).map_or((0, 0), |watch| (watch.outcomes.count_ones(), watch.judged.count_ones()))
-    }
-
-    #[inline]
-    fn remembers(&self, key: FindingKey) -> bool {
-        self.listed & bit_of(key) != 0 && self.find(key).is_some()
-    }
-
-    /// Drops what is not to be kept.
-    fn keep(&mut self, wanted: impl Fn(&Watch) -> bool) {
-        self.list.retain(wanted);
-        self.listed = self.list.iter().fold(0, |bits, watch| bits | bit_of(watch.key));
-    }
-
-    fn find(&self, key: FindingKey) -> Option<&Watch> {
-        self.list.binary_search_by_key(&key, |watch| watch.key).ok().map(|index| &self.list[index])
-    }
-
-    fn entry(&mut self, key: FindingKey) -> &mut Watch {
-        let index = self.list.binary_search_by_key(&key, |watch| watch.key).unwrap_or_else(|index| {
-            let fresh =
-                Watch { key, outcomes: 0, judged: 0, period: i32::MIN, open_at: Time::NEVER, severity: Severity::S4 };
-            self.list.reserve_exact(1);
-            self.list.insert(index, fresh);
-            self.listed |= bit_of(key);
-            index
-        });
-        &mut self.list[index]
-    }
-}
-
-const fn bit_of(key: FindingKey) -> u64 {
-    1 << (key.rule.0 % 64)
-}
 
 /// Runs the rules that a settled step touched.
 pub fn evaluate(vehicle: &mut Vehicle, step: &Step, set: &RuleSet, effects: &mut Effects) -> Vec<FindingChange> {
@@ -211,15 +36,60 @@ pub fn evaluate_mask(
 ) -> Vec<FindingChange> {
     let mut changes = Vec::new();
     effects.make_room_for(set.rules.len());
-    for rule in set.in_mask(vehicle.watches.in_scope(mask)) {
-        if rule.by_code {
-            evaluate_codes(vehicle, rule, now, set, effects, &mut changes);
-        } else if let Some(component) = &rule.component {
-            let asked = Asked { rule, component, cycle: None, now, set };
-            evaluate_one(vehicle, &asked, effects, &mut changes);
+    let mut rules = set.in_mask(vehicle.watches.in_scope(mask));
+    while let Some((rule, held)) = next_with_consequences(vehicle, &mut rules, now, set, effects) {
+        match (held, &rule.component) {
+            (Some(held), Some(component)) => {
+                let asked = Asked { rule, component, cycle: None, now, set };
+                follow_up(vehicle, &asked, held, &mut changes);
+            }
+            _ => evaluate_codes(vehicle, rule, now, set, effects, &mut changes),
         }
     }
     changes
+}
+
+/// Runs rules up to one that holds or has something to remember, and gives it with its verdict; one by code is not
+/// run. Most rules are neither, most of the time: they share one view of the vehicle.
+fn next_with_consequences<'a>(
+    vehicle: &mut Vehicle,
+    rules: &mut InMask<'a>,
+    now: Time,
+    set: &RuleSet,
+    effects: &mut Effects,
+) -> Option<(&'a Rule, Option<Tri>)> {
+    let Vehicle { watches, newest, last, faults, estimates, windows, odometer, resets, .. } = vehicle;
+    let view = View {
+        now,
+        newest: *newest,
+        last,
+        faults,
+        code: None,
+        service: &estimates.usage.items,
+        windows: Windows { specs: &set.windows, states: windows },
+        cohort: Cohort { table: &set.cohorts, model: watches.model(), km: odometer.km },
+    };
+    for rule in rules {
+        if rule.by_code {
+            return Some((rule, None));
+        }
+        let Some(component) = &rule.component else { continue };
+        if !resets.is_empty() && is_obsolete(resets, component, now) {
+            continue;
+        }
+        let held = match rule.when.cells() {
+            0 => expr::run(&rule.when, &view, &mut []),
+            count => {
+                let cells = watches.cells.fill(rule.when_cell, count, Cell::EMPTY).unwrap_or_default();
+                expr::run(&rule.when, &view, cells)
+            }
+        };
+        effects.count(rule.no, held);
+        if held == Tri::True || watches.remembers(FindingKey { rule: rule.no, code: None }) {
+            return Some((rule, Some(held)));
+        }
+    }
+    None
 }
 
 /// A rule that is asked about a vehicle as of `now`.
@@ -254,11 +124,9 @@ fn evaluate_codes(
 ) {
     let gone: Vec<FindingKey> = vehicle
         .watches
-        .list
-        .iter()
-        .filter(|watch| watch.key.rule == rule.no && watch.open_at().is_some())
-        .map(|watch| watch.key)
-        .filter(|key| !vehicle.faults.iter().any(|cycle| Some(cycle.code) == key.code))
+        .open()
+        .map(|(key, _)| key)
+        .filter(|key| key.rule == rule.no && !vehicle.faults.iter().any(|cycle| Some(cycle.code) == key.code))
         .collect();
     for key in gone {
         vehicle.watches.end(key);
@@ -323,9 +191,8 @@ fn follow_up(vehicle: &mut Vehicle, asked: &Asked<'_>, held: Tri, changes: &mut 
     }
 }
 
-#[inline]
 fn run(vehicle: &mut Vehicle, asked: &Asked<'_>, program: &Program, first_cell: usize) -> Tri {
-    let view = expr::View {
+    let view = View {
         now: asked.now,
         newest: vehicle.newest,
         last: &vehicle.last,
@@ -333,7 +200,7 @@ fn run(vehicle: &mut Vehicle, asked: &Asked<'_>, program: &Program, first_cell: 
         code: asked.cycle.and_then(|(place, _)| vehicle.faults.get(place)),
         service: &vehicle.estimates.usage.items,
         windows: Windows { specs: &asked.set.windows, states: &vehicle.windows },
-        cohort: Cohort { table: &asked.set.cohorts, model: vehicle.watches.model, km: vehicle.odometer.km },
+        cohort: Cohort { table: &asked.set.cohorts, model: vehicle.watches.model(), km: vehicle.odometer.km },
     };
     let count = program.cells();
     let cells = match count {
@@ -396,75 +263,4 @@ fn open_finding(vehicle: &mut Vehicle, asked: &Asked<'_>) -> Opened {
     watch.open_at = now;
     watch.severity = severity;
     Opened { key, component: component.clone(), severity, at: now, evidence, because }
-}
-
-/// The evidence of an open finding as the state has it now.
-pub fn evidence_now(vehicle: &Vehicle, key: FindingKey, since: Time, set: &RuleSet) -> Option<Evidence> {
-    let cycle = key.code.and_then(|code| vehicle.faults.iter().find(|cycle| cycle.code == code));
-    set.rule(key.rule).map(|rule| evidence_of(vehicle, rule, cycle, since, set))
-}
-
-fn evidence_of(vehicle: &Vehicle, rule: &Rule, cycle: Option<&FaultCycle>, at: Time, set: &RuleSet) -> Evidence {
-    let shown = if rule.shows.is_empty() { rule.when.evidence_slots().to_vec() } else { rule.shows.clone() };
-    let readings: Vec<EvidenceReading> = shown
-        .iter()
-        .map(|slot| (*slot, vehicle.last(Some(*slot))))
-        .filter(|(_, last)| last.at != Time::NEVER && !last.value.is_nan())
-        .map(|(slot, last)| EvidenceReading {
-            signal: set.catalogue.signals.get(slot).no,
-            at: last.at,
-            value: last.value,
-        })
-        .collect();
-    let faults = match cycle {
-        Some(cycle) => vec![fault_of(cycle)],
-        None if rule.when.reads_faults() => {
-            vehicle.faults.iter().filter(|cycle| cycle.phase != FaultPhase::Stored).take(16).map(fault_of).collect()
-        }
-        None => Vec::new(),
-    };
-    let item = set
-        .catalogue
-        .item_codes()
-        .iter()
-        .position(|code| *code == rule.subject)
-        .and_then(|index| vehicle.estimates.usage.items.get(index));
-    Evidence {
-        signals: shown
-            .iter()
-            .map(|slot| set.catalogue.signals.get(*slot))
-            .map(|signal| EvidenceSignal { no: signal.no, path: signal.path.clone() })
-            .collect(),
-        limit: rule.source.limit,
-        above_limit: shown.first().and_then(|slot| rule.when.asks_above(*slot)),
-        value: shown.first().map(|slot| vehicle.last(Some(*slot)).value).filter(|value| !value.is_nan()),
-        readings,
-        faults,
-        since: at,
-        odometer_km: Some(vehicle.odometer.km).filter(|km| !km.is_nan()),
-        days_left: item.map(|item| item.days_left).filter(|days| days.is_finite()),
-        km_left: item.map(|item| item.km_left).filter(|km| km.is_finite()),
-    }
-}
-
-fn fault_of(cycle: &FaultCycle) -> EvidenceFault {
-    EvidenceFault {
-        code: cycle.code.to_string(),
-        ecu: cycle.ecu.to_string(),
-        status: cycle.status,
-        first_at: cycle.first_at,
-        at: cycle.last_at,
-    }
-}
-
-/// The rule's reason with `{value}`, `{limit}`, `{code}`, `{km}`, `{days}` and `{each}` filled in.
-fn reason_of(rule: &Rule, evidence: &Evidence, set: &RuleSet) -> Text {
-    let fill = |locale: Locale| {
-        let mut text = rule.source.reason.in_locale(locale).to_owned();
-        for (name, value) in crate::respond::variables(rule, evidence, locale, set) {
-            text = text.replace(&format!("{{{name}}}"), &value);
-        }
-        text
-    };
-    Text { zh_cn: fill(Locale::ZhCn), en: fill(Locale::En) }
 }

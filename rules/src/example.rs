@@ -21,7 +21,7 @@ use crate::signal::{Kind, Signal, Signals};
 use crate::state::Vehicle;
 use crate::state::settle::Bounds;
 use crate::time::{Span, Time};
-use crate::vehicle::{Contact, Locale, Powertrain, Profile, Purpose, VehicleId};
+use crate::vehicle::{Contact, Locale, Particulars, Powertrain, Profile, Purpose, VehicleId};
 
 /// Every example starts here: a Monday.
 const START: Time = Time::from_secs(1_772_409_600);
@@ -243,7 +243,7 @@ fn vehicle(set: &RuleSet, powertrain: Option<Powertrain>) -> Result<Vehicle, Exa
         set.catalogue.models.values().find(|model| model.powertrain == powertrain).ok_or(ExampleError::NoModel)?;
     let attributes: BTreeMap<String, f64> =
         model.attributes().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    let profile = Profile {
+    let profile = Profile::new(Particulars {
         model: model.key.clone(),
         model_year: 2026,
         powertrain,
@@ -256,7 +256,7 @@ fn vehicle(set: &RuleSet, powertrain: Option<Powertrain>) -> Result<Vehicle, Exa
         allowed: None,
         delivered_at: START - Span::from_days(1),
         attributes: attributes.into(),
-    };
+    });
     let id = VehicleId::try_new("example").map_err(|_| ExampleError::NoModel)?;
     let mut vehicle = Vehicle::new(id, profile.clone(), set);
     let register = Command::Register(Box::new(profile));

@@ -7,7 +7,8 @@
 use std::fmt;
 
 use crate::effect::{Effect, Effects};
-use crate::evaluate::{evaluate_mask, evidence_now};
+use crate::evaluate::evaluate_mask;
+use crate::evidence::evidence_now;
 use crate::finding::FindingChange;
 use crate::reading::Message;
 use crate::respond::{STOP_NOW_WITHIN, stop_now};

@@ -221,7 +221,7 @@ fn due_at(severity: Severity, from: Time) -> Time {
 fn notify(vehicle: &Vehicle, case: &Case, order: Uuid, received_at: Time, set: &RuleSet, effects: &mut Effects) {
     let Some(worst) = case.worst() else { return };
     let Some(rule) = set.rule(worst.key.rule) else { return };
-    let evidence = crate::evaluate::evidence_now(vehicle, worst.key, worst.opened_at, set);
+    let evidence = crate::evidence::evidence_now(vehicle, worst.key, worst.opened_at, set);
     let fresh = received_at.since(worst.opened_at) <= STOP_NOW_WITHIN;
     if case.severity == Severity::S1 {
         if fresh {

@@ -14,6 +14,7 @@ use crate::expr::{self, ExprError, Program};
 use crate::known::{Known, Wanted};
 use crate::learned::{CohortSpecs, CohortTable, Cohorts, Demotion, PRIOR_PRECISION, Precision};
 use crate::model::Model;
+use crate::profile::KnownTraits;
 use crate::rule::{Mode, RuleKind, RuleSource, about};
 use crate::rule_mask::{InMask, MASK_WORDS, RuleMask};
 use crate::severity::Severity;
@@ -99,6 +100,8 @@ pub struct RuleSet {
     /// The quantiles that rules ask for, and what was learned of them.
     pub cohort_specs: CohortSpecs,
     pub cohorts: Cohorts,
+    /// Of the vehicles that run under it.
+    pub traits: KnownTraits,
     /// Numbers of the windows over each slot.
     windows_of: Vec<Vec<u16>>,
 }
@@ -128,6 +131,7 @@ impl RuleSet {
             windows: WindowSpecs::default(),
             cohort_specs: CohortSpecs::default(),
             cohorts: Cohorts::default(),
+            traits: KnownTraits::default(),
             windows_of: vec![Vec::new(); catalogue.signals.len()],
             catalogue,
         };

@@ -3,6 +3,7 @@
 //! At the rate at which messages come, asking for memory and giving it back costs more than judging
 //! them. The shelf stays small: what does not fit on it is freed as ever.
 
+use crate::list::List;
 use crate::reading::{Message, Sample};
 use crate::state::Suspect;
 use crate::state::settle::Settled;
@@ -19,7 +20,7 @@ pub struct Shelf {
     samples: Vec<Sample>,
     lists: Vec<Vec<Sample>>,
     ready: Vec<Settled>,
-    suspects: Vec<Vec<Suspect>>,
+    suspects: Vec<List<Suspect>>,
     scratch: Vec<u8>,
 }
 
@@ -76,11 +77,11 @@ impl Shelf {
     }
 
     /// An empty list of suspects.
-    pub fn suspects(&mut self) -> Vec<Suspect> {
+    pub fn suspects(&mut self) -> List<Suspect> {
         self.suspects.pop().unwrap_or_default()
     }
 
-    pub fn put_suspects(&mut self, suspects: Vec<Suspect>) {
+    pub fn put_suspects(&mut self, suspects: List<Suspect>) {
         if self.suspects.len() < ROOM && suspects.is_empty() && (1..=LONGEST).contains(&suspects.capacity()) {
             self.suspects.push(suspects);
         }

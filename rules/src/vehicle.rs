@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use crate::profile::Profile;
 use crate::signal::SignalNo;
 use crate::time::Time;
 
@@ -164,9 +165,9 @@ impl From<Attributes> for BTreeMap<String, f64> {
     }
 }
 
-/// Everything the core knows about a vehicle that is not measured.
+/// Everything the core knows about a vehicle that is not measured, as it is written down.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Profile {
+pub struct Particulars {
     /// Key of the model in the catalogue; decides plan and nominal values.
     pub model: String,
     pub model_year: u16,

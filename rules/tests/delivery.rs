@@ -19,7 +19,7 @@ use rules::state::settle::Bounds;
 use rules::text::Text;
 use rules::time::{Span, Time};
 use rules::trial::Trial;
-use rules::vehicle::{Powertrain, Profile, Purpose, VehicleId};
+use rules::vehicle::{Particulars, Powertrain, Profile, Purpose, VehicleId};
 
 const SPEED: &str = "Vehicle.Speed";
 const COOLANT: &str = "Vehicle.Powertrain.CombustionEngine.EngineCoolant.Temperature";
@@ -111,7 +111,7 @@ fn rule(key: &str, component: &str, when: &str, severity: Severity, shape: impl 
 }
 
 fn profile() -> Profile {
-    Profile {
+    Profile::new(Particulars {
         model: "unknown".to_owned(),
         model_year: 2024,
         powertrain: Powertrain::Ice,
@@ -124,7 +124,7 @@ fn profile() -> Profile {
         allowed: None,
         delivered_at: Time::from_secs(START),
         attributes: rules::vehicle::Attributes::default(),
-    }
+    })
 }
 
 /// One frame of a drive: seconds since the frame before, coolant, volts.

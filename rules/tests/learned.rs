@@ -17,7 +17,7 @@ use rules::rule_set::RuleSet;
 use rules::state::Vehicle;
 use rules::state::settle::Bounds;
 use rules::time::{Span, Time};
-use rules::vehicle::{Powertrain, Profile, Purpose, VehicleId};
+use rules::vehicle::{Particulars, Powertrain, Profile, Purpose, VehicleId};
 
 const START: i64 = 1_772_409_600;
 const COOLANT: &str = "Vehicle.Powertrain.CombustionEngine.EngineCoolant.Temperature";
@@ -66,7 +66,7 @@ fn judged(set: &RuleSet, rules: &[(&str, u32)]) -> RuleSet {
 }
 
 fn vehicle(set: &RuleSet) -> Vehicle {
-    let profile = Profile {
+    let profile = Profile::new(Particulars {
         model: "compact-ice".to_owned(),
         model_year: 2024,
         powertrain: Powertrain::Ice,
@@ -79,7 +79,7 @@ fn vehicle(set: &RuleSet) -> Vehicle {
         allowed: None,
         delivered_at: Time::from_secs(START),
         attributes: rules::vehicle::Attributes::default(),
-    };
+    });
     Vehicle::new(VehicleId::try_new("v").unwrap(), profile, set)
 }
 

@@ -14,7 +14,7 @@ use engine::store::session::{As, Scope, act_as, begin_as};
 use rules::catalogue::Catalogue;
 use rules::command::Command;
 use rules::time::{Span, Time};
-use rules::vehicle::{Contact, Locale, Profile, Purpose, VehicleId};
+use rules::vehicle::{Contact, Locale, Particulars, Profile, Purpose, VehicleId};
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -98,7 +98,7 @@ impl Garage {
 
     fn profile(&self, car: &NewCar) -> anyhow::Result<Profile> {
         let model = self.catalogue.model(car.model).with_context(|| format!("no model {}", car.model))?;
-        Ok(Profile {
+        Ok(Profile::new(Particulars {
             model: car.model.to_owned(),
             model_year: 2025,
             powertrain: model.powertrain,
@@ -111,7 +111,7 @@ impl Garage {
             allowed: None,
             delivered_at: car.delivered_at,
             attributes: car.attributes.clone().into(),
-        })
+        }))
     }
 
     /// Makes a car whose row is still there known to the engine again.

@@ -17,9 +17,11 @@ pub fn read(mut source: Box<dyn Read>, feed: &mut Feed<'_>) -> anyhow::Result<()
     let mut reached = feed.place.offset;
     skip(&mut source, reached)?;
     let finder = Finder::new(b"\"vehicle\"");
+    let mut buffers = Buffers::default();
     let mut rest: Vec<u8> = Vec::new();
     loop {
-        let mut buffer = std::mem::take(&mut rest);
+        let mut buffer = buffers.empty();
+        buffer.append(&mut rest);
         let ended = fill(&mut source, &mut buffer)?;
         let whole = if ended { buffer.len() } else { memrchr(b'\n', &buffer).map_or(0, |at| at + 1) };
         if whole == 0 && !ended {
@@ -30,7 +32,7 @@ pub fn read(mut source: Box<dyn Read>, feed: &mut Feed<'_>) -> anyhow::Result<()
         }
         rest.extend_from_slice(&buffer[whole..]);
         buffer.truncate(whole);
-        hand_out(buffer, &finder, feed)?;
+        hand_out(buffers.keep(buffer), &finder, feed)?;
         reached += whole as u64;
         feed.progress.inc(whole as u64);
         feed.reached(reached)?;
@@ -40,8 +42,28 @@ pub fn read(mut source: Box<dyn Read>, feed: &mut Feed<'_>) -> anyhow::Result<()
     }
 }
 
+/// Buffers to fill again once every shard has let go of them: the system clears each page of a new one.
+#[derive(Default)]
+struct Buffers(Vec<Arc<Vec<u8>>>);
+
+impl Buffers {
+    fn empty(&mut self) -> Vec<u8> {
+        let free = self.0.iter().position(|buffer| Arc::strong_count(buffer) == 1);
+        let free = free.and_then(|place| Arc::try_unwrap(self.0.swap_remove(place)).ok());
+        let mut buffer = free.unwrap_or_default();
+        buffer.clear();
+        buffer
+    }
+
+    fn keep(&mut self, buffer: Vec<u8>) -> Arc<Vec<u8>> {
+        let buffer = Arc::new(buffer);
+        self.0.push(Arc::clone(&buffer));
+        buffer
+    }
+}
+
 /// Each line to the shard of its vehicle.
-fn hand_out(buffer: Vec<u8>, finder: &Finder<'_>, feed: &mut Feed<'_>) -> anyhow::Result<()> {
+fn hand_out(buffer: Arc<Vec<u8>>, finder: &Finder<'_>, feed: &mut Feed<'_>) -> anyhow::Result<()> {
     let mut spans: Vec<Vec<Line>> = vec![Vec::new(); feed.shards.len()];
     let mut start = 0;
     for end in memchr_iter(b'\n', &buffer).chain([buffer.len()]) {
@@ -57,7 +79,6 @@ fn hand_out(buffer: Vec<u8>, finder: &Finder<'_>, feed: &mut Feed<'_>) -> anyhow
         }
         start = (end + 1).min(buffer.len());
     }
-    let buffer = Arc::new(buffer);
     for (shard, spans) in spans.into_iter().enumerate().filter(|(_, spans)| !spans.is_empty()) {
         feed.send(shard, Parcel::Lines { buffer: Arc::clone(&buffer), spans })?;
     }

@@ -14,7 +14,7 @@ use rules::catalogue::Catalogue;
 use rules::rule_set::RuleSet;
 use rules::state::settle::Bounds;
 use rules::time::Time;
-use rules::vehicle::{Attributes, Contact, Locale, Profile, Purpose};
+use rules::vehicle::{Attributes, Contact, Locale, Particulars, Profile, Purpose};
 use rustix::time::{ClockId, clock_gettime};
 use serde::Deserialize;
 use simulator::replay::Mapping;
@@ -252,7 +252,7 @@ fn profile(model: &str, catalogue: &Catalogue) -> anyhow::Result<Profile> {
         let keys: Vec<&str> = catalogue.models.keys().map(String::as_str).collect();
         format!("there is no model `{model}`; there are {}", keys.join(", "))
     })?;
-    Ok(Profile {
+    Ok(Profile::new(Particulars {
         model: model.to_owned(),
         model_year: 0,
         powertrain: known.powertrain,
@@ -265,7 +265,7 @@ fn profile(model: &str, catalogue: &Catalogue) -> anyhow::Result<Profile> {
         allowed: None,
         delivered_at: Time::from_micros(0),
         attributes: Attributes::default(),
-    })
+    }))
 }
 
 fn progress(files: &[PathBuf]) -> ProgressBar {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use rules::command::Command;
 use rules::time::Time;
-use rules::vehicle::{Contact, Locale, Powertrain, Profile, Purpose, VehicleId};
+use rules::vehicle::{Contact, Locale, Particulars, Powertrain, Profile, Purpose, VehicleId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -230,7 +230,7 @@ async fn add_account(conn: &mut PgConnection, entry: &DemoAccount) -> Result<(),
 }
 
 fn profile(index: usize, vehicle: &DemoVehicle) -> Profile {
-    Profile {
+    Profile::new(Particulars {
         model: vehicle.model.clone(),
         model_year: vehicle.model_year,
         powertrain: vehicle.powertrain,
@@ -243,7 +243,7 @@ fn profile(index: usize, vehicle: &DemoVehicle) -> Profile {
         allowed: None,
         delivered_at: vehicle.delivered_at,
         attributes: vehicle.attributes.clone().into(),
-    }
+    })
 }
 
 fn invented(index: usize, vehicle: &DemoVehicle) -> Invented {

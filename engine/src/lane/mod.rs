@@ -327,7 +327,8 @@ impl Lane {
         if self.vehicles.contains_key(id) {
             return;
         }
-        let profile = Profile { delivered_at: received_at, ..self.common.stranger.clone() };
+        let mut profile = self.common.stranger.clone();
+        profile.delivered_at = received_at;
         draft.registered.push(NewVehicle { id: id.clone(), profile: profile.clone() });
         let ordered = Ordered { command_id: 0, vehicle: id.clone(), command: Command::Register(Box::new(profile)) };
         self.take_command(&ordered, received_at, draft);

@@ -11,7 +11,7 @@ use rules::rule_set::RuleSet;
 use rules::severity::Severity;
 use rules::state::Vehicle;
 use rules::time::Span;
-use rules::vehicle::{Attributes, Powertrain, Profile, Purpose, VehicleId};
+use rules::vehicle::{Attributes, Particulars, Powertrain, Profile, Purpose, VehicleId};
 use sqlx::PgPool;
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -231,7 +231,7 @@ async fn snapshots(scene: &Scene, set: &RuleSet, count: u32, consents: bool) {
     let mut rows = Vec::new();
     for number in 0..count {
         let consents = consents.then_some(Purpose::Diagnostics).into_iter().collect();
-        let profile = Profile {
+        let profile = Profile::new(Particulars {
             model: "compact-bev".to_owned(),
             model_year: 2025,
             powertrain: Powertrain::Bev,
@@ -244,7 +244,7 @@ async fn snapshots(scene: &Scene, set: &RuleSet, count: u32, consents: bool) {
             allowed: None,
             delivered_at: scene.clock.now(),
             attributes: Attributes::default(),
-        };
+        });
         let id = VehicleId::try_new(&format!("bev-{}-{number}", profile.consents.len()));
         let mut vehicle = Vehicle::new(id.unwrap(), profile, set);
         vehicle.odometer.km = 31_000.0;

@@ -4,7 +4,7 @@ use rules::reading::{Reason, Sequence};
 use rules::shelf::Shelf;
 use rules::signal::SignalNo;
 use rules::time::{Span, Time};
-use rules::vehicle::{Powertrain, Profile, Purpose};
+use rules::vehicle::{Particulars, Powertrain, Profile, Purpose};
 use uuid::Uuid;
 
 use super::*;
@@ -14,7 +14,7 @@ use crate::signal_index::tests::signals;
 const NOW: Time = Time::from_secs(1_795_310_400);
 
 fn profile(consents: &[Purpose]) -> Profile {
-    Profile {
+    Profile::new(Particulars {
         model: "m".to_owned(),
         model_year: 2024,
         powertrain: Powertrain::Ice,
@@ -27,7 +27,7 @@ fn profile(consents: &[Purpose]) -> Profile {
         allowed: None,
         delivered_at: NOW,
         attributes: rules::vehicle::Attributes::default(),
-    }
+    })
 }
 
 fn full() -> Profile {
@@ -75,7 +75,8 @@ fn keeps_what_is_consented_to_and_fits_the_vehicle() {
     assert_eq!(numbers(&admitted), [1]);
     assert_eq!(reasons(&admitted).iter().filter(|(reason, _)| *reason == Reason::NoConsent).count(), 3);
 
-    let listed = Profile { allowed: Some([SignalNo(2)].into()), ..full() };
+    let mut listed = full();
+    listed.allowed = Some([SignalNo(2)].into());
     assert_eq!(numbers(&admit(&message(ALL), Some(&listed)).unwrap()), [2]);
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::norm::{Feature, Norm};
 use super::shift::Shift;
 use super::trend::{Line, Trend};
-use super::{Days, Due, Forecast, Turn, emit, measured, recent, within};
+use super::{Days, Due, Forecast, Turn, emit, measured, recent, repeat, within};
 use crate::known::Known;
 use crate::rule_set::RuleSet;
 use crate::state::Vehicle;
@@ -178,7 +178,7 @@ pub fn update(vehicle: &mut Vehicle, step: &mut Step, turn: Turn, set: &RuleSet)
         let first =
             vehicle.last(known.rest_voltage).at < vehicle.segment.since || step.at.since(vehicle.segment.since) < LEVEL;
         let drain = vehicle.estimates.battery12v.history.drain.take(volts, step.at, first);
-        emit(vehicle, step, known.rest_voltage, volts);
+        repeat(vehicle, step, known.rest_voltage, volts);
         if let Some(drain) = drain {
             emit(vehicle, step, known.drain_rate, drain);
         }

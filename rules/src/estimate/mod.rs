@@ -243,8 +243,14 @@ impl Days {
     }
 }
 
-/// Writes a feature as if it had been measured at the step.
+/// Writes a feature as if it had been measured at the step. An estimate is known to a few digits: single precision
+/// keeps seven, and half of the state is features.
 fn emit(vehicle: &mut Vehicle, step: &mut Step, slot: Option<Slot>, value: f64) {
+    repeat(vehicle, step, slot, f64::from(value as f32));
+}
+
+/// Writes a feature that is a reading itself: a limit means what was measured, to the last digit.
+fn repeat(vehicle: &mut Vehicle, step: &mut Step, slot: Option<Slot>, value: f64) {
     let Some(slot) = slot else { return };
     vehicle.last.set(slot.index(), Last { value, at: step.at });
     step.touched.insert(slot);

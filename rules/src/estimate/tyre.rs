@@ -46,10 +46,14 @@ const UNKNOWN: (f32, f32) = (f32::NAN, f32::NAN);
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Wheel {
-    cold: Option<(f32, Time)>,
+    /// NaN before the first.
+    cold: f32,
+    cold_at: Time,
     /// Fall at the last cold reading, before the axle mate is taken off.
     fall: f32,
-    anchor: Option<(f32, Time)>,
+    /// Where the rate while driving is taken from; NaN while it stands.
+    anchor: f32,
+    anchor_at: Time,
     /// Of the difference to the axle mate, over days.
     trend: Trend,
     run: Run,
@@ -62,9 +66,11 @@ pub struct Wheel {
 impl Default for Wheel {
     fn default() -> Self {
         Self {
-            cold: None,
+            cold: f32::NAN,
+            cold_at: Time::NEVER,
             fall: f32::NAN,
-            anchor: None,
+            anchor: f32::NAN,
+            anchor_at: Time::NEVER,
             trend: Trend::default(),
             run: Run::default(),
             before: [UNKNOWN; 2],
@@ -131,7 +137,7 @@ impl Wheel {
 
     /// When a tyre comes to the limit of the pressure monitor.
     pub fn forecast(&self, component: &str, placard: f64) -> Option<Forecast> {
-        let (cold, _) = self.cold?;
+        let cold = Some(self.cold).filter(|kpa| !kpa.is_nan())?;
         let line = self.trend.line_with(PAIR_SD).filter(|_| self.trend.count() >= READINGS)?;
         let above = (f64::from(cold) - LIMIT_SHARE * placard).max(0.0);
         let (leak, spread) = (self.leak(), EIGHTY * line.slope_se);
@@ -171,27 +177,24 @@ pub fn update(vehicle: &mut Vehicle, step: &mut Step, known: &Known) {
             // Not compensated: a tyre warms by 1 to 2 kPa a minute, and what it is compensated with may be missing.
             take_driving(vehicle, step, index, gauge, known);
         } else {
-            vehicle.estimates.tyres[index].anchor = None;
+            vehicle.estimates.tyres[index].anchor = f32::NAN;
         }
     }
 }
 
 fn take_cold(vehicle: &mut Vehicle, step: &mut Step, index: usize, at_20: f64, known: &Known) {
     let wheel = &mut vehicle.estimates.tyres[index];
-    let before = wheel.cold;
-    if before.is_some_and(|(_, at)| step.at.since(at) < DAILY) {
+    let (before, before_at) = (wheel.cold, wheel.cold_at);
+    if step.at.since(before_at) < DAILY {
         return;
     }
-    wheel.cold = Some((at_20 as f32, step.at));
-    wheel.fall = match before {
-        Some((value, at)) if step.at.since(at) <= COMPARABLE => value - at_20 as f32,
-        _ => f32::NAN,
-    };
+    (wheel.cold, wheel.cold_at) = (at_20 as f32, step.at);
+    wheel.fall = if step.at.since(before_at) <= COMPARABLE { before - at_20 as f32 } else { f32::NAN };
     emit(vehicle, step, known.tyre_cold_pressure[index], at_20);
     // Both wheels of the axle report in one sample; the second one completes the comparison.
     let mate = index ^ 1;
     let (own, other) = (&vehicle.estimates.tyres[index], &vehicle.estimates.tyres[mate]);
-    if other.cold.is_some_and(|(_, at)| at == step.at) {
+    if other.cold_at == step.at {
         let (own_fall, other_fall) = (f64::from(own.fall), f64::from(other.fall));
         // Weather and altitude move both; only a fall of one of them is a leak.
         let shared = own_fall.min(other_fall).clamp(-20.0, 20.0);
@@ -199,7 +202,7 @@ fn take_cold(vehicle: &mut Vehicle, step: &mut Step, index: usize, at_20: f64, k
             emit(vehicle, step, known.tyre_cold_drop[index], own_fall - shared);
             emit(vehicle, step, known.tyre_cold_drop[mate], other_fall - shared);
         }
-        let days = before.map_or(0.0, |(_, at)| step.at.since(at).days_f64());
+        let days = if before.is_nan() { 0.0 } else { step.at.since(before_at).days_f64() };
         compare(vehicle, step, [index, mate], days, known);
     }
 }
@@ -207,7 +210,7 @@ fn take_cold(vehicle: &mut Vehicle, step: &mut Step, index: usize, at_20: f64, k
 /// Both wheels of an axle against each other; who rises against a leaking mate does not leak.
 fn compare(vehicle: &mut Vehicle, step: &mut Step, axle: [usize; 2], days: f64, known: &Known) {
     let placard = recent_placard(vehicle, known);
-    let cold = axle.map(|index| vehicle.estimates.tyres[index].cold.map_or(f64::NAN, |(kpa, _)| f64::from(kpa)));
+    let cold = axle.map(|index| f64::from(vehicle.estimates.tyres[index].cold));
     for (index, above_mate, kpa) in [(axle[0], cold[0] - cold[1], cold[0]), (axle[1], cold[1] - cold[0], cold[1])] {
         let wheel = &mut vehicle.estimates.tyres[index];
         wheel.compare(kpa, above_mate, days);
@@ -225,15 +228,15 @@ fn recent_placard(vehicle: &Vehicle, known: &Known) -> Option<f64> {
 
 fn take_driving(vehicle: &mut Vehicle, step: &mut Step, index: usize, kpa: f64, known: &Known) {
     let wheel = &mut vehicle.estimates.tyres[index];
-    let Some((before, since)) = wheel.anchor else {
-        wheel.anchor = Some((kpa as f32, step.at));
-        return;
-    };
-    let over = step.at.since(since);
-    if over < RATE_OVER {
+    let before = wheel.anchor;
+    let over = step.at.since(wheel.anchor_at);
+    if !before.is_nan() && over < RATE_OVER {
         return;
     }
-    wheel.anchor = Some((kpa as f32, step.at));
+    (wheel.anchor, wheel.anchor_at) = (kpa as f32, step.at);
+    if before.is_nan() {
+        return;
+    }
     if over <= RATE_AT_MOST {
         let rate = (f64::from(before) - kpa) / (over.secs_f64() / 60.0);
         emit(vehicle, step, known.tyre_rate[index], rate);

@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::expr::ItemState;
+use crate::list::List;
 use crate::plan::{self, Combinator, Item, Meters, Phase};
 use crate::rule_set::RuleSet;
 use crate::signal::Slot;
@@ -69,6 +70,43 @@ impl Anchor {
     }
 }
 
+/// Anchors by index of the catalogue's service items. Nearly all of a vehicle's items count from its delivery or from
+/// when it was first heard of: each anchor is kept once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Anchors {
+    /// Place among the anchors; `NONE` without.
+    of: Box<[u8]>,
+    list: List<Anchor>,
+}
+
+impl Anchors {
+    const NONE: u8 = u8::MAX;
+
+    fn new(count: usize) -> Self {
+        Self { of: vec![Self::NONE; count].into(), list: List::new() }
+    }
+
+    fn get(&self, index: usize) -> Option<Anchor> {
+        self.list.get(usize::from(*self.of.get(index)?)).copied()
+    }
+
+    fn set(&mut self, index: usize, anchor: Anchor) {
+        let Some(own) = self.of.get_mut(index) else { return };
+        *own = Self::NONE;
+        let alike = |known: &Anchor| {
+            let bits = |one: &Anchor| (one.km.to_bits(), one.engine_h.to_bits(), one.at_s, one.done);
+            bits(known) == bits(&anchor)
+        };
+        let unused = |place: &usize| !self.of.contains(&(*place as u8));
+        let place = self.list.iter().position(alike).or_else(|| (0..self.list.len()).find(unused));
+        match place {
+            Some(place) => self.list[place] = anchor,
+            None => self.list.push(anchor),
+        }
+        self.of[index] = place.unwrap_or(self.list.len() - 1) as u8;
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
     /// Local day that is running, counted from 1970; `None` before the first reading.
@@ -84,8 +122,8 @@ pub struct Usage {
     utc_offset_h: i8,
     workday: Class,
     weekend: Class,
+    anchors: Anchors,
     /// By index of the catalogue's service items, as far as the vehicle's plan has them.
-    anchors: Sparse<Anchor>,
     pub items: Sparse<ItemState>,
 }
 
@@ -101,7 +139,7 @@ impl Usage {
             utc_offset_h: 8,
             workday: Class::default(),
             weekend: Class::default(),
-            anchors: Sparse::new(count),
+            anchors: Anchors::new(count),
             items: Sparse::new(count),
         };
         usage.take_profile(profile, set);
@@ -132,10 +170,10 @@ impl Usage {
     pub fn carry(&mut self, from: &RuleSet, to: &RuleSet) {
         let (old, new) = (from.catalogue.item_codes(), to.catalogue.item_codes());
         let place = |code: &String| old.iter().position(|known| known == code);
-        let (mut anchors, mut items) = (Sparse::new(new.len()), Sparse::new(new.len()));
+        let (mut anchors, mut items) = (Anchors::new(new.len()), Sparse::new(new.len()));
         for (index, old) in new.iter().map(place).enumerate().filter_map(|(index, old)| Some((index, old?))) {
             if let Some(anchor) = self.anchors.get(old) {
-                anchors.set(index, *anchor);
+                anchors.set(index, anchor);
             }
             if let Some(item) = self.items.get(old) {
                 items.set(index, *item);
@@ -317,7 +355,7 @@ pub fn recompute(vehicle: &mut Vehicle, now: Time, set: &RuleSet) {
             usage.anchors.set(index, anchor);
         }
         if let Some(anchor) = usage.anchors.get(index) {
-            let state = usage.state_of(item, *anchor, km, now, severity);
+            let state = usage.state_of(item, anchor, km, now, severity);
             usage.items.set(index, state);
         }
     }

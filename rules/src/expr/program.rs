@@ -85,6 +85,7 @@ pub struct Program {
     pub(super) memories: Arc<[Memory]>,
     /// Most intermediate values at once.
     depth: usize,
+    cells: usize,
     pub(super) cold: Arc<Cold>,
 }
 
@@ -97,7 +98,6 @@ pub(super) struct Cold {
     pub source: String,
     slots: Vec<Slot>,
     evidence: Vec<Slot>,
-    cells: usize,
     touches: Touches,
     /// Everything in it that time alone can change.
     pub alarms: Vec<Alarm>,
@@ -194,8 +194,9 @@ impl Program {
     }
 
     /// How many state cells [`super::run`] needs.
-    pub fn cells(&self) -> usize {
-        self.cold.cells
+    #[inline]
+    pub const fn cells(&self) -> usize {
+        self.cells
     }
 
     /// The text it was compiled from.
@@ -211,12 +212,13 @@ pub(super) fn emit(tree: Node, texts: Vec<String>, reads: Vec<Read>, cells: u16,
     let Emitter { ops, memories, deepest, .. } = emitter;
     let (slots, evidence, touches) = inventory(&tree, &reads);
     let alarms = alarms(&tree);
-    let cold = Cold { tree, texts, source: source.to_owned(), slots, evidence, cells: cells.into(), touches, alarms };
+    let cold = Cold { tree, texts, source: source.to_owned(), slots, evidence, touches, alarms };
     Some(Program {
         ops: ops.into(),
         reads: reads.into(),
         memories: memories.into(),
         depth: deepest,
+        cells: cells.into(),
         cold: Arc::new(cold),
     })
 }

@@ -7,6 +7,7 @@ use crate::fault_code::FaultCode;
 use crate::learned::Cohort;
 use crate::severity::Severity;
 use crate::sparse::Sparse;
+use crate::state::Readings;
 use crate::time::Time;
 use crate::window::Windows;
 
@@ -73,7 +74,7 @@ pub struct View<'a> {
     /// Newest measured time folded; `Time::NEVER` before the first.
     pub newest: Time,
     /// By slot of the catalogue the program was compiled against.
-    pub last: &'a Sparse<Last>,
+    pub last: &'a Readings,
     pub faults: &'a [FaultCycle],
     /// The cycle that a rule `by fault code` is asked about.
     pub code: Option<&'a FaultCycle>,

@@ -29,8 +29,8 @@ impl Vehicle {
             .collect();
         self.watches.adopt(&open);
         self.cases = committed.cases;
-        self.past = committed.past;
-        self.visits = committed.visits;
+        self.past = committed.past.into();
+        self.visits = committed.visits.into();
         self.visit_count = committed.visit_count;
         self.warned.clear();
     }

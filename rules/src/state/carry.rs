@@ -10,7 +10,7 @@ use crate::peek::Ahead;
 use crate::rule::OnChange;
 use crate::rule_set::{Rule, RuleNo, RuleSet};
 use crate::sparse::Sparse;
-use crate::state::{Suspect, Vehicle};
+use crate::state::{Readings, Suspect, Vehicle};
 use crate::time::Time;
 use crate::window::WindowSpec;
 
@@ -50,11 +50,11 @@ impl Vehicle {
         decide(self, withdrawn, self.received, from, effects);
 
         let slot_to = |slot: crate::signal::Slot| to.catalogue.signals.slot_of(from.catalogue.signals.get(slot).no);
-        let mut last = Sparse::new(to.slot_count());
+        let mut last = Readings::default();
         for (slot, signal) in to.catalogue.signals.iter() {
             let old = from.catalogue.signals.slot_of(signal.no);
             if let Some(known) = old.and_then(|old| self.last.get(old.index())) {
-                last.set(slot.index(), *known);
+                last.set(slot.index(), known);
             }
         }
         self.last = last;

@@ -10,6 +10,7 @@ use crate::catalogue::Catalogue;
 use crate::component::Component;
 use crate::expr::{FaultCycle, FaultPhase};
 use crate::fault_code::{FaultCode, TriageInput, UdsStatus, triage};
+use crate::list::List;
 use crate::reading::FaultReport;
 use crate::state::Vehicle;
 use crate::state::segment::SegmentKind;
@@ -44,7 +45,7 @@ pub struct Healed {
 /// New codes of the last seconds, and a storm that is on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Storm {
-    recent: Vec<(Time, Box<str>)>,
+    recent: List<(Time, Box<str>)>,
     /// When the 12 V net was low last; `NEVER` if it was not.
     low_at: Time,
     /// Trip in which the newest storm came.
@@ -53,7 +54,7 @@ pub struct Storm {
 
 impl Default for Storm {
     fn default() -> Self {
-        Self { recent: Vec::new(), low_at: Time::NEVER, trip: None }
+        Self { recent: List::new(), low_at: Time::NEVER, trip: None }
     }
 }
 

@@ -8,6 +8,7 @@ mod carry;
 pub mod faults;
 pub mod fold;
 pub mod odometer;
+mod readings;
 pub mod segment;
 pub mod settle;
 mod slots;
@@ -16,13 +17,14 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use self::adopt::Committed;
+pub use self::readings::Readings;
 pub use self::slots::SlotSet;
 use crate::case::{Case, PastCase};
 use crate::component::Component;
 use crate::estimate::Estimates;
-use crate::evaluate::Watches;
 use crate::expr::{FaultCycle, Last, View};
 use crate::learned::Cohort;
+use crate::list::List;
 use crate::peek::Ahead;
 use crate::rule_set::RuleSet;
 use crate::severity::Severity;
@@ -30,6 +32,7 @@ use crate::signal::Slot;
 use crate::sparse::Sparse;
 use crate::time::Time;
 use crate::vehicle::{Profile, VehicleId};
+use crate::watches::Watches;
 use crate::window::{Window, Windows};
 
 /// One vehicle, from its numbering to its open visits.
@@ -48,29 +51,29 @@ pub struct Vehicle {
     /// reception at the latest.
     pub backfill_until: Option<Time>,
     /// By slot.
-    pub last: Sparse<Last>,
-    pub suspects: Vec<Suspect>,
+    pub last: Readings,
+    pub suspects: List<Suspect>,
     /// Seconds in motion at the last change, by index of the signals that can be stuck.
     pub unchanged: Box<[f32]>,
     pub segment: segment::Segment,
     pub odometer: odometer::Odometer,
-    pub faults: Vec<FaultCycle>,
+    pub faults: List<FaultCycle>,
     /// Codes that are gone, for as long as their coming back would be a recurrence.
-    pub healed: Vec<faults::Healed>,
+    pub healed: List<faults::Healed>,
     pub storm: faults::Storm,
     pub estimates: Estimates,
     pub watches: Watches,
     /// By number among the windows of the set.
     pub windows: Sparse<Window>,
     pub cases: Vec<Case>,
-    pub past: Vec<PastCase>,
-    pub visits: Vec<Visit>,
+    pub past: List<PastCase>,
+    pub visits: List<Visit>,
     /// Visits so far; the next one's ordinal.
     pub visit_count: u32,
-    pub warned: Vec<Warned>,
+    pub warned: List<Warned>,
     /// Physical acts: readings of the component measured before the time no longer count.
-    pub resets: Vec<(Component, Time)>,
-    pub snoozed: Vec<(Uuid, Time)>,
+    pub resets: List<(Component, Time)>,
+    pub snoozed: List<(Uuid, Time)>,
     #[serde(skip)]
     pub ahead: Ahead,
 }
@@ -114,24 +117,24 @@ impl Vehicle {
             received: Time::NEVER,
             judged: Time::NEVER,
             backfill_until: None,
-            last: Sparse::new(set.slot_count()),
-            suspects: Vec::new(),
+            last: Readings::default(),
+            suspects: List::new(),
             unchanged: vec![0.0; set.stuck_count()].into(),
             segment: segment::Segment::default(),
             odometer: odometer::Odometer::default(),
-            faults: Vec::new(),
-            healed: Vec::new(),
+            faults: List::new(),
+            healed: List::new(),
             storm: faults::Storm::default(),
             estimates: Estimates::new(&profile, set),
             watches: Watches::new(set),
             windows: Sparse::new(set.windows.len()),
             cases: Vec::new(),
-            past: Vec::new(),
-            visits: Vec::new(),
+            past: List::new(),
+            visits: List::new(),
             visit_count: 0,
-            warned: Vec::new(),
-            resets: Vec::new(),
-            snoozed: Vec::new(),
+            warned: List::new(),
+            resets: List::new(),
+            snoozed: List::new(),
             ahead: Ahead::default(),
             profile,
         };
@@ -141,6 +144,7 @@ impl Vehicle {
 
     /// Makes the profile's attributes readable by rules, and the rules' scope current.
     pub fn take_profile(&mut self, set: &RuleSet) {
+        set.traits.share(&mut self.profile);
         for (slot, value) in set.attributes_of(&self.profile) {
             self.last.set(slot.index(), Last { value, at: Time::from_micros(0) });
         }
@@ -149,7 +153,7 @@ impl Vehicle {
     }
 
     pub fn last(&self, slot: Option<Slot>) -> Last {
-        slot.and_then(|slot| self.last.get(slot.index())).copied().unwrap_or(Last::NEVER)
+        slot.and_then(|slot| self.last.get(slot.index())).unwrap_or(Last::NEVER)
     }
 
     /// What an expression sees at `now`.
@@ -176,6 +180,11 @@ impl Vehicle {
 
     /// Whether a reading measured at `at` was made obsolete by a physical act on the component.
     pub fn is_obsolete(&self, component: &Component, at: Time) -> bool {
-        self.resets.iter().any(|(reset, since)| at < *since && component.same_branch(reset))
+        is_obsolete(&self.resets, component, at)
     }
+}
+
+/// The same, by the acts alone.
+pub(crate) fn is_obsolete(resets: &[(Component, Time)], component: &Component, at: Time) -> bool {
+    resets.iter().any(|(reset, since)| at < *since && component.same_branch(reset))
 }

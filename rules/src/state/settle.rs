@@ -8,10 +8,9 @@
 //! Waiting and acknowledging are two things: `covered` (S of the committed acknowledgement) moves
 //! only over numbers that arrived, were refused, or lie below the vehicle's `oldest`.
 
-use std::collections::VecDeque;
-
 use serde::{Deserialize, Serialize};
 
+use crate::list::{List, Queue};
 use crate::reading::{Message, Sequence};
 use crate::time::{Span, Time};
 
@@ -66,12 +65,12 @@ pub struct Settled {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Order {
     stream: Option<Stream>,
-    past: Vec<Stream>,
+    past: List<Stream>,
     /// Messages behind a gap, by number.
-    waiting: VecDeque<Message>,
+    waiting: Queue<Message>,
     /// Messages without numbers, by measured time.
-    unsequenced: VecDeque<Message>,
-    recent: VecDeque<u64>,
+    unsequenced: Queue<Message>,
+    recent: Queue<u64>,
 }
 
 /// One numbering of a vehicle.
@@ -81,7 +80,7 @@ struct Stream {
     /// S: every number up to here has been dealt with.
     covered: u64,
     /// Ranges of numbers above `covered` that have been dealt with; sorted, apart.
-    ahead: Vec<(u64, u64)>,
+    ahead: List<(u64, u64)>,
     /// Newest number whose turn has come.
     settled: u64,
 }
@@ -91,7 +90,7 @@ impl Stream {
     fn starting_at(sequence: Sequence) -> Self {
         let first = sequence.oldest.unwrap_or(sequence.seq).min(sequence.seq);
         let covered = first.saturating_sub(1);
-        Self { id: sequence.stream, covered, ahead: Vec::new(), settled: covered }
+        Self { id: sequence.stream, covered, ahead: List::new(), settled: covered }
     }
 
     fn knows(&self, seq: u64) -> bool {
@@ -213,14 +212,13 @@ impl Order {
         }
         // Everything measured before a message whose wait is over has had its chance too.
         if let Some(last) = self.unsequenced.iter().rposition(|message| over(message, bounds.unsequenced)) {
-            ready.extend(self.unsequenced.drain(..=last).map(in_turn));
+            ready.extend(self.unsequenced.take(0..=last).into_iter().map(in_turn));
         }
-        self.shrink();
     }
 
     /// When a wait ends, if anything waits.
     pub fn wake(&self, bounds: &Bounds) -> Option<Time> {
-        let first = |queue: &VecDeque<Message>| queue.iter().map(|message| message.received_at).min();
+        let first = |queue: &Queue<Message>| queue.iter().map(|message| message.received_at).min();
         let numbered = first(&self.waiting).map(|at| at + bounds.lateness);
         let unnumbered = first(&self.unsequenced).map(|at| at + bounds.unsequenced);
         numbered.into_iter().chain(unnumbered).min()
@@ -241,7 +239,7 @@ impl Order {
     }
 
     fn arrive_unsequenced(&mut self, message: Message, bounds: &Bounds, ready: &mut Vec<Settled>) -> Arrival {
-        if self.recent.contains(&message.hash) {
+        if self.recent.iter().any(|hash| *hash == message.hash) {
             return Arrival::Duplicate { moves: false };
         }
         self.recent.push_back(message.hash);
@@ -259,11 +257,13 @@ impl Order {
     /// The stream of `sequence`; a new one ends the old one's gaps, which are lost by definition.
     fn stream_of(&mut self, sequence: Sequence, ready: &mut Vec<Settled>) -> &mut Stream {
         if self.stream.as_ref().is_some_and(|stream| stream.id != sequence.stream) {
-            ready.extend(self.waiting.drain(..).map(in_turn));
+            ready.extend(self.waiting.take_all().into_iter().map(in_turn));
             if self.past.len() == PAST_STREAMS {
                 self.past.remove(0);
             }
-            self.past.extend(self.stream.take());
+            if let Some(before) = self.stream.take() {
+                self.past.push(before);
+            }
         }
         self.stream.get_or_insert_with(|| Stream::starting_at(sequence))
     }
@@ -280,16 +280,6 @@ impl Order {
         }
         // Without anything waiting, numbers lost by definition or refused are passed as well.
         stream.settled = stream.settled.max(stream.covered);
-        self.shrink();
-    }
-
-    /// Gives memory back: most vehicles never wait again after a gap.
-    fn shrink(&mut self) {
-        for queue in [&mut self.waiting, &mut self.unsequenced] {
-            if queue.is_empty() && queue.capacity() > 0 {
-                *queue = VecDeque::new();
-            }
-        }
     }
 
     /// Gives the first gap up: its numbers, should they still come, will be late.

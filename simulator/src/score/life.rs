@@ -14,7 +14,7 @@ use rules::state::Vehicle;
 use rules::state::settle::Bounds;
 use rules::time::{Span, Time};
 use rules::trial::Trial;
-use rules::vehicle::{Contact, Locale, Profile, Purpose};
+use rules::vehicle::{Contact, Locale, Particulars, Profile, Purpose};
 use uuid::Uuid;
 
 use crate::delivery::Message;
@@ -198,7 +198,7 @@ impl<'a> Life<'a> {
 
 /// What the core is told of a simulated vehicle.
 pub fn profile(spec: &Specification) -> Profile {
-    Profile {
+    Profile::new(Particulars {
         model: spec.model.key.to_owned(),
         model_year: 2024,
         powertrain: spec.model.powertrain,
@@ -211,5 +211,5 @@ pub fn profile(spec: &Specification) -> Profile {
         allowed: None,
         delivered_at: spec.delivered_at,
         attributes: spec.attributes.clone().into(),
-    }
+    })
 }

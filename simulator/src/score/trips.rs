@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rules::rule_set::RuleSet;
 use rules::severity::Severity;
 use rules::time::Span;
-use rules::vehicle::{Profile, Purpose, VehicleId};
+use rules::vehicle::{Particulars, Profile, Purpose, VehicleId};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -103,7 +103,7 @@ fn drive(plan: &Plan, model: &str, set: &RuleSet) -> anyhow::Result<(Log, f64, B
 
 fn profile(model: &str, plan: &Plan, set: &RuleSet) -> anyhow::Result<Profile> {
     let known = set.catalogue.model(model).ok_or_else(|| anyhow::anyhow!("there is no model `{model}`"))?;
-    Ok(Profile {
+    Ok(Profile::new(Particulars {
         model: model.to_owned(),
         model_year: 2014,
         powertrain: known.powertrain,
@@ -116,5 +116,5 @@ fn profile(model: &str, plan: &Plan, set: &RuleSet) -> anyhow::Result<Profile> {
         allowed: None,
         delivered_at: plan.extent().0 - Span::from_days(3 * 365),
         attributes: BTreeMap::new().into(),
-    })
+    }))
 }

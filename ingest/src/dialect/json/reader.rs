@@ -44,6 +44,18 @@ impl<'a> Reader<'a> {
 
     /// Reads an object, calling `member` with each key and the reader at its value.
     pub fn object(&mut self, mut member: impl FnMut(&mut Self, Cow<'a, str>) -> Result<()>) -> Result<()> {
+        let mut goes_on = self.begin_object()?;
+        while goes_on {
+            let key = self.key()?;
+            member(self, key)?;
+            goes_on = self.has_another_member()?;
+        }
+        Ok(())
+    }
+
+    /// Enters an object; false if it has no members.
+    #[inline]
+    pub fn begin_object(&mut self) -> Result<bool> {
         if self.next_byte() != Some(b'{') {
             return Err(self.error("an object is expected"));
         }
@@ -52,22 +64,50 @@ impl<'a> Reader<'a> {
         if self.next_byte() == Some(b'}') {
             self.at += 1;
             self.depth -= 1;
-            return Ok(());
+            return Ok(false);
         }
-        loop {
-            if self.next_byte() != Some(b'"') {
-                return Err(self.error("a key is expected"));
-            }
-            let key = self.string()?;
-            if self.next_byte() != Some(b':') {
-                return Err(self.error("a colon is expected"));
-            }
-            self.at += 1;
-            member(self, key)?;
-            if self.ends_or_continues(b'}')? {
-                return Ok(());
-            }
+        Ok(true)
+    }
+
+    /// Reads a key and its colon.
+    #[inline]
+    pub fn key(&mut self) -> Result<Cow<'a, str>> {
+        if self.next_byte() != Some(b'"') {
+            return Err(self.error("a key is expected"));
         }
+        let key = self.string()?;
+        self.colon()?;
+        Ok(key)
+    }
+
+    /// Reads a key and its colon if it is this one, written plainly; comparing costs less than finding its end.
+    #[inline]
+    pub fn is_key(&mut self, key: &str) -> Result<bool> {
+        if self.next_byte() != Some(b'"') {
+            return Err(self.error("a key is expected"));
+        }
+        let rest = self.bytes.get(self.at + 1..).and_then(|rest| rest.strip_prefix(key.as_bytes()));
+        let is_it = rest.is_some_and(|rest| rest.first() == Some(&b'"'));
+        if is_it {
+            self.at += key.len() + 2;
+            self.colon()?;
+        }
+        Ok(is_it)
+    }
+
+    /// After a member: whether another one follows, or else the object ends.
+    #[inline]
+    pub fn has_another_member(&mut self) -> Result<bool> {
+        self.ends_or_continues(b'}').map(|ends| !ends)
+    }
+
+    #[inline]
+    fn colon(&mut self) -> Result<()> {
+        if self.next_byte() != Some(b':') {
+            return Err(self.error("a colon is expected"));
+        }
+        self.at += 1;
+        Ok(())
     }
 
     /// Reads a list, calling `element` with the reader at each element.

@@ -1,5 +1,7 @@
 //! Samples: when, which readings of which kind, which fault reports.
 
+use std::borrow::Cow;
+
 use rules::reading::{Reading, Reason, Sample};
 use rules::shelf::Shelf;
 use rules::signal::Kind;
@@ -96,23 +98,26 @@ fn readings(
 ) -> Result<()> {
     let mut count = 0;
     let mut before = None;
-    reader.object(|reader, path| {
+    let mut goes_on = reader.begin_object()?;
+    while goes_on {
+        let path = signal(reader, signals, before)?;
         count += 1;
         if count > MAX_READINGS {
             return Err(too_many(reader, "too many signals"));
         }
         let value = reader.value()?;
-        let Some(entry) = signals.by_path_after(before, &path) else {
-            refused.unknown(Reason::UnknownSignal, &path);
-            return Ok(());
-        };
-        before = Some(entry);
-        match reading(entry, &value) {
-            Ok(value) => readings.push(Reading { signal: entry.no, value }),
-            Err(reason) => refused.signal(reason, entry.no),
+        match path {
+            Ok(entry) => {
+                before = Some(entry);
+                match reading(entry, &value) {
+                    Ok(value) => readings.push(Reading { signal: entry.no, value }),
+                    Err(reason) => refused.signal(reason, entry.no),
+                }
+            }
+            Err(path) => refused.unknown(Reason::UnknownSignal, &path),
         }
-        Ok(())
-    })?;
+        goes_on = reader.has_another_member()?;
+    }
     if !readings.is_sorted_by_key(|reading| reading.signal) {
         readings.sort_unstable_by_key(|reading| reading.signal);
     }
@@ -120,6 +125,22 @@ fn readings(
         return Err(reader.error("a signal is given twice"));
     }
     Ok(())
+}
+
+/// Reads the next path of an object: the signal that it names, or itself.
+#[inline]
+fn signal<'i, 'a>(
+    reader: &mut Reader<'a>,
+    signals: &'i SignalIndex,
+    before: Option<&'i Entry>,
+) -> Result<std::result::Result<&'i Entry, Cow<'a, str>>> {
+    if let Some(next) = signals.expected_after(before)
+        && reader.is_key(&next.path)?
+    {
+        return Ok(Ok(next));
+    }
+    let path = reader.key()?;
+    Ok(signals.by_path_after(before, &path).ok_or(path))
 }
 
 /// The number that a value of this signal's kind stands for.

@@ -11,6 +11,7 @@ use super::*;
 use crate::learned::{Bands, Cohort, CohortEntry, CohortTable, Cohorts};
 use crate::signal::{Kind, Signal, SignalNo, Signals};
 use crate::sparse::Sparse;
+use crate::state::Readings;
 use crate::state::segment::Segment;
 use crate::text::Text;
 use crate::time::{Span, Time};
@@ -86,7 +87,7 @@ pub(super) struct Car {
     pub signals: Signals,
     pub now: Time,
     pub newest: Time,
-    pub last: Sparse<Last>,
+    pub last: Readings,
     pub service: Sparse<ItemState>,
     pub faults: Vec<FaultCycle>,
     pub code: Option<FaultCycle>,
@@ -101,7 +102,7 @@ pub(super) struct Car {
 impl Car {
     pub fn new() -> Self {
         let signals = signals();
-        let last = Sparse::new(signals.len());
+        let last = Readings::default();
         let (now, newest) = (Time::from_secs(0), Time::NEVER);
         Self {
             signals,

@@ -1,0 +1,80 @@
+//! What makes an advisor believe a finding: the readings, faults and figures behind it, and the reason in words.
+
+use crate::expr::{FaultCycle, FaultPhase};
+use crate::finding::{Evidence, EvidenceFault, EvidenceReading, EvidenceSignal, FindingKey};
+use crate::rule_set::{Rule, RuleSet};
+use crate::state::Vehicle;
+use crate::text::Text;
+use crate::time::Time;
+use crate::vehicle::Locale;
+
+/// The evidence of an open finding as the state has it now.
+pub fn evidence_now(vehicle: &Vehicle, key: FindingKey, since: Time, set: &RuleSet) -> Option<Evidence> {
+    let cycle = key.code.and_then(|code| vehicle.faults.iter().find(|cycle| cycle.code == code));
+    set.rule(key.rule).map(|rule| evidence_of(vehicle, rule, cycle, since, set))
+}
+
+pub fn evidence_of(vehicle: &Vehicle, rule: &Rule, cycle: Option<&FaultCycle>, at: Time, set: &RuleSet) -> Evidence {
+    let shown = if rule.shows.is_empty() { rule.when.evidence_slots().to_vec() } else { rule.shows.clone() };
+    let readings: Vec<EvidenceReading> = shown
+        .iter()
+        .map(|slot| (*slot, vehicle.last(Some(*slot))))
+        .filter(|(_, last)| last.at != Time::NEVER && !last.value.is_nan())
+        .map(|(slot, last)| EvidenceReading {
+            signal: set.catalogue.signals.get(slot).no,
+            at: last.at,
+            value: last.value,
+        })
+        .collect();
+    let faults = match cycle {
+        Some(cycle) => vec![fault_of(cycle)],
+        None if rule.when.reads_faults() => {
+            vehicle.faults.iter().filter(|cycle| cycle.phase != FaultPhase::Stored).take(16).map(fault_of).collect()
+        }
+        None => Vec::new(),
+    };
+    let item = set
+        .catalogue
+        .item_codes()
+        .iter()
+        .position(|code| *code == rule.subject)
+        .and_then(|index| vehicle.estimates.usage.items.get(index));
+    Evidence {
+        signals: shown
+            .iter()
+            .map(|slot| set.catalogue.signals.get(*slot))
+            .map(|signal| EvidenceSignal { no: signal.no, path: signal.path.clone() })
+            .collect(),
+        limit: rule.source.limit,
+        above_limit: shown.first().and_then(|slot| rule.when.asks_above(*slot)),
+        value: shown.first().map(|slot| vehicle.last(Some(*slot)).value).filter(|value| !value.is_nan()),
+        readings,
+        faults,
+        since: at,
+        odometer_km: Some(vehicle.odometer.km).filter(|km| !km.is_nan()),
+        days_left: item.map(|item| item.days_left).filter(|days| days.is_finite()),
+        km_left: item.map(|item| item.km_left).filter(|km| km.is_finite()),
+    }
+}
+
+fn fault_of(cycle: &FaultCycle) -> EvidenceFault {
+    EvidenceFault {
+        code: cycle.code.to_string(),
+        ecu: cycle.ecu.to_string(),
+        status: cycle.status,
+        first_at: cycle.first_at,
+        at: cycle.last_at,
+    }
+}
+
+/// The rule's reason with `{value}`, `{limit}`, `{code}`, `{km}`, `{days}` and `{each}` filled in.
+pub fn reason_of(rule: &Rule, evidence: &Evidence, set: &RuleSet) -> Text {
+    let fill = |locale: Locale| {
+        let mut text = rule.source.reason.in_locale(locale).to_owned();
+        for (name, value) in crate::respond::variables(rule, evidence, locale, set) {
+            text = text.replace(&format!("{{{name}}}"), &value);
+        }
+        text
+    };
+    Text { zh_cn: fill(Locale::ZhCn), en: fill(Locale::En) }
+}
