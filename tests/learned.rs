@@ -260,7 +260,7 @@ async fn what_is_usual_is_learned_from_the_fleet_and_a_car_is_compared_with_its_
         let answer = api(&chen).await?;
         let entries = answer["activations"].as_array().into_iter().flatten();
         let mut changes =
-            entries.filter(|entry| entry["state"] == "active").flat_map(|entry| entry["changes"].as_array().cloned());
+            entries.filter(|entry| entry["state"] == "active").filter_map(|entry| entry["changes"].as_array().cloned());
         Ok(changes.find_map(|all| all.iter().find_map(|change| change["learned"].as_str().map(str::to_owned))))
     })
     .await?;

@@ -115,7 +115,7 @@ fn an_interval_that_is_too_narrow_widens_until_it_holds() {
 fn an_interval_is_judged_when_its_time_is_over() {
     let due = Due { early: 10.0, central: 20.0, late: 30.0 };
     let at = |age: f64, failed_after: Option<f64>, heard_for: f64| {
-        Followed { age, failed_after, heard_for, ..followed(0.5, None) }.place(due)
+        Followed { failed_after, heard_for, age, ..followed(0.5, None) }.place(due)
     };
     // Failed in its middle, but the others have time until day 30.
     assert_eq!(at(25.0, Some(15.0), 15.0), None);
