@@ -35,12 +35,12 @@ struct World {
 
 impl World {
     /// `times` is by how much a fault is more frequent than usual: of a cell, a component and a day.
-    fn new(seed: u64, days: usize, times: impl Fn([&str; 3], &str, usize) -> f64) -> Self {
+    fn new(seed: u64, days: usize, batches: usize, times: impl Fn([&str; 3], &str, usize) -> f64) -> Self {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let mut cells = Vec::new();
         for model in MODELS {
             for software in SOFTWARE {
-                for batch in BATCHES {
+                for batch in BATCHES.into_iter().take(batches) {
                     let name = [model, software, batch];
                     let mut of = |component: &str| {
                         let mean = |day| RATE * f64::from(VEHICLES) * times(name, component, day);
@@ -89,7 +89,7 @@ fn in_a_thousand_worlds_where_nothing_is_wrong_few_propose_anything() {
     for seed in 0..1000 {
         // Every other world has no past, and is tested against siblings alone.
         let weeks = if seed % 2 == 0 { 12 } else { 8 };
-        let world = World::new(seed, 7 * weeks, |_, _, _| 1.0);
+        let world = World::new(seed, 7 * weeks, 4, |_, _, _| 1.0);
         let look = look_at(&world.at(world.days, weeks), &bare);
         wrong += usize::from(!look.rises.is_empty());
         tested = look.tested;
@@ -104,7 +104,7 @@ fn in_a_thousand_worlds_where_nothing_is_wrong_few_propose_anything() {
 fn a_year_of_looks_at_what_is_well_stays_silent() {
     let mut wrong = 0;
     for seed in 0..40 {
-        let world = World::new(seed, 365 + 84, |_, _, _| 1.0);
+        let world = World::new(seed, 365 + 84, 8, |_, _, _| 1.0);
         let any = (84..=world.days).step_by(7).any(|day| {
             let weeks = (day / 7).min(12);
             !look_at(&world.at(day, weeks), &Criteria::default()).rises.is_empty()
@@ -120,7 +120,7 @@ fn a_fault_five_times_as_frequent_in_one_batch_is_named_within_weeks() {
     const PLANTED: usize = 84;
     let (mut days, mut missed, mut exact) = (Vec::new(), 0, 0);
     for seed in 0..40 {
-        let world = World::new(seed, PLANTED + 60, |[model, _, batch], component, day| {
+        let world = World::new(seed, PLANTED + 60, 8, |[model, _, batch], component, day| {
             let planted = (model, batch, component) == ("compact", "2025-04", COMPONENTS[0]);
             if planted && day >= PLANTED { 5.0 } else { 1.0 }
         });
@@ -151,7 +151,7 @@ fn a_fault_five_times_as_frequent_in_one_batch_is_named_within_weeks() {
 
 /// Twelve weeks, the last five of them with this many times the faults.
 fn risen(seed: u64, times: impl Fn([&str; 3], &str) -> f64) -> Vec<Cell> {
-    let world = World::new(seed, 84, |cell, component, day| if day >= 49 { times(cell, component) } else { 1.0 });
+    let world = World::new(seed, 84, 8, |cell, component, day| if day >= 49 { times(cell, component) } else { 1.0 });
     world.at(84, 12)
 }
 
@@ -206,7 +206,7 @@ fn a_rule_that_is_new_is_no_rise() {
 
 #[test]
 fn a_growing_fleet_is_no_rise() {
-    let mut cells = World::new(4, 84, |_, _, day| if day >= 56 { 8.0 } else { 1.0 }).at(84, 12);
+    let mut cells = World::new(4, 84, 8, |_, _, day| if day >= 56 { 8.0 } else { 1.0 }).at(84, 12);
     for cell in &mut cells {
         cell.vehicle_days.iter_mut().take(4).for_each(|days| *days *= 8);
     }

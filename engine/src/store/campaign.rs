@@ -167,3 +167,61 @@ pub async fn concerned(conn: &mut PgConnection, campaign_proposal_id: i64) -> sq
     );
     Ok(Some(vehicles.fetch_all(conn).await?))
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::PgPool;
+
+    use super::*;
+    use crate::http::fixture;
+    use crate::store::session::{As, begin_as};
+
+    fn figures(now: DateTime<Utc>) -> Figures<'static> {
+        Figures {
+            model: "compact-ice",
+            software: None,
+            batch: Some("2025-04"),
+            component: "engine.cooling",
+            looked_at: now.date_naive(),
+            window_days: 28,
+            faults: 12,
+            vehicles: 140,
+            expected: 1.9,
+            ratio: 6.3,
+            ratio_lower: 3.1,
+            ratio_upper: None,
+            q_value: 0.001,
+            since: now.date_naive(),
+            weeks: serde_json::json!([]),
+            proposed_at: now,
+        }
+    }
+
+    #[sqlx::test]
+    async fn only_the_maker_sees_and_decides_and_only_once(pool: PgPool) {
+        let (demo, now) = (fixture::demo(&pool).await, Utc::now());
+        let mut tx = begin_as(&pool, As::Engine).await.unwrap();
+        assert!(propose(&mut tx, &figures(now)).await.unwrap());
+        assert!(!propose(&mut tx, &Figures { faults: 13, ..figures(now) }).await.unwrap(), "the open one follows");
+        tx.commit().await.unwrap();
+
+        let mut tx = begin_as(&pool, As::Oem).await.unwrap();
+        let rows = proposals(&mut tx, now).await.unwrap();
+        assert_eq!(rows.iter().map(|row| row.faults).collect::<Vec<_>>(), [13]);
+        let id = rows[0].campaign_proposal_id;
+        drop(tx);
+        let mut tx = begin_as(&pool, As::Console { dealer: demo.dealer_a }).await.unwrap();
+        assert!(proposals(&mut tx, now).await.unwrap().is_empty());
+        assert!(concerned(&mut tx, id).await.unwrap().is_none());
+        assert!(!decide(&mut tx, id, true, "li", "", now).await.unwrap());
+        drop(tx);
+
+        let mut tx = begin_as(&pool, As::Oem).await.unwrap();
+        assert!(decide(&mut tx, id, false, "oem", "known", now).await.unwrap());
+        assert!(!decide(&mut tx, id, true, "oem", "", now).await.unwrap(), "somebody did");
+        tx.commit().await.unwrap();
+        // Another one may wait beside what was decided.
+        let mut tx = begin_as(&pool, As::Engine).await.unwrap();
+        assert!(propose(&mut tx, &figures(now)).await.unwrap());
+    }
+}
