@@ -1,7 +1,5 @@
 //! Early warning on made-up fleets: where nothing is wrong it stays silent, and what is planted it names.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 use std::collections::BTreeMap;
 
 use rand::{RngExt as _, SeedableRng as _};
@@ -166,8 +164,7 @@ fn software_is_named_where_all_batches_with_it_rise() {
 #[test]
 fn two_causes_are_two_proposals() {
     let cells = risen(5, |[model, software, batch], component| match (model, software, batch, component) {
-        ("compact", "2.1.0", _, "engine.cooling") => 8.0,
-        ("compact", _, "2025-02", "engine.cooling") => 8.0,
+        ("compact", "2.1.0", _, "engine.cooling") | ("compact", _, "2025-02", "engine.cooling") => 8.0,
         _ => 1.0,
     });
     let first = look_at(&cells, &Criteria::default()).rises;
@@ -238,11 +235,11 @@ fn what_people_were_told_comes_again_only_if_it_has_grown() {
         look(&cells, &BTreeMap::new(), &known, &criteria).rises
     };
     // Waiting: told again with the figures of today, so that they can be brought up to date.
-    assert_eq!(ask(rise.cohort.clone(), None), [rise.clone()]);
+    assert_eq!(ask(rise.cohort.clone(), None), std::slice::from_ref(&rise));
     // Waiting for a broader one, or decided at a ratio as bad: nothing new.
     assert!(ask(cohort(None, None), None).is_empty());
     assert!(ask(rise.cohort.clone(), Some(rise.ratio)).is_empty());
     assert!(ask(cohort(None, None), Some(rise.ratio)).is_empty());
     // Decided when it was much milder: it has grown.
-    assert_eq!(ask(rise.cohort.clone(), Some(rise.lower / 2.0)), [rise.clone()]);
+    assert_eq!(ask(rise.cohort.clone(), Some(rise.lower / 2.0)), std::slice::from_ref(&rise));
 }

@@ -173,6 +173,7 @@ mod tests {
     use sqlx::PgPool;
 
     use super::*;
+    use crate::clock::Clock;
     use crate::http::fixture;
     use crate::store::session::{As, begin_as};
 
@@ -199,7 +200,7 @@ mod tests {
 
     #[sqlx::test]
     async fn only_the_maker_sees_and_decides_and_only_once(pool: PgPool) {
-        let (demo, now) = (fixture::demo(&pool).await, Utc::now());
+        let (demo, now) = (fixture::demo(&pool).await, Clock::wall().to_utc());
         let mut tx = begin_as(&pool, As::Engine).await.unwrap();
         assert!(propose(&mut tx, &figures(now)).await.unwrap());
         assert!(!propose(&mut tx, &Figures { faults: 13, ..figures(now) }).await.unwrap(), "the open one follows");
