@@ -16,7 +16,7 @@ use crate::world::{Browser, Database, Ledger, NewCar, Premend, SOON, Scene, Scre
 /// From the start of the built demo to a board with work on it.
 const FILLED_WITHIN: Duration = Duration::from_secs(90);
 
-async fn log_in(browser: &Browser, premend: &Premend, login: &str) -> anyhow::Result<()> {
+pub async fn log_in(browser: &Browser, premend: &Premend, login: &str) -> anyhow::Result<()> {
     browser.goto(&premend.url("/login")).await?;
     browser.fill("input[name=login]", login).await?;
     browser.fill("input[name=password]", engine::crm::seed::DEMO_PASSWORD).await?;
@@ -149,7 +149,7 @@ async fn leave(browser: &Browser) -> anyhow::Result<()> {
 }
 
 /// Switches the language unless it is the one wanted.
-async fn in_language(browser: &Browser, language: &str) -> anyhow::Result<()> {
+pub async fn in_language(browser: &Browser, language: &str) -> anyhow::Result<()> {
     let shown = browser.find("html").await?.attr("lang").await?;
     if shown.as_deref() != Some(language) {
         browser.click("form[action='/locale'] button").await?;
@@ -159,7 +159,7 @@ async fn in_language(browser: &Browser, language: &str) -> anyhow::Result<()> {
 }
 
 /// What a page must be wherever it is read, and a picture of it.
-async fn look(browser: &Browser, name: &str, screen: Screen, language: &str) -> anyhow::Result<()> {
+pub async fn look(browser: &Browser, name: &str, screen: Screen, language: &str) -> anyhow::Result<()> {
     let text = see(browser, name, screen, language).await?;
     let place = format!("{name} on {screen:?} in {language}");
     let chinese = text.chars().filter(|c| ('\u{4e00}'..='\u{9fff}').contains(c)).count();

@@ -8,6 +8,7 @@ mod architecture;
 mod archive;
 mod backtest;
 mod bad_input;
+mod campaigns;
 mod commands;
 mod consent;
 mod console;

@@ -52,10 +52,12 @@ pub enum Job {
     Cohorts,
     /// Writes forecasts down, follows what becomes of them, and calibrates estimators.
     Forecasts,
+    /// Looks for cohorts that have a fault more often than they should.
+    Campaigns,
 }
 
 impl Job {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::PartitionsAhead,
         Self::RollUp,
         Self::Archive,
@@ -68,6 +70,7 @@ impl Job {
         Self::Precision,
         Self::Cohorts,
         Self::Forecasts,
+        Self::Campaigns,
     ];
 
     pub const fn key(self) -> &'static str {
@@ -84,6 +87,7 @@ impl Job {
             Self::Precision => "precision",
             Self::Cohorts => "cohorts",
             Self::Forecasts => "forecasts",
+            Self::Campaigns => "campaigns",
         }
     }
 
@@ -94,7 +98,7 @@ impl Job {
             Self::Sessions | Self::Proposals => Duration::from_mins(1),
             Self::RollUp | Self::Archive | Self::PartitionsAhead => Duration::from_mins(5),
             Self::Journal | Self::Readings | Self::Rejections => Duration::from_mins(30),
-            Self::Precision | Self::Cohorts | Self::Forecasts => Duration::from_hours(1),
+            Self::Precision | Self::Cohorts | Self::Forecasts | Self::Campaigns => Duration::from_hours(1),
         }
     }
 }
@@ -199,7 +203,8 @@ impl<'a> Sweep<'a> {
     }
 
     fn every(&self, job: Job) -> Duration {
-        if matches!(job, Job::Precision | Job::Cohorts | Job::Forecasts) { self.learn_every } else { job.every() }
+        let learns = matches!(job, Job::Precision | Job::Cohorts | Job::Forecasts | Job::Campaigns);
+        if learns { self.learn_every } else { job.every() }
     }
 
     async fn run_counted(&self, job: Job) {
@@ -244,6 +249,7 @@ impl<'a> Sweep<'a> {
             Job::Precision => self.learning.precision().await?,
             Job::Cohorts => self.learning.cohorts().await?,
             Job::Forecasts => self.learning.forecasts().await?,
+            Job::Campaigns => self.learning.campaigns().await?,
         })
     }
 

@@ -6,6 +6,7 @@
 //! a clock, a file or a socket.
 
 pub mod apply;
+pub mod campaign;
 pub mod case;
 pub mod catalogue;
 pub mod command;

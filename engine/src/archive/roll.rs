@@ -10,7 +10,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use chrono::{DateTime, NaiveDate, Utc};
 use rules::effect::Effects;
-use rules::reading::Input;
+use rules::reading::{Input, What};
 use rules::rule_set::RuleSet;
 use rules::state::settle::Bounds;
 use rules::time::Time;
@@ -57,6 +57,8 @@ struct Gathered {
     runs: Vec<Run>,
     /// When the first and the last were received.
     received: Option<(Time, Time)>,
+    /// Whether a message is among them.
+    heard: bool,
 }
 
 impl Gathered {
@@ -97,7 +99,9 @@ impl Chunk {
                     if !erased.cover(row.incarnation, row.n, &input) {
                         size += bytes.len();
                         let received_at = input.what.received_at();
+                        let said = matches!(input.what, What::Message(_));
                         let day = chunk.days.entry((input.vehicle, dated.day)).or_default();
+                        day.heard |= said;
                         day.add(received_at, bytes, &row.rule_set_hash);
                     }
                     Ok(())
@@ -194,6 +198,7 @@ impl Rolled {
                 received_to: to.to_utc(),
                 layout: INPUT_LAYOUT,
                 input_count: gathered.runs.iter().map(|run| run.inputs as i32).sum(),
+                heard: gathered.heard,
                 checksum: i64::from(crc32fast::hash(&inputs)),
                 inputs,
                 runs: encode_runs(&gathered.runs)?,

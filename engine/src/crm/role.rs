@@ -63,6 +63,11 @@ impl Role {
         matches!(self, Self::Oem | Self::Manager)
     }
 
+    /// Sees which cohorts of all dealers' vehicles have faults, and decides on campaigns.
+    pub const fn decides_campaigns(self) -> bool {
+        matches!(self, Self::Oem)
+    }
+
     /// Looks after the installation: readiness, queues, what is refused.
     pub const fn sees_system(self) -> bool {
         matches!(self, Self::Oem | Self::Ops | Self::Manager)

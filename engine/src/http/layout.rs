@@ -24,6 +24,7 @@ pub enum Part {
     Review,
     Inbox,
     Rules,
+    Campaigns,
     Status,
     Elsewhere,
 }
@@ -112,6 +113,10 @@ impl Page {
 
     pub fn sees_rules(&self) -> bool {
         self.role.is_some_and(Role::sees_rules)
+    }
+
+    pub fn sees_campaigns(&self) -> bool {
+        self.role.is_some_and(Role::decides_campaigns)
     }
 
     pub fn clock_text(&self) -> String {

@@ -6,6 +6,8 @@
 mod asset;
 mod board;
 mod board_card;
+mod build;
+mod campaign_page;
 mod case_view;
 mod chart;
 mod chart_scale;
@@ -185,6 +187,11 @@ pub fn router(state: HttpState) -> Router {
         .route("/rules/{activation}/return", post(rule_page::roll_back))
         .route("/rules/tasks/{task}/close", post(rule_standing::close))
         .route("/api/rules", get(rule_page::list).post(rule_page::propose_rules))
+        .route("/campaigns", get(campaign_page::show))
+        .route("/campaigns/{proposal}/answer", post(campaign_page::answer))
+        .route("/campaigns/{proposal}/vehicles.csv", get(campaign_page::vehicles))
+        .route("/api/campaigns", get(campaign_page::list))
+        .route("/api/vehicles/{vehicle}/build", post(build::tell))
         .route("/status", get(status::show))
         .route("/live/stream", get(board::counts_stream))
         .route("/assets/{name}", get(asset::asset))

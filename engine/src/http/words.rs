@@ -70,6 +70,7 @@ pub struct Words {
     pub review: ReviewWords,
     pub forecast: ForecastWords,
     pub rules: RulesWords,
+    pub campaigns: CampaignWords,
     pub order: OrderWords,
     pub vehicle: VehicleWords,
     pub inbox: InboxWords,
@@ -97,6 +98,7 @@ pub struct NavWords {
     pub review: String,
     pub inbox: String,
     pub rules: String,
+    pub campaigns: String,
     pub status: String,
     pub search: String,
     pub log_out: String,
@@ -220,6 +222,31 @@ pub struct RulesWords {
     pub signal: String,
     pub unit: String,
     pub range: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CampaignWords {
+    pub title: String,
+    pub lead: String,
+    pub empty_title: String,
+    pub empty: String,
+    pub with_software: String,
+    pub built_in: String,
+    pub sentence: String,
+    pub since: String,
+    pub chart: String,
+    pub ratio: String,
+    pub false_share: String,
+    pub vehicles: String,
+    pub accept: String,
+    pub dismiss: String,
+    pub reason: String,
+    pub decided: String,
+    pub accepted: String,
+    pub dismissed: String,
+    pub baseline: String,
+    pub change_point: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]

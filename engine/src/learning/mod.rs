@@ -1,5 +1,6 @@
 //! Learning: tables across vehicles, computed by jobs and put into force as activations.
 
+mod campaign;
 mod cohort;
 mod forecast;
 #[cfg(test)]

@@ -13,6 +13,7 @@ use rules::rule_set::RuleSet;
 use sqlx::PgPool;
 use tokio::sync::watch;
 
+use super::campaign::{CampaignMetrics, LookedAt};
 use super::forecast::ForecastMetrics;
 use crate::activation::{Proposal, propose};
 use crate::clock::Clock;
@@ -32,6 +33,7 @@ pub struct LearningMetrics {
     demotions: IntCounter,
     tasks: IntGauge,
     pub(super) forecasts: ForecastMetrics,
+    pub(super) campaigns: CampaignMetrics,
 }
 
 impl LearningMetrics {
@@ -45,6 +47,7 @@ impl LearningMetrics {
             demotions: IntCounter::new("premend_rules_demotions_total", "Rules that were demoted")?,
             tasks: IntGauge::new("premend_rules_tasks_open", "Tasks to authors of rules that nobody has closed")?,
             forecasts: ForecastMetrics::try_new(registry)?,
+            campaigns: CampaignMetrics::try_new(registry)?,
         };
         registry.register(Box::new(metrics.precision.clone()))?;
         registry.register(Box::new(metrics.lower.clone()))?;
@@ -78,13 +81,15 @@ pub struct Learning {
     pub(super) metrics: LearningMetrics,
     /// The day on which forecasts were recorded and learned from last.
     pub(super) forecast_on: Mutex<Option<NaiveDate>>,
+    pub(super) looked_at_campaigns: LookedAt,
     /// The day and the questions for which cohorts were computed last.
     looked_at: Mutex<CohortHead>,
 }
 
 impl Learning {
     pub fn new(pool: PgPool, clock: Clock, sets: watch::Receiver<Arc<RuleSet>>, metrics: LearningMetrics) -> Self {
-        Self { pool, clock, sets, metrics, forecast_on: Mutex::default(), looked_at: Mutex::default() }
+        let (forecast_on, looked_at_campaigns) = (Mutex::default(), LookedAt::default());
+        Self { pool, clock, sets, metrics, forecast_on, looked_at_campaigns, looked_at: Mutex::default() }
     }
 
     /// Whether cohorts were computed for this day and these questions.

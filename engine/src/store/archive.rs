@@ -36,6 +36,8 @@ pub struct PartRow {
     pub received_to: DateTime<Utc>,
     pub layout: i16,
     pub input_count: i32,
+    /// Whether the vehicle itself said anything.
+    pub heard: bool,
     pub inputs: Vec<u8>,
     pub checksum: i64,
     pub runs: Vec<u8>,
@@ -178,8 +180,8 @@ pub async fn write_parts(conn: &mut PgConnection, parts: &[PartRow]) -> sqlx::Re
         let checkpoint = part.checkpoint.as_ref();
         query!(
             "insert into vehicle_day (day, vehicle_id, part, received_from, received_to, layout, input_count, inputs,
-                                      checksum, runs, checkpoint, checkpoint_layout, checkpoint_rule_set)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict do nothing",
+                                      checksum, runs, checkpoint, checkpoint_layout, checkpoint_rule_set, heard)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) on conflict do nothing",
             part.day,
             part.vehicle_id,
             part.part,
@@ -193,6 +195,7 @@ pub async fn write_parts(conn: &mut PgConnection, parts: &[PartRow]) -> sqlx::Re
             checkpoint.map(|state| state.state.as_slice()),
             checkpoint.map(|state| state.layout),
             checkpoint.map(|state| state.rule_set_hash.as_slice()),
+            part.heard,
         )
         .execute(&mut *conn)
         .await?;
@@ -232,7 +235,7 @@ pub async fn parts_between(
 ) -> sqlx::Result<Vec<PartRow>> {
     let rows = query!(
         "select day, vehicle_id, part, received_from, received_to, layout, input_count, inputs, checksum, runs,
-                checkpoint, checkpoint_layout, checkpoint_rule_set
+                checkpoint, checkpoint_layout, checkpoint_rule_set, heard
          from vehicle_day
          where vehicle_id = $1 and received_from <= $3
            and day >= coalesce((select max(day) from vehicle_day
@@ -254,6 +257,7 @@ pub async fn parts_between(
             received_to: row.received_to,
             layout: row.layout,
             input_count: row.input_count,
+            heard: row.heard,
             inputs: row.inputs,
             checksum: row.checksum,
             runs: row.runs,

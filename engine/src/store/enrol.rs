@@ -2,9 +2,9 @@
 //!
 //! Every insert leaves alone what is there, so that enrolling twice changes nothing.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use rules::vehicle::{Powertrain, Profile, Purpose};
-use sqlx::{PgConnection, query};
+use sqlx::{PgConnection, query, query_scalar};
 use uuid::Uuid;
 
 /// A dealer, open on weekdays and Saturdays.
@@ -131,6 +131,34 @@ pub async fn service(conn: &mut PgConnection, new: &NewService<'_>) -> sqlx::Res
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// The day on which a vehicle was produced; false if there is no such vehicle.
+pub async fn produced_on(conn: &mut PgConnection, vehicle_id: &str, day: NaiveDate) -> sqlx::Result<bool> {
+    let done =
+        query!("update vehicle set produced_on = $2 where vehicle_id = $1", vehicle_id, day).execute(conn).await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The software that a vehicle runs from a day on; whether that is what runs last, `None` if there is no such vehicle.
+pub async fn software(
+    conn: &mut PgConnection,
+    vehicle_id: &str,
+    version: &str,
+    since: NaiveDate,
+) -> sqlx::Result<Option<bool>> {
+    query_scalar!(
+        r#"insert into vehicle_software as ran (vehicle_id, dealer_id, version, since)
+           select vehicle_id, dealer_id, $2, $3 from vehicle where vehicle_id = $1
+           on conflict (vehicle_id, since) do update set version = excluded.version
+           returning not exists (
+               select from vehicle_software later where later.vehicle_id = $1 and later.since > $3) as "last!""#,
+        vehicle_id,
+        version,
+        since
+    )
+    .fetch_optional(conn)
+    .await
 }
 
 /// The word in `vehicle.powertrain`.

@@ -1,0 +1,111 @@
+//! One look at all cohorts: every one is tested, and for each rise the cohort that explains it best is named.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::chance::q_values;
+use super::cohort::{Cell, Cohort, Week, cohorts};
+use super::group::{Group, Test};
+use super::rate::Rate;
+
+/// What a rise must be to be proposed.
+#[derive(Clone, Copy, Debug)]
+pub struct Criteria {
+    /// The share of false discoveries that a look may have.
+    pub q: f64,
+    pub least_faults: u32,
+    pub least_vehicles: u32,
+    /// The lower bound of the ratio: less is ageing, mileage and chance, and worth no campaign.
+    pub least_ratio: f64,
+    /// The chance at which a cohort is as bad as it was, where its siblings speak against it already.
+    pub past_chance: f64,
+}
+
+impl Default for Criteria {
+    fn default() -> Self {
+        Self { q: 0.05, least_faults: 5, least_vehicles: 30, least_ratio: 1.5, past_chance: 0.01 }
+    }
+}
+
+/// A rise that people were told of.
+#[derive(Clone, Debug)]
+pub struct Known {
+    pub cohort: Cohort,
+    pub component: String,
+    /// The ratio when it was accepted or dismissed; none while it waits for an answer.
+    pub decided_at_ratio: Option<f64>,
+}
+
+/// A cohort that has a fault more often than it should.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rise {
+    pub cohort: Cohort,
+    pub component: String,
+    /// The newest weeks in which it shows.
+    pub window_weeks: usize,
+    pub observed: Rate,
+    pub expected: f64,
+    pub ratio: f64,
+    pub lower: f64,
+    pub upper: Option<f64>,
+    pub q: f64,
+    /// Vehicles heard within the longest window.
+    pub vehicles: u32,
+    /// How many of the newest weeks have the higher rate.
+    pub since_weeks: usize,
+    /// The newest first, as far as rules were the same.
+    pub weeks: Vec<Week>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Look {
+    /// How many tests there were: cohorts by component and window.
+    pub tested: usize,
+    /// What is to be proposed, or is and still holds.
+    pub rises: Vec<Rise>,
+}
+
+/// Looks at all cohorts. `same_rules` says for how many weeks the rules of a component have been what they are, where
+/// that is less than is looked back.
+///
+/// What fires must have fired a week ago too: looks are repeated every day, and what chance alone brought goes again.
+pub fn look(cells: &[Cell], same_rules: &BTreeMap<String, usize>, known: &[Known], criteria: &Criteria) -> Look {
+    let large = |cohort: &Cohort| {
+        let own = cells.iter().filter(|cell| cohort.has(cell));
+        own.map(|cell| cell.vehicles).sum::<u32>() >= criteria.least_vehicles
+    };
+    let cohorts: Vec<Cohort> = cohorts(cells).into_iter().filter(large).collect();
+    let components: BTreeSet<&String> = cells.iter().flat_map(|cell| cell.faults.keys()).collect();
+    let models: BTreeSet<&String> = cells.iter().map(|cell| &cell.model).collect();
+    let mut groups = Vec::new();
+    for component in components {
+        let past = same_rules.get(component).copied();
+        let known: Vec<&Known> = known.iter().filter(|known| known.component == *component).collect();
+        groups.extend(models.iter().map(|model| Group::new(component, model, cells, past, &known, criteria)));
+    }
+    let (tested, now) = fired(&groups, &cohorts, 0, criteria);
+    let (_, before) = fired(&groups, &cohorts, 1, criteria);
+    let limit = now.iter().map(|(_, test, _)| test.chance).fold(0.0, f64::max);
+    let mut rises = Vec::new();
+    for (place, group) in groups.iter().enumerate() {
+        let lasting = |test: &Test| before.iter().any(|(at, old, _)| *at == place && old.cohort == test.cohort);
+        let own = now.iter().filter(|(at, ..)| *at == place).map(|(_, test, q)| (test, *q));
+        rises.extend(group.explain(own.collect(), lasting, limit));
+    }
+    Look { tested, rises }
+}
+
+/// How many tests there are as of so many weeks ago, and those that are discoveries, each with its group and share.
+fn fired(
+    groups: &[Group<'_>],
+    cohorts: &[Cohort],
+    ago: usize,
+    criteria: &Criteria,
+) -> (usize, Vec<(usize, Test, f64)>) {
+    let of =
+        |(place, group): (usize, &Group<'_>)| group.tests(cohorts, ago).into_iter().map(|test| (place, test)).collect();
+    let tests: Vec<(usize, Test)> =
+        groups.iter().enumerate().flat_map(|group| -> Vec<(usize, Test)> { of(group) }).collect();
+    let q = q_values(&tests.iter().map(|(_, test)| test.chance).collect::<Vec<_>>());
+    let found = tests.iter().zip(q).filter(|(_, q)| *q <= criteria.q);
+    (tests.len(), found.map(|((place, test), q)| (*place, test.clone(), q)).collect())
+}
