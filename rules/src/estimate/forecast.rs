@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::{EIGHTY, normal, within};
+
 /// Horizons of the probabilities, days.
 pub const HORIZONS: [f64; 3] = [7.0, 14.0, 30.0];
 
@@ -25,6 +27,32 @@ pub struct Forecast {
     pub evidence: u32,
     /// Too few to be used for orders.
     pub learning: bool,
+}
+
+impl Forecast {
+    /// Of a part that lasts a distance: early, central and late end of it, km, where so many are driven a day.
+    pub(super) fn of_distance(
+        component: String,
+        what: &'static str,
+        (early, central, late): (f64, f64, f64),
+        km_a_day: f64,
+        evidence: u16,
+    ) -> Self {
+        let due = Due { early: early / km_a_day, central: central / km_a_day, late: late / km_a_day };
+        let sd = (due.central - due.early).max(0.5) / EIGHTY;
+        Self {
+            component,
+            what,
+            value: central,
+            unit: "km",
+            low: early,
+            high: late,
+            due: Some(due),
+            within: Some(within(|days| normal((days - due.central) / sd))),
+            evidence: evidence.into(),
+            learning: false,
+        }
+    }
 }
 
 /// When a limit is reached, days from now.
