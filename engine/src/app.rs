@@ -121,7 +121,6 @@ impl App {
             clock: clock.clone(),
             bounds,
             limits: config.lanes.clone(),
-            skew: config.ingest.max_ahead,
             unknown: config.ingest.unknown_vehicle,
             stranger: stranger(config, &set),
             incarnation,
@@ -341,6 +340,7 @@ pub fn bounds(config: &Config) -> Bounds {
         lateness: config.lanes.lateness_bound,
         unsequenced: config.lanes.unsequenced_bound,
         waiting_max: config.lanes.waiting_messages,
+        skew: config.ingest.max_ahead,
     }
 }
 

@@ -47,6 +47,14 @@ impl Effects {
         self.evaluated = 0;
     }
 
+    /// Flags the readings kept since there were `from`, and counts why.
+    pub fn mark_kept(&mut self, from: usize, flag: i16, reason: Reason) {
+        self.unused.push((reason, None));
+        for kept in self.kept.iter_mut().skip(from) {
+            kept.flags |= flag;
+        }
+    }
+
     /// Room to count the outcomes of that many rules.
     pub fn make_room_for(&mut self, rules: usize) {
         for counts in [&mut self.ready, &mut self.not_ready] {
@@ -78,7 +86,7 @@ pub struct KeptReading {
     pub measured_at: Time,
     pub received_at: Time,
     pub value: f64,
-    /// 1 suspect, 2 late.
+    /// 1 suspect, 2 late, 4 its time corrected, 8 its time that of reception.
     pub flags: i16,
 }
 

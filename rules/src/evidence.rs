@@ -39,6 +39,7 @@ pub fn evidence_of(vehicle: &Vehicle, rule: &Rule, cycle: Option<&FaultCycle>, a
         .iter()
         .position(|code| *code == rule.subject)
         .and_then(|index| vehicle.estimates.usage.items.get(index));
+    let (clock, shift) = vehicle.clock.told();
     Evidence {
         signals: shown
             .iter()
@@ -54,6 +55,8 @@ pub fn evidence_of(vehicle: &Vehicle, rule: &Rule, cycle: Option<&FaultCycle>, a
         odometer_km: Some(vehicle.odometer.km).filter(|km| !km.is_nan()),
         days_left: item.map(|item| item.days_left).filter(|days| days.is_finite()),
         km_left: item.map(|item| item.km_left).filter(|km| km.is_finite()),
+        clock,
+        clock_shift_s: shift.secs_f64(),
     }
 }
 

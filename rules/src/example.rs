@@ -24,7 +24,7 @@ use crate::time::{Span, Time};
 use crate::vehicle::{Contact, Locale, Particulars, Powertrain, Profile, Purpose, VehicleId};
 
 /// Every example starts here: a Monday.
-const START: Time = Time::from_secs(1_772_409_600);
+pub const START: Time = Time::from_secs(1_772_409_600);
 /// Most steps of one example; more is a slip of the pen.
 const MOST_STEPS: usize = 20_000;
 /// The ECU of a fault line that names none.
@@ -94,8 +94,22 @@ pub enum Act {
     Replaced { component: Component },
 }
 
+impl Step {
+    /// What was measured, as the message of that number.
+    pub fn message(self, index: usize, at: Time) -> What {
+        let sample = Sample { measured_at: at, readings: self.readings, faults: self.fault.into_iter().collect() };
+        What::Message(Message {
+            sequence: Some(Sequence { stream: 1, seq: index as u64 + 1, oldest: Some(1) }),
+            received_at: at,
+            samples: vec![sample],
+            seen: Vec::new(),
+            hash: index as u64,
+        })
+    }
+}
+
 impl Act {
-    fn command(self, at: Time) -> What {
+    pub fn command(self, at: Time) -> What {
         let command = match self {
             Self::Done { item, odometer_km } => Command::ServiceDone { item, odometer_km, effective_at: at },
             Self::Replaced { component } => Command::Replaced { component, effective_at: at },
@@ -118,7 +132,7 @@ pub fn run(set: &RuleSet, rule: &RuleSource, example: &Example) -> Result<Expect
         let input = match step.act {
             Some(act) => act.command(last),
             None if nothing => What::Timer { at: last + bounds.lateness },
-            None => message(step, index, last),
+            None => step.message(index, last),
         };
         recipe::take(&mut vehicle, input, set, &bounds, &mut effects);
     }
@@ -225,19 +239,8 @@ fn value_of(signal: &Signal, text: &str) -> Option<f64> {
     (signal.range.0..=signal.range.1).contains(&value).then_some(value)
 }
 
-fn message(step: Step, index: usize, at: Time) -> What {
-    let sample = Sample { measured_at: at, readings: step.readings, faults: step.fault.into_iter().collect() };
-    What::Message(Message {
-        sequence: Some(Sequence { stream: 1, seq: index as u64 + 1, oldest: Some(1) }),
-        received_at: at,
-        samples: vec![sample],
-        seen: Vec::new(),
-        hash: index as u64,
-    })
-}
-
 /// A new car of the powertrain, whose owner consents to everything but marketing and positions.
-fn vehicle(set: &RuleSet, powertrain: Option<Powertrain>) -> Result<Vehicle, ExampleError> {
+pub fn vehicle(set: &RuleSet, powertrain: Option<Powertrain>) -> Result<Vehicle, ExampleError> {
     let powertrain = powertrain.unwrap_or(Powertrain::Ice);
     let model =
         set.catalogue.models.values().find(|model| model.powertrain == powertrain).ok_or(ExampleError::NoModel)?;

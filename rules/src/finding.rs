@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::severity::Severity;
 use crate::signal::SignalNo;
+use crate::state::clock::Told;
 use crate::text::Text;
 use crate::time::Time;
 
@@ -26,6 +27,9 @@ pub struct Evidence {
     pub odometer_km: Option<f64>,
     pub days_left: Option<f32>,
     pub km_left: Option<f32>,
+    /// What was done with the vehicle's own times, and what was added to them, s.
+    pub clock: Told,
+    pub clock_shift_s: f64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

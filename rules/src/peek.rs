@@ -14,7 +14,9 @@ use crate::reading::Message;
 use crate::respond::{STOP_NOW_WITHIN, stop_now};
 use crate::rule_set::RuleSet;
 use crate::severity::Severity;
+use crate::state::clock::Told;
 use crate::state::fold::fold;
+use crate::state::settle::Bounds;
 use crate::state::{Vehicle, Warned};
 use crate::time::Span;
 
@@ -49,7 +51,7 @@ impl fmt::Debug for Ahead {
 ///
 /// `joined` says that the input did nothing but put a message into the queue; unless that was at its
 /// end, the copy is made anew.
-pub fn peek(vehicle: &mut Vehicle, joined: bool, set: &RuleSet, effects: &mut Effects) {
+pub fn peek(vehicle: &mut Vehicle, joined: bool, set: &RuleSet, bounds: &Bounds, effects: &mut Effects) {
     let waiting = vehicle.order.waiting_count();
     let at_the_end = |folded: &Folded| {
         let last = vehicle.order.waiting().nth(folded.messages - 1);
@@ -62,8 +64,10 @@ pub fn peek(vehicle: &mut Vehicle, joined: bool, set: &RuleSet, effects: &mut Ef
     }
     let mut ahead = kept.unwrap_or_else(|| Box::new(Folded { vehicle: vehicle.clone(), messages: 0, last: 0 }));
     let fresh: Vec<Message> = vehicle.order.waiting().skip(ahead.messages).cloned().collect();
-    for message in &fresh {
-        look(vehicle, &mut ahead.vehicle, message, set, effects);
+    for mut message in fresh {
+        if ahead.vehicle.read_clock(&mut message, true, bounds) != Told::Unusable {
+            look(vehicle, &mut ahead.vehicle, &message, set, effects);
+        }
         (ahead.messages, ahead.last) = (ahead.messages + 1, message.hash);
     }
     vehicle.ahead = Ahead(Some(ahead));

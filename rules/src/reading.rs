@@ -80,7 +80,6 @@ pub enum Reason {
     TopicMismatch,
     UnknownVehicle,
     NoConsent,
-    FromFuture,
     ClockUnset,
     TooFarAhead,
     Empty,
@@ -97,6 +96,10 @@ pub enum Reason {
     BadFaultCode,
     // found in settled order
     SteppedBack,
+    /// Used, with the times corrected by the offset of the vehicle's clock.
+    ClockCorrected,
+    /// Measured at a time that cannot be; the time of reception stands for it.
+    ClockReplaced,
     Late,
     /// First of its signal, or first after a gap and far from what was before: waits for a second that agrees.
     Unwitnessed,
@@ -105,7 +108,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::TooLarge,
         Self::Unreadable,
         Self::TooDeep,
@@ -113,7 +116,6 @@ impl Reason {
         Self::TopicMismatch,
         Self::UnknownVehicle,
         Self::NoConsent,
-        Self::FromFuture,
         Self::ClockUnset,
         Self::TooFarAhead,
         Self::Empty,
@@ -128,6 +130,8 @@ impl Reason {
         Self::Sentinel,
         Self::BadFaultCode,
         Self::SteppedBack,
+        Self::ClockCorrected,
+        Self::ClockReplaced,
         Self::Late,
         Self::Unwitnessed,
         Self::Suspect,
@@ -144,7 +148,6 @@ impl Reason {
             Self::TopicMismatch => "topic_mismatch",
             Self::UnknownVehicle => "unknown_vehicle",
             Self::NoConsent => "no_consent",
-            Self::FromFuture => "from_future",
             Self::ClockUnset => "clock_unset",
             Self::TooFarAhead => "too_far_ahead",
             Self::Empty => "empty",
@@ -159,6 +162,8 @@ impl Reason {
             Self::Sentinel => "sentinel",
             Self::BadFaultCode => "bad_fault_code",
             Self::SteppedBack => "stepped_back",
+            Self::ClockCorrected => "clock_corrected",
+            Self::ClockReplaced => "clock_replaced",
             Self::Late => "late",
             Self::Unwitnessed => "unwitnessed",
             Self::Suspect => "suspect",

@@ -16,6 +16,7 @@ use crate::reading::{Message, Sample, What};
 use crate::respond::respond;
 use crate::rule_set::RuleSet;
 use crate::state::Vehicle;
+use crate::state::clock::Told;
 use crate::state::fold::{fold, keep_late};
 use crate::state::settle::{Arrival, Bounds, Settled};
 use crate::time::{Span, Time};
@@ -54,19 +55,33 @@ pub fn take(vehicle: &mut Vehicle, input: What, set: &RuleSet, bounds: &Bounds, 
     let joined_the_queue = is_message && ready.is_empty();
     settle(vehicle, &mut ready, set, bounds, effects);
     effects.shelf.put_ready(ready);
-    peek(vehicle, joined_the_queue, set, effects);
+    peek(vehicle, joined_the_queue, set, bounds, effects);
     Arrival::Taken
 }
 
 /// Folds and judges the messages whose turn has come, sample by sample.
 fn settle(vehicle: &mut Vehicle, ready: &mut Vec<Settled>, set: &RuleSet, bounds: &Bounds, effects: &mut Effects) {
-    for Settled { message, passed } in ready.drain(..) {
+    for Settled { mut message, passed } in ready.drain(..) {
+        let before = vehicle.clock.told();
+        let told = vehicle.read_clock(&mut message, !passed, bounds);
+        // A clock that leaps to where it should be does not mean that anybody was silent for so long.
+        let leaps = told == Told::Corrected && before != vehicle.clock.told();
         for sample in &message.samples {
-            let late = passed || (message.sequence.is_none() && sample.measured_at <= vehicle.newest);
+            let late = passed
+                || told == Told::Unusable
+                || (message.sequence.is_none() && sample.measured_at <= vehicle.newest);
+            let kept = effects.kept.len();
             if late {
                 keep_late(sample, message.received_at, set, effects);
             } else {
+                pass_days(vehicle, sample.measured_at, set, effects);
+                if !leaps {
+                    pass_silence(vehicle, sample.measured_at, set, effects);
+                }
                 settle_step(vehicle, &message, sample, set, bounds, effects);
+            }
+            if let Some((flag, reason)) = told.mark() {
+                effects.mark_kept(kept, flag, reason);
             }
         }
         effects.shelf.put(message);
@@ -81,8 +96,6 @@ fn settle_step(
     bounds: &Bounds,
     effects: &mut Effects,
 ) {
-    pass_days(vehicle, sample.measured_at, set, effects);
-    pass_silence(vehicle, sample.measured_at, set, effects);
     let step = fold(vehicle, sample, message.received_at, set, effects);
     note_backfill(vehicle, message.received_at.since(step.at), bounds);
     let changes = evaluate(vehicle, &step, set, effects);

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use chrono::{NaiveDate, NaiveTime};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -189,4 +190,12 @@ pub struct Particulars {
     pub delivered_at: Time,
     /// Vehicle attributes that rules may compare with, such as `tyre_placard_kpa`.
     pub attributes: Attributes,
+}
+
+impl Profile {
+    /// No vehicle of its model year was built before; a year the calendar does not have says nothing.
+    pub fn built_from(&self) -> Time {
+        let year = i32::from(self.model_year) - 1;
+        NaiveDate::from_yo_opt(year, 1).map_or(Time::NEVER, |day| Time::from(day.and_time(NaiveTime::MIN).and_utc()))
+    }
 }

@@ -217,7 +217,12 @@ fn cases(written: &[Effect]) -> Settled {
 }
 
 fn bounds(secs: i64) -> Bounds {
-    Bounds { lateness: Span::from_secs(secs), unsequenced: Span::from_secs(secs), waiting_max: 4_096 }
+    Bounds {
+        lateness: Span::from_secs(secs),
+        unsequenced: Span::from_secs(secs),
+        waiting_max: 4_096,
+        ..Bounds::default()
+    }
 }
 
 /// Every message up to the bound late, some twice.
@@ -281,6 +286,23 @@ proptest! {
         });
         let (batches, _) = settled(batched.collect(), bounds(120));
         prop_assert_eq!(one_each, batches);
+    }
+
+    /// DOMAIN 5.0, "clock skew": after a drive of more than an hour that says what is wrong with the clock.
+    #[test]
+    fn a_clock_that_is_off_by_up_to_a_day_gives_the_same_cases(
+        frames in frames(),
+        off in prop_oneof![301..86_100_i64, -86_100..-601_i64],
+    ) {
+        let sound = std::iter::repeat_n(Frame { gap: 10, coolant: 90.0, volts: 14.0 }, 460);
+        let all = messages(&sound.chain(frames).collect::<Vec<_>>(), true);
+        let skewed: Vec<Message> = all.iter().cloned().map(|mut message| {
+            message.samples.iter_mut().for_each(|sample| sample.measured_at = sample.measured_at + Span::from_secs(off));
+            message
+        }).collect();
+        let learnt = Time::from_secs(START + 4_500);
+        let after = |(cases, _): (Settled, Vehicle)| cases.into_iter().filter(|case| case.2 > learnt).collect::<Settled>();
+        prop_assert_eq!(after(settled(all, bounds(120))), after(settled(skewed, bounds(120))));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::ConfigError;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Ingest {
-    /// How far a vehicle's clock may run ahead of ours.
+    /// How far a vehicle's clock may be off before its times are corrected.
     pub max_ahead: Span,
     /// `reject`: only known vehicles. `register`: a first message makes the vehicle known, without any consent.
     pub unknown_vehicle: UnknownVehicle,

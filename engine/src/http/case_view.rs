@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rules::fault_code::{Shown, UdsStatus};
+use rules::state::clock::Told;
 use rules::time::Time;
 use serde::Deserialize;
 use sqlx::PgConnection;
@@ -61,6 +62,8 @@ pub struct FindingView {
     pub value: Option<String>,
     pub limit: Option<String>,
     pub odometer: Option<String>,
+    /// What was done with the vehicle's own times, if they did not stand.
+    pub clock: Option<String>,
     pub readings: Vec<ReadingView>,
     pub faults: Vec<FaultView>,
 }
@@ -110,6 +113,8 @@ struct Evidence {
     since: Option<Time>,
     value: Option<f64>,
     odometer_km: Option<f64>,
+    clock: Told,
+    clock_shift_s: f64,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -207,7 +212,18 @@ fn finding_view(p: &Page, titles: &Titles, finding: FindingRow) -> FindingView {
         limit: evidence.limit.map(&worded),
         odometer: evidence.odometer_km.map(|km| format!("{} km", show::number(km.round()))),
         readings: evidence.readings.iter().filter_map(|reading| reading_view(p, titles, reading)).collect(),
+        clock: clock(p, evidence.clock, evidence.clock_shift_s),
         faults: evidence.faults.into_iter().map(|fault| fault_view(p, titles, fault)).collect(),
+    }
+}
+
+/// What was done with the vehicle's own times, if they did not stand.
+fn clock(p: &Page, told: Told, shift_s: f64) -> Option<String> {
+    let words = &p.w.order;
+    match told {
+        Told::Right => None,
+        Told::Corrected => Some(words.clock_corrected.replace("{h}", &format!("{:+.1}", -shift_s / 3_600.0))),
+        Told::Received | Told::Unusable => Some(words.clock_replaced.clone()),
     }
 }
 
@@ -353,10 +369,12 @@ mod tests {
             "readings": [{ "signal": 12, "at": 1_000_000, "value": 118.0 }],
             "faults": [{ "code": "P0217", "ecu": "7E8", "status": 47, "first_at": 1, "at": 2 }],
             "since": 5, "value": 118.0, "odometer_km": null, "days_left": null, "km_left": null,
+            "clock": "corrected", "clock_shift_s": -43_200.0,
         });
         let evidence: Evidence = serde_json::from_value(whole).unwrap();
         assert_eq!(evidence.signals[0].no, 12);
         assert_eq!(evidence.faults[0].status, 47);
+        assert_eq!((evidence.clock, evidence.clock_shift_s), (Told::Corrected, -43_200.0));
         let less: Evidence = serde_json::from_value(serde_json::json!({ "limit": 3.0 })).unwrap();
         assert_eq!(less.limit, Some(3.0));
     }

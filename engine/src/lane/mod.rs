@@ -26,7 +26,7 @@ use rules::recipe::{take, wake};
 use rules::rule_set::RuleSet;
 use rules::state::Vehicle;
 use rules::state::settle::{Arrival, Bounds};
-use rules::time::{Span, Time};
+use rules::time::Time;
 use rules::vehicle::{Profile, VehicleId};
 use tokio::sync::watch;
 
@@ -51,8 +51,6 @@ pub struct Common {
     /// How much at once, and how often.
     pub limits: config::Lanes,
     pub unknown: UnknownVehicle,
-    /// How far a vehicle's clock may be ahead.
-    pub skew: Span,
     /// Profile of vehicles that register themselves by their first message.
     pub stranger: Profile,
     pub incarnation: i32,
@@ -110,7 +108,7 @@ impl Lane {
         let restraint = Restraint::new(common.rejections_per_hour);
         let mut lane = Self {
             no,
-            admission: admission(&set, &common),
+            admission: admission(&set),
             common,
             set,
             sets,
@@ -143,7 +141,7 @@ impl Lane {
     fn follow_rules(&mut self) {
         if self.sets.has_changed().unwrap_or(false) {
             self.set = Arc::clone(&self.sets.borrow_and_update());
-            self.admission = admission(&self.set, &self.common);
+            self.admission = admission(&self.set);
         }
     }
 
@@ -416,8 +414,8 @@ impl Lane {
 }
 
 /// Admission under a set's catalogue.
-fn admission(set: &RuleSet, common: &Common) -> Admission {
-    Admission::new(&set.catalogue.signals).with_skew(common.skew)
+fn admission(set: &RuleSet) -> Admission {
+    Admission::new(&set.catalogue.signals)
 }
 
 fn envelope(published: &Published, received_at: Time) -> Envelope<'_> {

@@ -3,7 +3,7 @@
 use rules::reading::{Message, Reason, Sample};
 use rules::shelf::Shelf;
 use rules::signal::Signals;
-use rules::time::{Span, Time};
+use rules::time::Time;
 use rules::vehicle::{Profile, Purpose, VehicleId};
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,7 @@ use crate::topic;
 
 /// Bytes that a payload may have.
 pub const MAX_PAYLOAD: usize = 64 * 1024;
-/// 2015-01-01T00:00:00Z: a clock that shows less was never set.
+/// 2015-01-01T00:00:00Z: a record that says it was received before has no time at all.
 const CLOCK_SET: Time = Time::from_secs(1_420_070_400);
 
 /// What is done with a vehicle that nobody registered.
@@ -55,32 +55,17 @@ pub struct Admitted {
 pub struct Admission {
     signals: SignalIndex,
     dialect: &'static dyn Dialect,
-    skew: Span,
     when_measured: bool,
 }
 
 impl Admission {
-    /// How far a vehicle's clock may be ahead of ours.
-    pub const DEFAULT_SKEW: Span = Span::from_mins(5);
-
     pub fn new(signals: &Signals) -> Self {
-        Self {
-            signals: SignalIndex::new(signals),
-            dialect: &PremendJson,
-            skew: Self::DEFAULT_SKEW,
-            when_measured: false,
-        }
+        Self { signals: SignalIndex::new(signals), dialect: &PremendJson, when_measured: false }
     }
 
     #[must_use]
     pub fn with_dialect(mut self, dialect: &'static dyn Dialect) -> Self {
         self.dialect = dialect;
-        self
-    }
-
-    #[must_use]
-    pub fn with_skew(mut self, skew: Span) -> Self {
-        self.skew = skew;
         self
     }
 
@@ -158,14 +143,9 @@ impl Admission {
         if !terms.agrees(Purpose::Maintenance) && !terms.agrees(Purpose::Diagnostics) {
             return refuse(Reason::NoConsent, "neither for maintenance nor for diagnostics");
         }
-        let latest = received_at + self.skew;
-        for sample in &decoded.samples {
-            if sample.measured_at > latest {
-                return refuse(Reason::FromFuture, &format!("measured at {}", sample.measured_at));
-            }
-            if sample.measured_at < CLOCK_SET {
-                return refuse(Reason::ClockUnset, &format!("measured at {}", sample.measured_at));
-            }
+        // A vehicle's clock is judged where its earlier messages are known, in the core.
+        if received_at < CLOCK_SET {
+            return refuse(Reason::ClockUnset, &format!("received at {received_at}"));
         }
         let (mut samples, mut refused) = (decoded.samples, decoded.refused);
         for sample in &mut samples {

@@ -1,12 +1,14 @@
 //! 12 V battery and charging, DOMAIN 5.3 and 5.7: what a start leaves of the voltage, the rest voltage after four
-//! hours of standing, and the median charging voltage of a trip; how each shifts, and when a start will fail.
+//! hours of standing or before a cold engine turns, and the median charging voltage of a trip; how each shifts, and
+//! when a start will fail.
 
 use serde::{Deserialize, Serialize};
 
 use super::norm::{Feature, Norm};
 use super::shift::Shift;
 use super::trend::{Line, Trend};
-use super::{Days, Due, Forecast, Turn, emit, measured, recent, repeat, within};
+use super::warm_up::is_cold;
+use super::{Days, Forecast, Turn, emit, measured, recent, repeat, within};
 use crate::known::Known;
 use crate::rule_set::RuleSet;
 use crate::state::Vehicle;
@@ -30,11 +32,13 @@ pub(super) const COMPONENT: &str = "electrics.battery12v";
 const MILD: f64 = 25.0;
 /// DOMAIN 5.3: half-life of the cranking margin's trend, days.
 const MARGIN_HALF_LIFE: f64 = 30.0;
-/// Of the rest voltage: a drain empties a battery within days.
-const REST_HALF_LIFE: f64 = 7.0;
 /// Days of standing after which a stand counts half, and that a rate takes.
 const DRAIN_HALF_LIFE: f64 = 3.0;
 const DRAIN_DAYS: f64 = 1.5;
+/// Of a stand only a voltage within this speaks for the battery's age.
+const ONE_REST: Span = Span::from_hours(24);
+/// An engine's speed is no older, s.
+const KEY_ON_SECS: i64 = 10;
 /// What is left of the surface charge after four hours falls by 0.02 V until the eighth; over short stands that passed
 /// for a drain of 0.08 V a day.
 const LEVEL: Span = Span::from_hours(9);
@@ -69,9 +73,19 @@ struct History {
     margin: Trend,
     started: Days,
     rest: Shift,
-    rests: Trend,
     rested: Days,
+    key_on: KeyOn,
     drain: Drain,
+}
+
+/// The voltage of a trip before the engine first turns: with a cold engine that of a battery that rested, whatever
+/// else the vehicle tells of its starts. Under way it says nothing, and after a short stop nothing either.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct KeyOn {
+    waits: bool,
+    volts: f32,
+    stood: Days,
+    shift: Shift,
 }
 
 /// What standing takes out of the battery: falls and times within single stands, older ones forgotten.
@@ -100,8 +114,10 @@ impl Drain {
 }
 
 impl Battery12v {
-    fn begin_trip(&mut self) {
+    fn begin_trip(&mut self, at: Time) {
         (self.median, self.readings) = (0.0, 0);
+        let key_on = &mut self.history.key_on;
+        (key_on.waits, key_on.volts) = (!key_on.stood.is_over(at, ONE_REST.days_f64()), 0.0);
     }
 
     /// A new battery, or a new alternator.
@@ -128,14 +144,6 @@ impl Battery12v {
 
     pub fn forecast(&self) -> Option<Forecast> {
         let line = self.line()?;
-        let falls = line.slope < 0.0;
-        let days = |slope: f64| if slope < 0.0 { (line.level - FAILED).max(0.0) / -slope } else { f64::INFINITY };
-        let spread = super::EIGHTY * line.slope_se;
-        let due = falls.then(|| Due {
-            early: days(line.slope - spread),
-            central: days(line.slope),
-            late: days(line.slope + spread),
-        });
         Some(Forecast {
             estimator: ESTIMATOR,
             component: COMPONENT.to_owned(),
@@ -144,7 +152,7 @@ impl Battery12v {
             unit: "V",
             low: line.level - super::EIGHTY * line.level_se,
             high: line.level + super::EIGHTY * line.level_se,
-            due,
+            due: line.due(FAILED, true),
             within: Some(within(|days| line.beyond(FAILED, days, true))),
             evidence: self.history.margin.count().into(),
             learning: self.history.crank.is_learning(),
@@ -155,10 +163,14 @@ impl Battery12v {
 pub fn update(vehicle: &mut Vehicle, step: &mut Step, turn: Turn, set: &RuleSet) {
     let known = &set.known;
     if turn.ended {
+        vehicle.estimates.battery12v.history.key_on.stood.pass(step.at);
         end_trip(vehicle, step, set);
     }
     if turn.began {
-        vehicle.estimates.battery12v.begin_trip();
+        vehicle.estimates.battery12v.begin_trip(step.at);
+    }
+    if vehicle.estimates.battery12v.history.key_on.waits {
+        wait_for_engine(vehicle, step, set);
     }
     if let Some(volts) = measured(vehicle, step, known.crank_volts) {
         take_start(vehicle, step, volts, set);
@@ -237,22 +249,39 @@ fn take_start(vehicle: &mut Vehicle, step: &mut Step, volts: f64, set: &RuleSet)
     }
 }
 
-/// One rest a day.
+/// One rest a stand: what a longer one takes out of the battery is drain, not age.
 fn take_rest(vehicle: &mut Vehicle, step: &mut Step, volts: f64, set: &RuleSet) {
     let Some(norm) = norm(vehicle, Feature::RestVoltage, set) else { return };
+    let parked = vehicle.segment.parked_for(step.at).unwrap_or_default();
     let history = &mut vehicle.estimates.battery12v.history;
-    if !history.rested.is_over(step.at, 0.8) {
+    if !history.rested.is_over(step.at, 0.8) || parked > ONE_REST {
         return;
     }
-    let since = history.rested.pass(step.at);
-    if since > SAME {
-        history.rests = Trend::default();
-    }
+    history.rested.pass(step.at);
     history.rest.take(volts, &norm);
-    history.rests.take(since, volts, REST_HALF_LIFE);
-    let (fall, line) = (history.rest.down(), history.rests.line_with(0.02));
+    let fall = history.rest.down();
     emit(vehicle, step, set.known.rest_fall, fall);
-    if let Some(line) = line {
-        emit(vehicle, step, set.known.rest_slope, line.slope);
+}
+
+/// Waits for the engine to turn; the highest voltage until then is the one without load.
+fn wait_for_engine(vehicle: &mut Vehicle, step: &mut Step, set: &RuleSet) {
+    let known = &set.known;
+    let turns = recent(vehicle, step.at, known.rpm, KEY_ON_SECS).is_some_and(|rpm| rpm > 0.0);
+    let starts = recent(vehicle, step.at, known.ignition, 60).is_some_and(|ignition| known.is_starting(ignition));
+    if !turns && !starts {
+        let volts = measured(vehicle, step, known.volts_12).unwrap_or_default() as f32;
+        let key_on = &mut vehicle.estimates.battery12v.history.key_on;
+        key_on.volts = key_on.volts.max(volts);
+        return;
     }
+    let key_on = &mut vehicle.estimates.battery12v.history.key_on;
+    key_on.waits = false;
+    let volts = f64::from(key_on.volts);
+    let cold =
+        recent(vehicle, step.at, known.coolant, 60).is_some_and(|celsius| is_cold(vehicle, step, celsius, known));
+    let Some(norm) = norm(vehicle, Feature::KeyOn, set).filter(|_| cold && volts > 0.0) else { return };
+    let shift = &mut vehicle.estimates.battery12v.history.key_on.shift;
+    shift.take(volts, &norm);
+    let fall = shift.down();
+    emit(vehicle, step, known.key_on_fall, fall);
 }

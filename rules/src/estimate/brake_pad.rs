@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::trend::Trend;
-use super::{Due, EIGHTY, Forecast, emit, measured, within};
+use super::{EIGHTY, Forecast, emit, measured};
 use crate::known::Known;
 use crate::state::Vehicle;
 use crate::state::fold::Step;
@@ -88,22 +88,12 @@ impl Pad {
 
     /// What is left of one wheel's pads when `km_a_day` are driven.
     pub fn forecast(&self, component: &str, km_a_day: f64) -> Option<Forecast> {
-        let (early, central, late) = self.left()?;
-        let due = Due { early: early / km_a_day, central: central / km_a_day, late: late / km_a_day };
-        let sd = (due.central - due.early).max(0.5) / EIGHTY;
-        Some(Forecast {
-            estimator: "brake_pads",
-            component: component.to_owned(),
-            what: "distance left of the pads",
-            value: central,
-            unit: "km",
-            low: early,
-            high: late,
-            due: Some(due),
-            within: Some(within(|days| super::normal((days - due.central) / sd))),
-            evidence: self.trend.count().into(),
-            learning: false,
-        })
+        let count = self.trend.count();
+        let of = |left| {
+            let part = ("brake_pads", component.to_owned(), "distance left of the pads");
+            Forecast::of_distance(part, left, km_a_day, count)
+        };
+        self.left().map(of)
     }
 }
 

@@ -4,15 +4,16 @@
 use serde::{Deserialize, Serialize};
 
 use super::trend::Trend;
-use super::{Due, EIGHTY, Forecast, emit, measured, within};
+use super::{EIGHTY, Forecast, emit, measured};
 use crate::known::Known;
 use crate::state::Vehicle;
 use crate::state::fold::Step;
 
 /// What a forecast is about.
 pub(super) const COMPONENT: &str = "engine.emissions.scr";
-/// A fall of the soot load by this much is a regeneration, percent.
+/// A fall of the soot load by this much is a regeneration, percent; it is over when so much has gathered again.
 const BURNT: f32 = 25.0;
+const GATHERED: f32 = 5.0;
 /// Weight of a new interval.
 const WEIGHT: f32 = 0.3;
 /// Intervals of the baseline.
@@ -26,7 +27,9 @@ const REFILLED: f32 = 5.0;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Filter {
-    highest: f32,
+    /// The highest load since the last regeneration, or the lowest of the one that lasts.
+    turn: f32,
+    burns: bool,
     burnt_km: f32,
     interval: f32,
     baseline: f32,
@@ -39,7 +42,8 @@ pub struct Filter {
 impl Default for Filter {
     fn default() -> Self {
         Self {
-            highest: 0.0,
+            turn: 0.0,
+            burns: false,
             burnt_km: f32::NAN,
             interval: f32::NAN,
             baseline: f32::NAN,
@@ -52,13 +56,22 @@ impl Default for Filter {
 }
 
 impl Filter {
+    /// Whether a regeneration begins with this soot load. One takes a while, and is one until soot gathers again.
+    fn begins_to_burn(&mut self, soot: f32) -> bool {
+        let turned = if self.burns { soot > self.turn + GATHERED } else { soot <= self.turn - BURNT };
+        if turned {
+            (self.turn, self.burns) = (soot, !self.burns);
+            return self.burns;
+        }
+        self.turn = if self.burns { self.turn.min(soot) } else { self.turn.max(soot) };
+        false
+    }
+
     /// Takes a soot load; the newest intervals over the baseline once there is one, percent.
     fn take_soot(&mut self, soot: f32, km: f32) -> Option<f64> {
-        self.highest = self.highest.max(soot);
-        if soot > self.highest - BURNT {
+        if !self.begins_to_burn(soot) {
             return None;
         }
-        self.highest = soot;
         let interval = km - std::mem::replace(&mut self.burnt_km, km);
         if interval.is_nan() || interval < 1.0 {
             return None;
@@ -93,22 +106,8 @@ impl Filter {
     }
 
     pub fn forecast(&self, km_a_day: f64) -> Option<Forecast> {
-        let (early, central, late) = self.left()?;
-        let due = Due { early: early / km_a_day, central: central / km_a_day, late: late / km_a_day };
-        let sd = (due.central - due.early).max(0.5) / EIGHTY;
-        Some(Forecast {
-            estimator: "exhaust_fluid",
-            component: COMPONENT.to_owned(),
-            what: "distance left of the exhaust fluid",
-            value: central,
-            unit: "km",
-            low: early,
-            high: late,
-            due: Some(due),
-            within: Some(within(|days| super::normal((days - due.central) / sd))),
-            evidence: self.levels.count().into(),
-            learning: false,
-        })
+        let part = || ("exhaust_fluid", COMPONENT.to_owned(), "distance left of the exhaust fluid");
+        self.left().map(|left| Forecast::of_distance(part(), left, km_a_day, self.levels.count()))
     }
 }
 
@@ -126,5 +125,43 @@ pub fn update(vehicle: &mut Vehicle, step: &mut Step, known: &Known) {
     }
     if let Some(left) = left {
         emit(vehicle, step, known.adblue_km, left);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Soot loads at every kilometre; how often a regeneration was counted.
+    fn regenerations(loads: &[f32]) -> usize {
+        let mut filter = Filter::default();
+        loads.iter().filter(|load| filter.begins_to_burn(**load)).count()
+    }
+
+    #[test]
+    fn a_long_regeneration_is_one() {
+        let burning: Vec<f32> = (0..40).map(|km| 90.0 - 2.0 * km as f32).collect();
+        assert_eq!(regenerations(&[&[20.0, 60.0, 90.0], burning.as_slice()].concat()), 1);
+    }
+
+    #[test]
+    fn one_that_is_broken_off_and_taken_up_again_is_one() {
+        assert_eq!(regenerations(&[80.0, 60.0, 50.0, 53.0, 52.0, 30.0, 20.0, 24.0, 15.0]), 1);
+    }
+
+    #[test]
+    fn soot_that_gathers_and_burns_again_is_another() {
+        assert_eq!(regenerations(&[80.0, 50.0, 20.0, 30.0, 60.0, 30.0, 28.0, 34.0, 55.0, 20.0]), 3);
+    }
+
+    #[test]
+    fn half_the_distance_is_half_the_baseline() {
+        let (mut filter, mut km, mut share) = (Filter::default(), 0.0, None);
+        for interval in [400.0; 12].into_iter().chain([200.0; 12]) {
+            km += interval;
+            filter.take_soot(60.0, km - 1.0);
+            share = filter.take_soot(15.0, km).or(share);
+        }
+        assert!((50.0..53.0).contains(&share.unwrap()), "{share:?}");
     }
 }

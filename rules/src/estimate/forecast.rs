@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::{EIGHTY, normal, within};
 use crate::learned::Outlook;
 
 /// Horizons of the probabilities, days.
@@ -39,6 +40,30 @@ impl Forecast {
     /// What it says of the future.
     pub const fn outlook(&self) -> Outlook {
         Outlook { within: self.within, due: self.due }
+    }
+
+    /// Of a part that lasts a distance: early, central and late end of it, km, where so many are driven a day.
+    pub(super) fn of_distance(
+        (estimator, component, what): (&'static str, String, &'static str),
+        (early, central, late): (f64, f64, f64),
+        km_a_day: f64,
+        evidence: u16,
+    ) -> Self {
+        let due = Due { early: early / km_a_day, central: central / km_a_day, late: late / km_a_day };
+        let sd = (due.central - due.early).max(0.5) / EIGHTY;
+        Self {
+            estimator,
+            component,
+            what,
+            value: central,
+            unit: "km",
+            low: early,
+            high: late,
+            due: Some(due),
+            within: Some(within(|days| normal((days - due.central) / sd))),
+            evidence: evidence.into(),
+            learning: false,
+        }
     }
 }
 

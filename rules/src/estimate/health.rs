@@ -250,7 +250,9 @@ fn end_session(vehicle: &mut Vehicle, step: &mut Step, set: &RuleSet) {
     let whole = f64::from(session.covered) >= COVERAGE * f64::from(session.secs);
     let warm = f64::from(session.warm) >= WARM_SHARE * f64::from(session.secs);
     let slow = ah / (f64::from(session.secs) / 3_600.0).max(1e-3) < MOST_RATE * nominal;
-    if change < LEAST_CHANGE || !whole || !warm || !session.sound || !slow {
+    // A meter that counts the other way round weighs nothing.
+    let charged = ah > 0.0;
+    if change < LEAST_CHANGE || !charged || !whole || !warm || !session.sound || !slow {
         return;
     }
     let since = health.seen.pass(session.at);

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::trend::Trend;
-use super::{Days, Due, EIGHTY, Forecast, emit, measured, recent, within};
+use super::{Days, EIGHTY, Forecast, emit, measured, recent, within};
 use crate::rule_set::RuleSet;
 use crate::state::Vehicle;
 use crate::state::fold::Step;
@@ -45,13 +45,6 @@ impl Imbalance {
 
     pub fn forecast(&self) -> Option<Forecast> {
         let line = self.trend.line_with(DAY_SD).filter(|_| self.trend.count() >= 7)?;
-        let days = |slope: f64| if slope > 0.0 { (LIMIT - line.level).max(0.0) / slope } else { f64::INFINITY };
-        let spread = EIGHTY * line.slope_se;
-        let due = (line.slope > 0.0).then(|| Due {
-            early: days(line.slope + spread),
-            central: days(line.slope),
-            late: days(line.slope - spread),
-        });
         Some(Forecast {
             estimator: "cells",
             component: COMPONENT.to_owned(),
@@ -60,7 +53,7 @@ impl Imbalance {
             unit: "mV",
             low: line.level - EIGHTY * line.level_se,
             high: line.level + EIGHTY * line.level_se,
-            due,
+            due: line.due(LIMIT, false),
             within: Some(within(|days| line.beyond(LIMIT, days, false))),
             evidence: self.trend.count().into(),
             learning: self.trend.count() < 14,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::trend::{Line, Trend};
-use super::{Days, Due, EIGHTY, Forecast, emit, within};
+use super::{Days, EIGHTY, Forecast, emit, within};
 use crate::known::Known;
 use crate::state::Vehicle;
 use crate::state::fold::Step;
@@ -36,13 +36,7 @@ impl Insulation {
 
     pub fn forecast(&self) -> Option<Forecast> {
         let line = self.trend.line_with(DAY_SD).filter(|_| self.trend.count() >= DAYS)?;
-        let days = |slope: f64| if slope < 0.0 { ((line.level - LIMIT.ln()) / -slope).max(0.0) } else { f64::INFINITY };
-        let spread = EIGHTY * line.slope_se;
-        let due = self.falling().map(|_| Due {
-            early: days(line.slope - spread),
-            central: days(line.slope),
-            late: days(line.slope + spread),
-        });
+        let due = self.falling().and_then(|line| line.due(LIMIT.ln(), true));
         Some(Forecast {
             estimator: "insulation",
             component: COMPONENT.to_owned(),

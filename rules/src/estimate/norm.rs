@@ -18,6 +18,10 @@ pub enum Feature {
     CrankMargin,
     /// Voltage after four hours of rest, volts.
     RestVoltage,
+    /// Voltage with the ignition on before a cold engine turns, volts.
+    KeyOn,
+    /// Coolant of a trip once the thermostat has its say, degC.
+    Regulation,
 }
 
 /// Mean of a feature over vehicles, its scatter between them, and from trip to trip within one.

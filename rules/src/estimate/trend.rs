@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{Due, EIGHTY};
+
 /// Weighted sums about the newest x.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Trend {
@@ -104,6 +106,15 @@ impl Line {
         (self.level + self.slope * x, variance.max(0.0).sqrt())
     }
 
+    /// When the line comes to `limit`, with an 80 % interval, if it goes there: falling or rising.
+    pub fn due(&self, limit: f64, falls: bool) -> Option<Due> {
+        let toward = if falls { -1.0 } else { 1.0 };
+        let (left, pace) = ((toward * (limit - self.level)).max(0.0), toward * self.slope);
+        let after = |pace: f64| if pace > 0.0 { left / pace } else { f64::INFINITY };
+        let spread = EIGHTY * self.slope_se;
+        (pace > 0.0).then(|| Due { early: after(pace + spread), central: after(pace), late: after(pace - spread) })
+    }
+
     /// x at which the line comes to `limit`; `None` if it does not.
     pub fn reaches(&self, limit: f64) -> Option<f64> {
         let x = (limit - self.level) / self.slope;
@@ -162,6 +173,15 @@ mod tests {
         assert!((19.0..23.0).contains(&days), "{days}");
         assert!(line.beyond(200.0, days + 5.0, true) > 0.95 && line.beyond(200.0, days - 5.0, true) < 0.05);
         assert_eq!(line.reaches(260.0), None, "it falls");
+    }
+
+    #[test]
+    fn a_limit_comes_early_centrally_or_late_and_never_on_the_way_back() {
+        let line = Line { level: 10.0, slope: -0.5, level_se: 0.1, slope_se: 0.4, covariance: 0.0, residual_sd: 0.1 };
+        let due = line.due(0.0, true).unwrap();
+        assert!((due.central - 20.0).abs() < 1e-9 && due.early < 11.0 && due.late.is_infinite(), "{due:?}");
+        assert_eq!(line.due(20.0, false), None);
+        assert_eq!(line.due(12.0, true).map(|due| due.central), Some(0.0), "it is there");
     }
 
     #[test]

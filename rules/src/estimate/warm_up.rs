@@ -1,11 +1,12 @@
 //! How the coolant warms, DOMAIN 5.6: K/min over the last half minute or more, and how long a cold start takes to
-//! 70 degC against what it should.
+//! 70 degC against what it should, and what the thermostat then holds.
 
 use serde::{Deserialize, Serialize};
 
 use super::norm::Feature;
 use super::shift::Shift;
-use super::{Turn, emit, measured, recent};
+use super::{Days, Turn, emit, measured, recent};
+use crate::known::Known;
 use crate::rule_set::RuleSet;
 use crate::state::Vehicle;
 use crate::state::fold::Step;
@@ -27,6 +28,15 @@ const UNDER_LOAD: f64 = 5.0;
 const USUAL_RPM: f64 = 1_800.0;
 /// Steps further apart are not time under load.
 const GAP: f64 = 60.0;
+/// From here on, or after so long under way, s, a sound thermostat regulates; degC.
+const REGULATED: f64 = 80.0;
+const LONG_ENOUGH: f32 = 900.0;
+/// Above this it is as open as it gets, degC.
+const HOT: f64 = 92.0;
+/// Under way with it before the mean says anything, s.
+const HELD: f32 = 300.0;
+/// Below this even sound engines lose more than they make, degC outside (DOMAIN 5.6).
+const FROST: f64 = -10.0;
 /// A trip that ended before it was warm, but after longer than sound engines take with 98 %, was slow for sure.
 const SURELY_SLOW: f64 = 2.0;
 
@@ -37,6 +47,30 @@ pub struct WarmUp {
     began: Option<Time>,
     start: Option<Box<Start>>,
     shift: Shift,
+    plateau: Plateau,
+    regulation: Shift,
+}
+
+/// The coolant of a trip, under way, from when the thermostat has its say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Plateau {
+    mean: f32,
+    secs: f32,
+    /// Under way before, seconds; infinite once it is warm.
+    before: f32,
+    at: Days,
+}
+
+impl Plateau {
+    fn take(&mut self, celsius: f64, secs: f32) {
+        let regulates = self.before >= LONG_ENOUGH;
+        self.before = if celsius >= REGULATED { f32::INFINITY } else { self.before + secs };
+        if regulates {
+            self.secs += secs;
+            // How hot it gets is the fan's affair.
+            self.mean += (celsius.min(HOT) as f32 - self.mean) * (secs / self.secs);
+        }
+    }
 }
 
 /// A cold start that is not warm yet.
@@ -58,7 +92,7 @@ impl Start {
 
 impl WarmUp {
     pub fn restart(&mut self) {
-        (self.start, self.shift) = (None, Shift::default());
+        *self = Self { anchor: self.anchor, began: self.began, ..Self::default() };
     }
 
     pub const fn shift(&self) -> &Shift {
@@ -69,22 +103,53 @@ impl WarmUp {
 pub fn update(vehicle: &mut Vehicle, step: &mut Step, turn: Turn, set: &RuleSet) {
     if turn.ended {
         give_up(vehicle, step, set);
+        end_plateau(vehicle, step, set);
     }
     if turn.began {
-        vehicle.estimates.warm_up.began = Some(step.at);
+        let own = &mut vehicle.estimates.warm_up;
+        (own.began, own.plateau) = (Some(step.at), Plateau::default());
     }
     let Some(celsius) = measured(vehicle, step, set.known.coolant) else { return };
     take_rate(vehicle, step, celsius, set);
     if let Some(began) = vehicle.estimates.warm_up.began.take() {
-        // A cold engine's intake air is the air outside.
-        let ambient = recent(vehicle, step.at, set.known.ambient, 3_600)
-            .or_else(|| recent(vehicle, step.at, set.known.intake_air, 60));
-        let is_cold = ambient.is_some_and(|ambient| (celsius - ambient).abs() <= COLD_WITHIN) && celsius < COLD;
+        let is_cold = is_cold(vehicle, step, celsius, &set.known);
         let start = Start { from: celsius as f32, secs: 0.0, last: celsius as f32, at: step.at };
         let soon = step.at.since(began) <= AT_MOST;
         vehicle.estimates.warm_up.start = (is_cold && soon).then(|| Box::new(start));
     }
+    hold(vehicle, step, celsius, set);
     warm(vehicle, step, celsius, set);
+}
+
+/// Whether an engine stood until it was as warm as the air, by the first temperature of a trip.
+pub(super) fn is_cold(vehicle: &Vehicle, step: &Step, celsius: f64, known: &Known) -> bool {
+    // A cold engine's intake air is the air outside.
+    let outside =
+        recent(vehicle, step.at, known.ambient, 3_600).or_else(|| recent(vehicle, step.at, known.intake_air, 60));
+    celsius < COLD && outside.is_some_and(|outside| (celsius - outside).abs() <= COLD_WITHIN)
+}
+
+/// Takes what the coolant is under way, for the time since it was last told.
+fn hold(vehicle: &mut Vehicle, step: &Step, celsius: f64, set: &RuleSet) {
+    let works = recent(vehicle, step.at, set.known.speed, 60).is_some_and(|speed| speed > UNDER_LOAD);
+    let runs = recent(vehicle, step.at, set.known.rpm, 60).is_none_or(|rpm| rpm > 0.0);
+    let plateau = &mut vehicle.estimates.warm_up.plateau;
+    let secs = plateau.at.pass(step.at) * 86_400.0;
+    if works && runs && secs > 0.0 && secs <= GAP {
+        plateau.take(celsius, secs as f32);
+    }
+}
+
+/// What a whole trip was held at.
+fn end_plateau(vehicle: &mut Vehicle, step: &mut Step, set: &RuleSet) {
+    let plateau = vehicle.estimates.warm_up.plateau;
+    let frost = recent(vehicle, step.at, set.known.ambient, 3_600).is_some_and(|ambient| ambient < FROST);
+    let norm = set.catalogue.norms.of(Feature::Regulation, &vehicle.profile.model);
+    let Some(norm) = norm.filter(|_| plateau.secs >= HELD && !frost) else { return };
+    let regulation = &mut vehicle.estimates.warm_up.regulation;
+    regulation.take(f64::from(plateau.mean), &norm);
+    let fall = regulation.down();
+    emit(vehicle, step, set.known.regulation_fall, fall);
 }
 
 fn warm(vehicle: &mut Vehicle, step: &mut Step, celsius: f64, set: &RuleSet) {

@@ -5,6 +5,7 @@
 
 mod adopt;
 mod carry;
+pub mod clock;
 pub mod faults;
 pub mod fold;
 pub mod odometer;
@@ -17,7 +18,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use self::adopt::Committed;
+use self::clock::Told;
 pub use self::readings::Readings;
+use self::settle::Bounds;
 pub use self::slots::SlotSet;
 use crate::case::{Case, PastCase};
 use crate::component::Component;
@@ -26,6 +29,7 @@ use crate::expr::{FaultCycle, Last, View};
 use crate::learned::Cohort;
 use crate::list::List;
 use crate::peek::Ahead;
+use crate::reading::Message;
 use crate::rule_set::RuleSet;
 use crate::severity::Severity;
 use crate::signal::Slot;
@@ -41,6 +45,7 @@ pub struct Vehicle {
     pub id: VehicleId,
     pub profile: Profile,
     pub order: settle::Order,
+    pub clock: clock::Clock,
     /// Newest measured time folded; `NEVER` before the first reading.
     pub newest: Time,
     /// Newest time of reception; never decreases.
@@ -113,6 +118,7 @@ impl Vehicle {
         let mut vehicle = Self {
             id,
             order: settle::Order::default(),
+            clock: clock::Clock::default(),
             newest: Time::NEVER,
             received: Time::NEVER,
             judged: Time::NEVER,
@@ -168,6 +174,11 @@ impl Vehicle {
             windows: Windows { specs: &set.windows, states: &self.windows },
             cohort: Cohort { table: &set.cohorts, model: self.watches.model(), km: self.odometer.km },
         }
+    }
+
+    /// Brings the times of a message into ours.
+    pub fn read_clock(&mut self, message: &mut Message, in_turn: bool, bounds: &Bounds) -> Told {
+        self.clock.read(message, in_turn, self.profile.built_from(), bounds.skew)
     }
 
     pub fn case(&self, id: Uuid) -> Option<&Case> {

@@ -23,11 +23,18 @@ pub struct Bounds {
     pub unsequenced: Span,
     /// Most messages that wait per vehicle; more end the oldest gap early.
     pub waiting_max: usize,
+    /// How far a vehicle's clock may be off without being corrected.
+    pub skew: Span,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { lateness: Span::from_secs(120), unsequenced: Span::from_secs(10), waiting_max: 2_048 }
+        Self {
+            lateness: Span::from_secs(120),
+            unsequenced: Span::from_secs(10),
+            waiting_max: 2_048,
+            skew: Span::from_mins(5),
+        }
     }
 }
 

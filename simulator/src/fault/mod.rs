@@ -1,4 +1,4 @@
-//! Faults that can be planted, one file each.
+//! Faults that can be planted, one file each; those of one physics share one.
 //!
 //! To add one: a new file with a `pub const FAULT`, its line in [`FAULTS`], and its magnitudes in
 //! `simulator/catalogue/faults.toml` ([`magnitude`]). A fault says what it does to the physics ([`Strain`]) as it progresses from 0 to 1, when a reader of the frames
@@ -14,7 +14,6 @@ use crate::physics::Strain;
 use crate::signal::{CRANK_VOLTAGE, IGNITION, TYRE_PRESSURE, VOLTAGE_12};
 
 pub mod adblue_leak;
-pub mod air_meter_drift;
 pub mod alternator_failure;
 pub mod battery_ageing;
 pub mod blocked_filter;
@@ -32,14 +31,13 @@ pub mod drive_coolant_seep;
 pub mod fast_leak;
 pub mod gauge_jumps;
 pub mod insulation_decay;
-pub mod intake_leak;
 pub mod interlock_open;
 pub mod inverter_overheating;
-pub mod leaking_injector;
 pub mod loose_wire;
 pub mod low_charging;
 pub mod magnitude;
 pub mod misfire;
+pub mod mixture;
 pub mod motor_overheating;
 pub mod oil_consumption;
 pub mod oil_pressure_loss;
@@ -52,6 +50,7 @@ pub mod seized_caliper;
 pub mod severe_misfire;
 pub mod silent;
 pub mod slow_leak;
+pub mod sooting_injector;
 pub mod thermostat_stuck_open;
 pub mod traction_ageing;
 pub mod valve_leak;
@@ -66,7 +65,7 @@ pub use planted::{Planted, PlantedError};
 /// Every plantable fault.
 pub const FAULTS: &[Fault] = &[
     adblue_leak::FAULT,
-    air_meter_drift::FAULT,
+    mixture::AIR_METER_DRIFT,
     alternator_failure::FAULT,
     battery_ageing::FAULT,
     blocked_filter::FAULT,
@@ -84,10 +83,10 @@ pub const FAULTS: &[Fault] = &[
     fast_leak::FAULT,
     gauge_jumps::FAULT,
     insulation_decay::FAULT,
-    intake_leak::FAULT,
+    mixture::INTAKE_LEAK,
     interlock_open::FAULT,
     inverter_overheating::FAULT,
-    leaking_injector::FAULT,
+    mixture::LEAKING_INJECTOR,
     loose_wire::FAULT,
     low_charging::FAULT,
     misfire::FAULT,
@@ -102,6 +101,7 @@ pub const FAULTS: &[Fault] = &[
     severe_misfire::FAULT,
     silent::FAULT,
     slow_leak::FAULT,
+    sooting_injector::FAULT,
     thermostat_stuck_open::FAULT,
     traction_ageing::FAULT,
     valve_leak::FAULT,
