@@ -214,7 +214,7 @@ version = 1
 component = "engine.cooling"
 title = { zh-CN = "水温偏高", en = "Hotter than its like" }
 reason = { zh-CN = "水温{value}°C", en = "Coolant at {value} degC" }
-when = "Vehicle.Powertrain.CombustionEngine.EngineCoolant.Temperature > cohort(Vehicle.Powertrain.CombustionEngine.EngineCoolant.Temperature, 0.9) + 10 K"
+when = "Vehicle.Powertrain.CombustionEngine.EngineCoolant.Temperature > cohort(Vehicle.Powertrain.CombustionEngine.EngineCoolant.Temperature, 0.9) + 10"
 severity = "S4"
 purpose = "diagnostics"
 source = "test"

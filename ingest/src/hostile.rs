@@ -160,22 +160,6 @@ const TRICKS: &[(&str, Trick)] = &[
         ]);
         hostile.payload = format!("{{\"stream\":1,\"seq\":1,\"ts\":{ts},\"signals\":{{}}}}").into_bytes();
     }),
-    ("a clock that was never set", |hostile, dice| {
-        let year = dice.pick(&["1970", "2000", "0001", "2014"]);
-        hostile.payload = format!(
-            "{{\"stream\":1,\"seq\":{},\"ts\":\"{year}-01-01T00:00:00Z\",\"signals\":{{\"Vehicle.TraveledDistance\":1}}}}",
-            1 + dice.below(1_000_000)
-        )
-        .into_bytes();
-    }),
-    ("from the far future", |hostile, dice| {
-        hostile.payload = format!(
-            "{{\"stream\":1,\"seq\":{},\"ts\":\"{}-01-01T00:00:00Z\",\"signals\":{{\"Vehicle.TraveledDistance\":1}}}}",
-            1 + dice.below(1_000_000),
-            3_000 + dice.below(6_999)
-        )
-        .into_bytes();
-    }),
     ("no signal that exists", |hostile, dice| {
         let path = dice.pick(&[
             "__proto__",
