@@ -230,8 +230,11 @@ fn every_setting_exists() {
 fn every_variable_is_read_by_something() {
     let settings = settings();
     let mut readers = String::new();
-    let scripts =
-        files("deploy/setup", ".sh").into_iter().chain(files("engine/src", ".rs")).chain(files("tests", ".rs"));
+    let scripts = files("deploy/setup", ".sh")
+        .into_iter()
+        .chain(files("engine/src", ".rs"))
+        .chain(files("tests", ".rs"))
+        .chain(files("rules/tests", ".rs"));
     for file in scripts.chain([root().join(".ci/run")]) {
         readers.push_str(&fs::read_to_string(file).unwrap());
     }
