@@ -75,37 +75,23 @@ impl ForecastMetrics {
             registry.register(Box::new(of.clone()))?;
         }
         for estimator in ESTIMATORS {
-            metrics.judged.with_label_values(&[estimator]);
+            metrics.show(estimator, &Held::default());
         }
         Ok(metrics)
     }
 
-    /// What is not known is not shown: a gauge at 0 would say that nothing ever held.
+    /// What is not known is NaN: a gauge at 0 would say that nothing ever held.
     fn show(&self, estimator: &str, held: &Held) {
+        let known = |figure: Option<f64>| figure.unwrap_or(f64::NAN);
         self.judged.with_label_values(&[estimator]).set(held.told.judged as i64);
-        let figures = [
-            (&self.brier, held.told.brier),
-            (&self.error, held.told.calibration_error),
-            (&self.coverage, held.interval.covered),
-        ];
-        for (gauge, figure) in figures {
-            match figure {
-                Some(figure) => gauge.with_label_values(&[estimator]).set(figure),
-                None => drop(gauge.remove_label_values(&[estimator])),
-            }
-        }
+        self.brier.with_label_values(&[estimator]).set(known(held.told.brier));
+        self.error.with_label_values(&[estimator]).set(known(held.told.calibration_error));
+        self.coverage.with_label_values(&[estimator]).set(known(held.interval.covered));
         for bin in 0..BINS {
             let name = format!("{:.1}", bin as f64 / BINS as f64);
-            match held.told.bins.get(bin).filter(|[_, _, count]| *count > 0.0) {
-                Some([said, seen, _]) => {
-                    self.said.with_label_values(&[estimator, &name]).set(*said);
-                    self.seen.with_label_values(&[estimator, &name]).set(*seen);
-                }
-                None => {
-                    drop(self.said.remove_label_values(&[estimator, &name]));
-                    drop(self.seen.remove_label_values(&[estimator, &name]));
-                }
-            }
+            let of = held.told.bins.get(bin).filter(|[_, _, count]| *count > 0.0);
+            self.said.with_label_values(&[estimator, &name]).set(known(of.map(|[said, ..]| *said)));
+            self.seen.with_label_values(&[estimator, &name]).set(known(of.map(|[_, seen, _]| *seen)));
         }
     }
 }
