@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::{PgConnection, query, query_as, query_scalar};
+use sqlx::{PgConnection, query, query_as};
 
 /// A forecast as it was made.
 #[derive(Clone, Debug)]
@@ -182,9 +182,4 @@ pub async fn figures(conn: &mut PgConnection) -> sqlx::Result<Vec<Figures>> {
     query_as!(Figures, "select estimator, model, held, judged_at from forecast_figures order by estimator, model")
         .fetch_all(conn)
         .await
-}
-
-/// How many forecasts are on record.
-pub async fn count(conn: &mut PgConnection) -> sqlx::Result<i64> {
-    query_scalar!(r#"select count(*) as "count!" from forecast"#).fetch_one(conn).await
 }
