@@ -1,7 +1,7 @@
 //! Forecasts against what came: writes down once a week what is said of every part, follows it until a detecting rule
 //! or a technician tells what became of it, and learns from that how far estimators can be taken at their word.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 use chrono::{DateTime, Utc};
@@ -166,28 +166,26 @@ impl Learning {
         followed: &[Followed],
         now: DateTime<Utc>,
     ) -> anyhow::Result<()> {
-        let of = |estimator: &str, model: &str| {
-            let own = |one: &&Followed| one.estimator == estimator && (model.is_empty() || one.model == model);
-            let held = Held::of(followed.iter().filter(own));
-            (held.told.judged + held.interval.judged > 0).then_some(held)
-        };
-        let mut figures = Vec::new();
-        for estimator in ESTIMATORS {
-            let models: BTreeSet<&str> = followed.iter().map(|one| one.model.as_str()).chain([""]).collect();
-            for model in models {
-                let held = of(estimator, model);
-                if model.is_empty() {
-                    self.metrics.forecasts.show(estimator, held.as_ref().unwrap_or(&Held::default()));
-                }
-                if let Some(held) = held {
-                    figures.push(Figures {
-                        estimator: estimator.to_owned(),
-                        model: model.to_owned(),
-                        held: serde_json::to_value(held)?,
-                        judged_at: now,
-                    });
-                }
+        // An empty model is all of them.
+        let mut groups: BTreeMap<(&str, &str), Vec<&Followed>> = BTreeMap::new();
+        for one in followed.iter().filter(|one| ESTIMATORS.contains(&one.estimator.as_str())) {
+            for model in ["", &one.model] {
+                groups.entry((&one.estimator, model)).or_default().push(one);
             }
+        }
+        let held: BTreeMap<_, Held> =
+            groups.into_iter().map(|(group, own)| (group, Held::of(own.iter().copied()))).collect();
+        for estimator in ESTIMATORS {
+            self.metrics.forecasts.show(estimator, held.get(&(estimator, "")).unwrap_or(&Held::default()));
+        }
+        let mut figures = Vec::new();
+        for ((estimator, model), held) in held.iter().filter(|(_, held)| held.told.judged + held.interval.judged > 0) {
+            figures.push(Figures {
+                estimator: (*estimator).to_owned(),
+                model: (*model).to_owned(),
+                held: serde_json::to_value(held)?,
+                judged_at: now,
+            });
         }
         Ok(rows::show(conn, &figures).await?)
     }
