@@ -58,7 +58,7 @@ fn next_with_consequences<'a>(
     set: &RuleSet,
     effects: &mut Effects,
 ) -> Option<(&'a Rule, Option<Tri>)> {
-    let Vehicle { watches, newest, last, faults, estimates, windows, odometer, resets, .. } = vehicle;
+    let Vehicle { watches, newest, last, faults, estimates, windows, odometer, resets, segment, .. } = vehicle;
     let view = View {
         now,
         newest: *newest,
@@ -66,7 +66,7 @@ fn next_with_consequences<'a>(
         faults,
         code: None,
         service: &estimates.usage.items,
-        windows: Windows { specs: &set.windows, states: windows },
+        windows: Windows { specs: &set.windows, states: windows, segment },
         cohort: Cohort { table: &set.cohorts, model: watches.model(), km: odometer.km },
     };
     for rule in rules {
@@ -199,7 +199,7 @@ fn run(vehicle: &mut Vehicle, asked: &Asked<'_>, program: &Program, first_cell: 
         faults: &vehicle.faults,
         code: asked.cycle.and_then(|(place, _)| vehicle.faults.get(place)),
         service: &vehicle.estimates.usage.items,
-        windows: Windows { specs: &asked.set.windows, states: &vehicle.windows },
+        windows: Windows { specs: &asked.set.windows, states: &vehicle.windows, segment: &vehicle.segment },
         cohort: Cohort { table: &asked.set.cohorts, model: vehicle.watches.model(), km: vehicle.odometer.km },
     };
     let count = program.cells();

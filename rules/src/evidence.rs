@@ -53,8 +53,8 @@ pub fn evidence_of(vehicle: &Vehicle, rule: &Rule, cycle: Option<&FaultCycle>, a
         faults,
         since: at,
         odometer_km: Some(vehicle.odometer.km).filter(|km| !km.is_nan()),
-        days_left: item.map(|item| item.days_left).filter(|days| days.is_finite()),
-        km_left: item.map(|item| item.km_left).filter(|km| km.is_finite()),
+        days_left: item.map(|item| item.days_left() as f32).filter(|days| days.is_finite()),
+        km_left: item.map(|item| item.km_left() as f32).filter(|km| km.is_finite()),
         clock,
         clock_shift_s: shift.secs_f64(),
     }

@@ -57,7 +57,7 @@ pub struct Signal {
     pub max_rate: Option<f64>,
     /// Largest plausible change between two readings, however far apart within `max_gap`.
     pub max_jump: Option<f64>,
-    /// The same raw value for this long while the vehicle moves means the sensor is stuck.
+    /// The same raw value for this long while the vehicle moves or charges means the sensor is stuck.
     pub stuck_after: Option<Span>,
     /// Values that senders use for "no value"; they become missing.
     pub sentinels: Vec<f64>,

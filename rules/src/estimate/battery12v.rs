@@ -20,11 +20,15 @@ use crate::time::{Span, Time};
 const REST: Span = Span::from_hours(4);
 /// The alternator is expected to charge above this speed.
 const CHARGING_RPM: f64 = 1_000.0;
+/// The first minute belongs to the start: the voltage dips, and what is read then lingers in a median.
+const STARTED: Span = Span::from_secs(60);
 /// Readings before a trip's median means anything.
-const ENOUGH: u32 = 20;
+const ENOUGH: u16 = 20;
 /// Volts per step of the median search, DOMAIN's sensors resolve 0.05 to 0.1 V.
 const MEDIAN_STEP: f64 = 0.05;
-/// What a forecast is about.
+/// Of the search's first step: the second is half of it and so on, so that no first reading, however wrong, decides
+/// a trip of twenty.
+const FIRST_STEP: f64 = 2.0;
 /// Its name among the calibrations.
 const ESTIMATOR: &str = "battery12v";
 pub(super) const COMPONENT: &str = "electrics.battery12v";
@@ -57,12 +61,14 @@ const SAME: f64 = 45.0;
 
 /// Running median of the trip, and what outlasts trips.
 ///
-/// The median moves one step towards each reading, exact to the step after some twenty readings; four bytes instead
-/// of a sample.
+/// The median moves one step towards each reading, steps that shrink to that of the sensor; four bytes instead of a
+/// sample.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Battery12v {
     median: f32,
-    readings: u32,
+    /// What the trip began with, before the engine turned: a sensor that goes on telling just that does not measure.
+    before: f32,
+    readings: u16,
     history: Box<History>,
 }
 
@@ -98,12 +104,18 @@ struct Drain {
 }
 
 impl Drain {
+    /// Whether a voltage goes on from the one before.
+    fn is_steady(&self, volts: f64, at: Time) -> bool {
+        (f64::from(self.volts) - volts).abs() <= DRAIN_STEP.max(DRAIN_MOST * self.at.until(at))
+    }
+
     /// Takes a voltage of a stand; `first`: its first after the surface charge is gone. Volts per day, once so much
     /// standing was seen that the sensor's noise does not matter.
     fn take(&mut self, volts: f64, at: Time, first: bool) -> Option<f64> {
+        let steady = self.is_steady(volts, at);
         let days = self.at.pass(at);
         let before = f64::from(std::mem::replace(&mut self.volts, volts as f32));
-        if first || (before - volts).abs() > DRAIN_STEP.max(DRAIN_MOST * days) {
+        if first || !steady {
             return None;
         }
         let keep = 0.5_f64.powf(days / DRAIN_HALF_LIFE);
@@ -114,8 +126,8 @@ impl Drain {
 }
 
 impl Battery12v {
-    fn begin_trip(&mut self, at: Time) {
-        (self.median, self.readings) = (0.0, 0);
+    fn begin_trip(&mut self, at: Time, volts: f64) {
+        (self.median, self.before, self.readings) = (0.0, volts as f32, 0);
         let key_on = &mut self.history.key_on;
         (key_on.waits, key_on.volts) = (!key_on.stood.is_over(at, ONE_REST.days_f64()), 0.0);
     }
@@ -129,9 +141,8 @@ impl Battery12v {
         if self.readings == 0 {
             self.median = volts as f32;
         }
-        self.readings += 1;
-        // Big steps first, so that a first reading during cranking does not linger.
-        let step = (MEDIAN_STEP * 10.0 / f64::from(self.readings)).max(MEDIAN_STEP);
+        self.readings = self.readings.saturating_add(1);
+        let step = (FIRST_STEP / f64::from(self.readings)).max(MEDIAN_STEP);
         let distance = volts - f64::from(self.median);
         self.median += distance.clamp(-step, step) as f32;
         (self.readings >= ENOUGH).then_some(f64::from(self.median))
@@ -167,7 +178,8 @@ pub fn update(vehicle: &mut Vehicle, step: &mut Step, turn: Turn, set: &RuleSet)
         end_trip(vehicle, step, set);
     }
     if turn.began {
-        vehicle.estimates.battery12v.begin_trip(step.at);
+        let volts = vehicle.last(known.volts_12).value;
+        vehicle.estimates.battery12v.begin_trip(step.at, volts);
     }
     if vehicle.estimates.battery12v.history.key_on.waits {
         wait_for_engine(vehicle, step, set);
@@ -178,7 +190,7 @@ pub fn update(vehicle: &mut Vehicle, step: &mut Step, turn: Turn, set: &RuleSet)
     let Some(volts) = measured(vehicle, step, known.volts_12) else { return };
     if vehicle.segment.kind == SegmentKind::Trip {
         if let Some(median) =
-            is_charging(vehicle, step, known).then(|| vehicle.estimates.battery12v.take(volts)).flatten()
+            is_charging(vehicle, step, volts, known).then(|| vehicle.estimates.battery12v.take(volts)).flatten()
         {
             emit(vehicle, step, known.charging_voltage, median);
         }
@@ -187,22 +199,34 @@ pub fn update(vehicle: &mut Vehicle, step: &mut Step, turn: Turn, set: &RuleSet)
         && step.at.since(vehicle.segment.since) >= REST
         && vehicle.segment.parked_for(step.at).is_some_and(|parked| parked >= REST)
     {
-        let first =
-            vehicle.last(known.rest_voltage).at < vehicle.segment.since || step.at.since(vehicle.segment.since) < LEVEL;
-        let drain = vehicle.estimates.battery12v.history.drain.take(volts, step.at, first);
+        let first = vehicle.last(known.rest_voltage).at < vehicle.segment.since;
+        let drain = &mut vehicle.estimates.battery12v.history.drain;
+        let steady = first || drain.is_steady(volts, step.at);
+        let rate = drain.take(volts, step.at, first || step.at.since(vehicle.segment.since) < LEVEL);
+        if !steady || is_starting(vehicle, step, known) {
+            return;
+        }
         repeat(vehicle, step, known.rest_voltage, volts);
-        if let Some(drain) = drain {
-            emit(vehicle, step, known.drain_rate, drain);
+        if let Some(rate) = rate {
+            emit(vehicle, step, known.drain_rate, rate);
         }
         take_rest(vehicle, step, volts, set);
     }
 }
 
-fn is_charging(vehicle: &Vehicle, step: &Step, known: &Known) -> bool {
+fn is_charging(vehicle: &Vehicle, step: &Step, volts: f64, known: &Known) -> bool {
+    if step.at.since(vehicle.segment.since) < STARTED || volts as f32 == vehicle.estimates.battery12v.before {
+        return false;
+    }
     match known.rpm.filter(|rpm| vehicle.last(Some(*rpm)).at != Time::NEVER) {
         Some(rpm) => recent(vehicle, step.at, Some(rpm), 60).is_some_and(|rpm| rpm > CHARGING_RPM),
         None => true,
     }
+}
+
+/// Whether this very sample tells of a start, though the ignition's word for it was lost.
+fn is_starting(vehicle: &Vehicle, step: &Step, known: &Known) -> bool {
+    measured(vehicle, step, known.crank_volts).is_some() || measured(vehicle, step, known.rpm).is_some_and(|rpm| rpm > 0.0)
 }
 
 fn norm(vehicle: &Vehicle, feature: Feature, set: &RuleSet) -> Option<Norm> {

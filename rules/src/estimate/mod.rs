@@ -237,9 +237,15 @@ impl Days {
     }
 
     /// Days since; 0 the first time.
+    fn until(self, at: Time) -> f64 {
+        if self.0 == 0 { 0.0 } else { f64::from(Self::secs(at).saturating_sub(self.0)) / 86_400.0 }
+    }
+
+    /// Days since, and begins anew.
     fn pass(&mut self, at: Time) -> f64 {
-        let before = std::mem::replace(&mut self.0, Self::secs(at));
-        if before == 0 { 0.0 } else { f64::from(self.0.saturating_sub(before)) / 86_400.0 }
+        let days = self.until(at);
+        self.0 = Self::secs(at);
+        days
     }
 }
 

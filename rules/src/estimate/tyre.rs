@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::trend::{Line, Trend};
-use super::{Due, EIGHTY, Forecast, emit, measured, recent, within};
+use super::{Days, Due, EIGHTY, Forecast, emit, measured, recent, within};
 use crate::known::Known;
 use crate::state::Vehicle;
 use crate::state::fold::Step;
@@ -15,13 +15,14 @@ use crate::time::{Span, Time};
 const ATMOSPHERE: f64 = 101.3;
 /// Tyres have ambient temperature after standing this long.
 const COLD: Span = Span::from_hours(3);
-/// Two cold readings further apart tell of weather and refills rather than of a leak.
-const COMPARABLE: Span = Span::from_days(2);
-/// A new cold reading not sooner than this after the last one.
-const DAILY: Span = Span::from_hours(12);
-/// Rates are taken over at least this long: the sensors resolve 1 to 3 kPa.
-const RATE_OVER: Span = Span::from_secs(60);
-const RATE_AT_MOST: Span = Span::from_mins(5);
+/// Two cold readings further apart than so many days tell of weather and refills rather than of a leak.
+const COMPARABLE: f64 = 2.0;
+/// A new cold reading not sooner than so many days after the last one.
+const DAILY: f64 = 0.5;
+const MINUTES_OF_DAY: f64 = 1_440.0;
+/// Rates are taken over at least so many minutes: the sensors resolve 1 to 3 kPa.
+const RATE_OVER: f64 = 1.0;
+const RATE_AT_MOST: f64 = 5.0;
 /// Days after which a cold reading counts half in the trend. DOMAIN 5.4 has 10, for a leak from the first reading on;
 /// one that comes after months of sound pressure is found in time with 6.
 const HALF_LIFE: f64 = 6.0;
@@ -36,45 +37,79 @@ const FALLEN: f32 = 8.0;
 const SEEPAGE: f32 = 0.3;
 /// A step of this much against the axle mate, unless most of it is this wheel's own fall, is air from a hose or another
 /// wheel. A top-up of 8 kPa that passed for four days of a leak opened cases in healthy fleets.
-const REFILLED: f32 = 5.0;
+const REFILLED: f64 = 5.0;
 /// A rise of this much by itself is air from a hose too: who fills all wheels levels what was between them.
-const FILLED: f32 = 10.0;
+const FILLED: f64 = 10.0;
+/// What both wheels of an axle lose is the weather's; what a wheel rises by more than this is air from a hose, and its
+/// mate did not fall for it, kPa.
+const SHARED_FALL: f64 = 20.0;
+const SHARED_RISE: f64 = 5.0;
+/// Share of the placard that no tyre reaches, hot and loaded: what is above is no pressure.
+const HIGHEST: f64 = 1.5;
 /// Share of the placard at which the tyre monitor warns.
 const LIMIT_SHARE: f64 = 0.8;
 
-const UNKNOWN: (f32, f32) = (f32::NAN, f32::NAN);
+/// A pressure or a difference of two, in two bytes: to a twentieth of a kPa, where sensors resolve 1 to 3, up to 1,600.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Kpa(i16);
+
+impl Kpa {
+    const STEP: f64 = 0.05;
+    const UNKNOWN: Self = Self(i16::MIN);
+
+    fn new(kpa: f64) -> Self {
+        // Casting keeps within the ends.
+        if kpa.is_nan() { Self::UNKNOWN } else { Self(((kpa / Self::STEP).round() as i16).max(-i16::MAX)) }
+    }
+
+    /// NaN where it is not known.
+    fn get(self) -> f64 {
+        if self == Self::UNKNOWN { f64::NAN } else { f64::from(self.0) * Self::STEP }
+    }
+}
+
+/// A day's pressure, and that above the axle mate's.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Day {
+    kpa: Kpa,
+    above_mate: Kpa,
+}
+
+impl Day {
+    const UNKNOWN: Self = Self { kpa: Kpa::UNKNOWN, above_mate: Kpa::UNKNOWN };
+}
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Wheel {
-    /// NaN before the first.
-    cold: f32,
-    cold_at: Time,
+    /// Unknown before the first.
+    cold: Kpa,
     /// Fall at the last cold reading, before the axle mate is taken off.
-    fall: f32,
-    /// Where the rate while driving is taken from; NaN while it stands.
-    anchor: f32,
-    anchor_at: Time,
+    fall: Kpa,
+    cold_at: Days,
+    anchor_at: Days,
+    /// Where the rate while driving is taken from; unknown while it stands.
+    anchor: Kpa,
     /// Of the difference to the axle mate, over days.
     trend: Trend,
     run: Run,
-    /// The last two cold readings, newest first: pressure, and that above the mate's.
-    before: [(f32, f32); 2],
+    /// The last two cold readings, newest first.
+    before: [Day; 2],
     /// The median of the last three: one reading of a stuck or jumping sensor is no step and no leak.
-    settled: (f32, f32),
+    settled: Day,
 }
 
 impl Default for Wheel {
     fn default() -> Self {
         Self {
-            cold: f32::NAN,
-            cold_at: Time::NEVER,
-            fall: f32::NAN,
-            anchor: f32::NAN,
-            anchor_at: Time::NEVER,
+            cold: Kpa::UNKNOWN,
+            fall: Kpa::UNKNOWN,
+            cold_at: Days::default(),
+            anchor_at: Days::default(),
+            anchor: Kpa::UNKNOWN,
             trend: Trend::default(),
             run: Run::default(),
-            before: [UNKNOWN; 2],
-            settled: UNKNOWN,
+            before: [Day::UNKNOWN; 2],
+            settled: Day::UNKNOWN,
         }
     }
 }
@@ -102,30 +137,31 @@ impl Run {
 }
 
 /// Unknown if any of them is.
-fn median(a: f32, b: f32, c: f32) -> f32 {
-    if a.is_nan() || b.is_nan() || c.is_nan() { f32::NAN } else { a.min(b).max(a.max(b).min(c)) }
+fn median(a: Kpa, b: Kpa, c: Kpa) -> Kpa {
+    if [a, b, c].contains(&Kpa::UNKNOWN) { Kpa::UNKNOWN } else { Kpa(a.0.min(b.0).max(a.0.max(b.0).min(c.0))) }
 }
 
 impl Wheel {
     /// Takes a day's pressure, and its difference to the axle mate's, kPa.
     fn compare(&mut self, kpa: f64, above_mate: f64, days: f64) {
-        let newest = (kpa as f32, above_mate as f32);
+        let newest = Day { kpa: Kpa::new(kpa), above_mate: Kpa::new(above_mate) };
         let [last, older] = self.before;
         self.before = [newest, last];
-        let settled = (median(newest.0, last.0, older.0), median(newest.1, last.1, older.1));
-        if settled.1.is_nan() {
+        let above_mate = median(newest.above_mate, last.above_mate, older.above_mate);
+        let settled = Day { kpa: median(newest.kpa, last.kpa, older.kpa), above_mate };
+        if above_mate == Kpa::UNKNOWN {
             return;
         }
-        let own = self.settled.0 - settled.0;
-        let fall = self.settled.1 - settled.1;
+        let own = self.settled.kpa.get() - settled.kpa.get();
+        let fall = self.settled.above_mate.get() - above_mate.get();
         self.settled = settled;
         if own < -FILLED || fall < -REFILLED || (fall > REFILLED && own < fall / 2.0) {
             // Air for this wheel, or for its mate: what was before says nothing of what comes.
             (self.trend, self.run) = (Trend::default(), Run::default());
         } else if !fall.is_nan() {
-            self.run.take(fall, days);
+            self.run.take(fall as f32, days);
         }
-        self.trend.take(days, f64::from(settled.1), HALF_LIFE);
+        self.trend.take(days, above_mate.get(), HALF_LIFE);
     }
 
     /// Loss of a leak that is believed, kPa a day; 0 without one.
@@ -137,9 +173,9 @@ impl Wheel {
 
     /// When a tyre comes to the limit of the pressure monitor.
     pub fn forecast(&self, component: &str, placard: f64) -> Option<Forecast> {
-        let cold = Some(self.cold).filter(|kpa| !kpa.is_nan())?;
+        let cold = Some(self.cold.get()).filter(|kpa| !kpa.is_nan())?;
         let line = self.trend.line_with(PAIR_SD).filter(|_| self.trend.count() >= READINGS)?;
-        let above = (f64::from(cold) - LIMIT_SHARE * placard).max(0.0);
+        let above = (cold - LIMIT_SHARE * placard).max(0.0);
         let (leak, spread) = (self.leak(), EIGHTY * line.slope_se);
         let rate = if leak > 0.0 { leak } else { -line.slope };
         let days = |rate: f64| if rate > 0.0 { above / rate } else { f64::INFINITY };
@@ -165,10 +201,16 @@ impl Wheel {
 pub fn update(vehicle: &mut Vehicle, step: &mut Step, known: &Known) {
     let cold = vehicle.segment.parked_for(step.at).is_some_and(|parked| parked >= COLD);
     let driving = vehicle.segment.kind == SegmentKind::Trip;
+    let most = recent_placard(vehicle, known).map_or(f64::INFINITY, |placard| HIGHEST * placard);
     for index in 0..4 {
-        let Some(gauge) = measured(vehicle, step, known.tyre_pressure[index]) else { continue };
-        let celsius = recent(vehicle, step.at, known.tyre_temperature[index], 600)
-            .or_else(|| cold.then(|| recent(vehicle, step.at, known.ambient, 3_600)).flatten());
+        let gauge = measured(vehicle, step, known.tyre_pressure[index]);
+        let Some(gauge) = gauge.filter(|gauge| *gauge <= most) else { continue };
+        // The air about a wheel that tells its own temperature is another one by some kelvins, 8 kPa in the sun.
+        let tells = known.tyre_temperature[index].filter(|slot| vehicle.last(Some(*slot)).at != Time::NEVER);
+        let celsius = match tells {
+            Some(own) => recent(vehicle, step.at, Some(own), 600),
+            None => recent(vehicle, step.at, known.ambient, 3_600).filter(|_| cold),
+        };
         let at_20 = celsius.map(|celsius| (gauge + ATMOSPHERE) * 293.15 / (celsius + 273.15) - ATMOSPHERE);
         if let Some(at_20) = at_20.filter(|_| cold) {
             take_cold(vehicle, step, index, at_20, known);
@@ -177,40 +219,40 @@ pub fn update(vehicle: &mut Vehicle, step: &mut Step, known: &Known) {
             // Not compensated: a tyre warms by 1 to 2 kPa a minute, and what it is compensated with may be missing.
             take_driving(vehicle, step, index, gauge, known);
         } else {
-            vehicle.estimates.tyres[index].anchor = f32::NAN;
+            vehicle.estimates.tyres[index].anchor = Kpa::UNKNOWN;
         }
     }
 }
 
 fn take_cold(vehicle: &mut Vehicle, step: &mut Step, index: usize, at_20: f64, known: &Known) {
     let wheel = &mut vehicle.estimates.tyres[index];
-    let (before, before_at) = (wheel.cold, wheel.cold_at);
-    if step.at.since(before_at) < DAILY {
+    if !wheel.cold_at.is_over(step.at, DAILY) {
         return;
     }
-    (wheel.cold, wheel.cold_at) = (at_20 as f32, step.at);
-    wheel.fall = if step.at.since(before_at) <= COMPARABLE { before - at_20 as f32 } else { f32::NAN };
+    let is_first = wheel.cold == Kpa::UNKNOWN;
+    let (before, days) = (wheel.cold.get(), wheel.cold_at.pass(step.at));
+    wheel.cold = Kpa::new(at_20);
+    wheel.fall = if days <= COMPARABLE { Kpa::new(before - at_20) } else { Kpa::UNKNOWN };
     emit(vehicle, step, known.tyre_cold_pressure[index], at_20);
     // Both wheels of the axle report in one sample; the second one completes the comparison.
     let mate = index ^ 1;
     let (own, other) = (&vehicle.estimates.tyres[index], &vehicle.estimates.tyres[mate]);
-    if other.cold_at == step.at {
-        let (own_fall, other_fall) = (f64::from(own.fall), f64::from(other.fall));
+    if other.cold_at == own.cold_at {
+        let (own_fall, other_fall) = (own.fall.get(), other.fall.get());
         // Weather and altitude move both; only a fall of one of them is a leak.
-        let shared = own_fall.min(other_fall).clamp(-20.0, 20.0);
+        let shared = own_fall.min(other_fall).clamp(-SHARED_RISE, SHARED_FALL);
         if !own_fall.is_nan() && !other_fall.is_nan() {
             emit(vehicle, step, known.tyre_cold_drop[index], own_fall - shared);
             emit(vehicle, step, known.tyre_cold_drop[mate], other_fall - shared);
         }
-        let days = if before.is_nan() { 0.0 } else { step.at.since(before_at).days_f64() };
-        compare(vehicle, step, [index, mate], days, known);
+        compare(vehicle, step, [index, mate], if is_first { 0.0 } else { days }, known);
     }
 }
 
 /// Both wheels of an axle against each other; who rises against a leaking mate does not leak.
 fn compare(vehicle: &mut Vehicle, step: &mut Step, axle: [usize; 2], days: f64, known: &Known) {
     let placard = recent_placard(vehicle, known);
-    let cold = axle.map(|index| f64::from(vehicle.estimates.tyres[index].cold));
+    let cold = axle.map(|index| vehicle.estimates.tyres[index].cold.get());
     for (index, above_mate, kpa) in [(axle[0], cold[0] - cold[1], cold[0]), (axle[1], cold[1] - cold[0], cold[1])] {
         let wheel = &mut vehicle.estimates.tyres[index];
         wheel.compare(kpa, above_mate, days);
@@ -228,17 +270,13 @@ fn recent_placard(vehicle: &Vehicle, known: &Known) -> Option<f64> {
 
 fn take_driving(vehicle: &mut Vehicle, step: &mut Step, index: usize, kpa: f64, known: &Known) {
     let wheel = &mut vehicle.estimates.tyres[index];
-    let before = wheel.anchor;
-    let over = step.at.since(wheel.anchor_at);
-    if !before.is_nan() && over < RATE_OVER {
+    let before = wheel.anchor.get();
+    if !before.is_nan() && !wheel.anchor_at.is_over(step.at, RATE_OVER / MINUTES_OF_DAY) {
         return;
     }
-    (wheel.anchor, wheel.anchor_at) = (kpa as f32, step.at);
-    if before.is_nan() {
-        return;
-    }
-    if over <= RATE_AT_MOST {
-        let rate = (f64::from(before) - kpa) / (over.secs_f64() / 60.0);
-        emit(vehicle, step, known.tyre_rate[index], rate);
+    let minutes = wheel.anchor_at.pass(step.at) * MINUTES_OF_DAY;
+    wheel.anchor = Kpa::new(kpa);
+    if minutes <= RATE_AT_MOST && !before.is_nan() {
+        emit(vehicle, step, known.tyre_rate[index], (before - kpa) / minutes);
     }
 }

@@ -25,7 +25,7 @@ const PRIOR_KM: f64 = 35.0;
 const PRIOR_SD: f64 = 20.0;
 const PRIOR_DAYS: f64 = 14.0;
 /// Share of the horizon added for changes of habit.
-const HABIT: f64 = 0.17;
+const HABIT: f64 = 0.19;
 /// Uncertainty of a calendar date, days: shop hours.
 const CALENDAR_SD: f64 = 0.5;
 /// Days passed one by one after a long silence; the rest cannot change a calendar date.
@@ -228,12 +228,8 @@ impl Usage {
             (one, other) => one.or(other),
         };
         let (days, sigma) = projected.unwrap_or((f64::NAN, f64::NAN));
-        ItemState {
-            phase: due.phase.map(Phase::number),
-            days_left: days as f32,
-            days_sigma: sigma.max(CALENDAR_SD) as f32,
-            km_left: due.km_left.map_or(f32::NAN, |km| km as f32),
-        }
+        let km_left = due.km_left.unwrap_or(f64::NAN);
+        ItemState::new(due.phase.map(Phase::number), days, sigma.max(CALENDAR_SD), km_left)
     }
 
     /// Mean distance and variance of a day.

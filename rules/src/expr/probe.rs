@@ -144,12 +144,12 @@ impl Probe {
             Self::FaultCount { pattern, filter } => matching(pattern, filter, view).count() as f64,
             Self::Code(field) => view.code.map_or(f64::NAN, |cycle| of_code(field, cycle, view)),
             Self::Service { item, field } => applicable(view, item).map_or(f64::NAN, |state| match field {
-                ServiceField::Phase => state.phase.map_or(f64::NAN, f64::from),
-                ServiceField::Days => state.days_left.into(),
-                ServiceField::Km => state.km_left.into(),
+                ServiceField::Phase => state.phase().map_or(f64::NAN, f64::from),
+                ServiceField::Days => state.days_left(),
+                ServiceField::Km => state.km_left(),
             }),
             Self::ServiceProbability { item, days } => applicable(view, item).map_or(f64::NAN, |state| {
-                normal::probability_within(days.into(), state.days_left.into(), state.days_sigma.into())
+                normal::probability_within(days.into(), state.days_left(), state.days_sigma())
             }),
             Self::FaultTrips { pattern } => {
                 let trips = view.faults.iter().filter(|cycle| pattern.matches(cycle.code)).map(|cycle| cycle.trips);
@@ -173,7 +173,7 @@ pub(super) fn silence(reads: &[Read], read: u16, view: &View<'_>) -> Option<Span
 
 /// The state of a service item that applies to the vehicle.
 pub(super) fn applicable<'a>(view: &View<'a>, item: u16) -> Option<&'a ItemState> {
-    view.service.get(usize::from(item)).filter(|state| state.phase.is_some())
+    view.service.get(usize::from(item)).filter(|state| state.phase().is_some())
 }
 
 /// The codes that a query means; those that the storm gate holds back do not count.

@@ -53,17 +53,64 @@ pub struct FaultCycle {
     pub held_until: Option<Time>,
 }
 
-/// The state of one item of the service plan, recomputed when odometer or day move.
+/// The state of one item of the service plan, recomputed when odometer or day move. Every vehicle keeps one for each of
+/// its items: days to a tenth, distances to ten kilometres.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ItemState {
+    phase: u8,
+    days_left: i16,
+    days_sigma: i16,
+    km_left: i16,
+}
+
+impl ItemState {
+    const NO_PHASE: u8 = u8::MAX;
+    const DAY: f64 = 0.1;
+    const KM: f64 = 10.0;
+
+    /// `phase` as [`Self::phase`]; NaN for what is not known.
+    pub fn new(phase: Option<u8>, days_left: f64, days_sigma: f64, km_left: f64) -> Self {
+        Self {
+            phase: phase.unwrap_or(Self::NO_PHASE),
+            days_left: compact(days_left, Self::DAY),
+            days_sigma: compact(days_sigma, Self::DAY),
+            km_left: compact(km_left, Self::KM),
+        }
+    }
+
     /// 0 ok, 1 due soon, 2 due, 3 overdue, 4 lapsed; `None` while the item does not apply or nothing is known.
-    pub phase: Option<u8>,
-    /// Central estimate of days until due; negative when past.
-    pub days_left: f32,
+    pub fn phase(self) -> Option<u8> {
+        Some(self.phase).filter(|phase| *phase != Self::NO_PHASE)
+    }
+
+    /// Central estimate of days until due; negative when past. NaN where nothing is known.
+    pub fn days_left(self) -> f64 {
+        value_of(self.days_left, Self::DAY)
+    }
+
     /// Standard deviation of that estimate, days.
-    pub days_sigma: f32,
+    pub fn days_sigma(self) -> f64 {
+        value_of(self.days_sigma, Self::DAY)
+    }
+
     /// Negative when past; NaN for items without distance.
-    pub km_left: f32,
+    pub fn km_left(self) -> f64 {
+        value_of(self.km_left, Self::KM)
+    }
+}
+
+/// A quantity in two bytes, to the step, away from 0: what is past stays past. The smallest number is NaN.
+fn compact(value: f64, step: f64) -> i16 {
+    if value.is_nan() {
+        return i16::MIN;
+    }
+    let steps = value / step;
+    // Casting keeps within the ends.
+    (if steps < 0.0 { steps.floor() } else { steps.ceil() } as i16).max(-i16::MAX)
+}
+
+fn value_of(compact: i16, step: f64) -> f64 {
+    if compact == i16::MIN { f64::NAN } else { f64::from(compact) * step }
 }
 
 /// A vehicle as an expression sees it.

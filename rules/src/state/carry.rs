@@ -63,7 +63,7 @@ impl Vehicle {
             .iter()
             .filter_map(|suspect| slot_to(suspect.slot).map(|slot| Suspect { slot, ..*suspect }))
             .collect();
-        self.unchanged = vec![self.segment.moving_s; to.stuck_count()].into();
+        self.unchanged = vec![self.segment.busy_s; to.stuck_count()].into();
         self.estimates.usage.carry(from, to);
         self.carry_windows(from, to);
         self.watches.carry(from, to, counterpart);

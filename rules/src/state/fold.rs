@@ -65,7 +65,7 @@ pub fn fold(vehicle: &mut Vehicle, sample: &Sample, received_at: Time, set: &Rul
     }
     vehicle.newest = at;
     effects.settled += 1;
-    let turn = segment::advance(vehicle, at, &set.known);
+    let turn = segment::advance(vehicle, at, step.pause, &set.known);
     if turn.began {
         step.faults |= begin_trip(vehicle);
     }
@@ -180,16 +180,16 @@ fn spike(vehicle: &mut Vehicle, slot: Slot, signal: &Signal, last: Last, value: 
     Some(if alone { Reason::Unwitnessed } else { Reason::Suspect })
 }
 
-/// The same raw value through half an hour of driving is no measurement.
+/// The same raw value through so much driving or charging is no measurement.
 fn is_stuck(vehicle: &mut Vehicle, slot: Slot, signal: &Signal, last: Last, value: f64, set: &RuleSet) -> bool {
     let (Some(limit), Some(index)) = (signal.stuck_after, set.stuck_index(slot)) else { return false };
-    let moving_s = vehicle.segment.moving_s;
+    let busy_s = vehicle.segment.busy_s;
     let Some(since) = vehicle.unchanged.get_mut(index) else { return false };
     if value != last.value {
-        *since = moving_s;
+        *since = busy_s;
         return false;
     }
-    f64::from(moving_s - *since) >= limit.secs_f64()
+    f64::from(busy_s - *since) >= limit.secs_f64()
 }
 
 /// Down-sampling for charts: the first reading in each bucket of the signal's `keep`.

@@ -58,7 +58,7 @@ pub struct Vehicle {
     /// By slot.
     pub last: Readings,
     pub suspects: List<Suspect>,
-    /// Seconds in motion at the last change, by index of the signals that can be stuck.
+    /// Busy seconds of the segment at the last change, by index of the signals that can be stuck.
     pub unchanged: Box<[f32]>,
     pub segment: segment::Segment,
     pub odometer: odometer::Odometer,
@@ -171,7 +171,7 @@ impl Vehicle {
             faults: &self.faults,
             code: None,
             service: &self.estimates.usage.items,
-            windows: Windows { specs: &set.windows, states: &self.windows },
+            windows: Windows { specs: &set.windows, states: &self.windows, segment: &self.segment },
             cohort: Cohort { table: &set.cohorts, model: self.watches.model(), km: self.odometer.km },
         }
     }

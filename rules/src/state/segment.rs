@@ -9,7 +9,7 @@ use crate::time::{Span, Time};
 /// A vehicle without ignition signal whose readings pause this long has ended its trip.
 const TRIP_GAP: Span = Span::from_mins(10);
 
-/// Motion between two readings further apart than this is not counted.
+/// Motion and charging between two readings further apart than this are not counted.
 const MOTION_GAP: Span = Span::from_secs(90);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
@@ -30,25 +30,29 @@ pub struct Segment {
     pub trip: u32,
     /// Newest reading with the engine or the drive on.
     pub running_at: Time,
-    /// Seconds in motion ever, and in this trip.
-    pub moving_s: f32,
+    /// Seconds in motion or charging ever: while sensors have something to tell.
+    pub busy_s: f32,
+    /// Seconds in motion in this trip.
     pub trip_moving_s: f32,
 }
 
 impl Default for Segment {
     fn default() -> Self {
-        Self {
-            kind: SegmentKind::Unknown,
-            since: Time::NEVER,
-            trip: 0,
-            running_at: Time::NEVER,
-            moving_s: 0.0,
-            trip_moving_s: 0.0,
-        }
+        Self::NEW
     }
 }
 
 impl Segment {
+    /// Of a vehicle that was never heard.
+    pub const NEW: Self = Self {
+        kind: SegmentKind::Unknown,
+        since: Time::NEVER,
+        trip: 0,
+        running_at: Time::NEVER,
+        busy_s: 0.0,
+        trip_moving_s: 0.0,
+    };
+
     /// Since when it has stood with the drive off, if it does.
     pub fn parked_for(&self, at: Time) -> Option<Span> {
         (self.kind != SegmentKind::Trip && self.running_at != Time::NEVER).then(|| at.since(self.running_at))
@@ -62,8 +66,8 @@ pub struct Turn {
     pub ended: bool,
 }
 
-/// Moves the segment on to `at`.
-pub fn advance(vehicle: &mut Vehicle, at: Time, known: &Known) -> Turn {
+/// Moves the segment on to `at`, `pause` after the step before.
+pub fn advance(vehicle: &mut Vehicle, at: Time, pause: Span, known: &Known) -> Turn {
     let fresh = |slot| {
         let last = vehicle.last(slot);
         (at.since(last.at) <= MOTION_GAP).then_some(last.value)
@@ -96,8 +100,10 @@ pub fn advance(vehicle: &mut Vehicle, at: Time, known: &Known) -> Turn {
         segment.trip_moving_s = 0.0;
     } else if moving && gap <= MOTION_GAP {
         let secs = gap.secs_f64() as f32;
-        segment.moving_s += secs;
+        segment.busy_s += secs;
         segment.trip_moving_s += secs;
+    } else if kind == SegmentKind::Charge && pause <= MOTION_GAP {
+        segment.busy_s += pause.secs_f64() as f32;
     }
     if running {
         segment.running_at = at;

@@ -27,13 +27,14 @@ pub const BUCKETS: usize = 12;
 pub struct Windows<'a> {
     pub specs: &'a WindowSpecs,
     pub states: &'a Sparse<Window>,
+    pub segment: &'a Segment,
 }
 
 impl Windows<'_> {
     /// Answers at `now`, given the signal's last value; NaN for unknown.
     pub fn ask(&self, number: u16, stat: Stat, now: Time, last: f64) -> f64 {
         match (self.specs.get(number), self.states.get(number.into())) {
-            (Some(spec), Some(window)) => window.ask(spec, stat, now, last),
+            (Some(spec), Some(window)) => window.ask(spec, stat, now, last, self.segment),
             _ => f64::NAN,
         }
     }
@@ -184,7 +185,7 @@ impl Window {
     }
 
     /// Answers at `now`, given the signal's last value; NaN for unknown.
-    pub fn ask(&self, spec: &WindowSpec, stat: Stat, now: Time, last: f64) -> f64 {
+    pub fn ask(&self, spec: &WindowSpec, stat: Stat, now: Time, last: f64, segment: &Segment) -> f64 {
         match spec.extent {
             Extent::Readings(count) => self.ask_counted(i64::from(count), stat, now),
             Extent::Time(span) => {
@@ -195,9 +196,21 @@ impl Window {
             }
             Extent::Trip | Extent::Charge | Extent::Session(_) => {
                 let mut total = Total::default();
+                if self.is_of_an_earlier(spec.extent, segment) {
+                    return self.answer(&total, stat, last);
+                }
                 total.add(&self.data, spec.parts, self.since, self.since);
                 self.answer(&total, stat, last)
             }
+        }
+    }
+
+    /// Whether a trip or charge has begun since, of which there is no reading. What ended stays readable until then.
+    fn is_of_an_earlier(&self, extent: Extent, segment: &Segment) -> bool {
+        match extent {
+            Extent::Trip => self.head != i64::from(segment.trip),
+            Extent::Charge => segment.kind == SegmentKind::Charge && self.head != segment.since.micros(),
+            _ => false,
         }
     }
 
@@ -298,174 +311,4 @@ fn quotient(of: f64, by: f64) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::signal::Slot;
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const STATS: [Stat; 9] =
-        [Stat::Avg, Stat::Min, Stat::Max, Stat::Sum, Stat::Count, Stat::Rate, Stat::Stddev, Stat::Slope, Stat::First];
-
-    fn spec(extent: Extent, max_gap: i64) -> WindowSpec {
-        let parts = STATS.iter().fold(Parts::default(), |parts, stat| parts.with(Parts::of(*stat)));
-        WindowSpec { slot: Slot(0), extent, parts, max_gap: Span::from_secs(max_gap) }
-    }
-
-    /// The statistic computed from the readings themselves.
-    fn plainly(readings: &[(i64, f64)], stat: Stat) -> f64 {
-        let n = readings.len() as f64;
-        let values = readings.iter().map(|(_, value)| *value);
-        let mean = values.clone().sum::<f64>() / n;
-        let seconds = |micros: i64| (micros - readings[0].0) as f64 / 1e6;
-        let (first, last) = (readings[0], readings[readings.len() - 1]);
-        match stat {
-            Stat::Avg => mean,
-            Stat::Min => values.fold(f64::INFINITY, f64::min),
-            Stat::Max => values.fold(f64::NEG_INFINITY, f64::max),
-            Stat::Sum => values.sum(),
-            Stat::Count => n,
-            Stat::Rate => (last.1 - first.1) / seconds(last.0),
-            Stat::Stddev => (values.map(|value| (value - mean).powi(2)).sum::<f64>() / n).sqrt(),
-            Stat::Slope => {
-                let mid = readings.iter().map(|(at, _)| seconds(*at)).sum::<f64>() / n;
-                let of = |f: &dyn Fn(f64, f64) -> f64| {
-                    readings.iter().map(|(at, value)| f(seconds(*at) - mid, value - mean)).sum::<f64>()
-                };
-                of(&|t, x| t * x) / of(&|t, _| t * t)
-            }
-            Stat::First => first.1,
-            Stat::Last | Stat::Delta | Stat::Changed => f64::NAN,
-        }
-    }
-
-    fn close(a: f64, b: f64, scale: f64) -> bool {
-        (a - b).abs() <= 1e-3 * scale.max(1.0)
-    }
-
-    /// Steps of one to twenty seconds, and values around a level as large as an odometer's.
-    fn readings() -> impl Strategy<Value = Vec<(i64, f64)>> {
-        let level = prop_oneof![Just(0.0), Just(80.0), Just(2e8)];
-        (level, prop::collection::vec((1_i64..20, -50.0..50.0_f64), 20..400)).prop_map(|(level, steps)| {
-            let mut at = 1_700_000_000;
-            let step = |(wait, value): (i64, f64)| {
-                at += wait;
-                (at * 1_000_000, level + value)
-            };
-            steps.into_iter().map(step).collect()
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn a_sliding_window_says_what_its_readings_say(readings in readings(), minutes in 1_i64..15) {
-            let span = Span::from_mins(minutes);
-            let spec = spec(Extent::Time(span), 30);
-            let mut window = Window::new(&spec);
-            for (index, (at, value)) in readings.iter().enumerate() {
-                let now = Time::from_micros(*at);
-                window.take(&spec, *value, now, &Segment::default());
-                let bucket = bucket_of(span);
-                let from = start_of(number_of(now, bucket) - RING + 1, bucket);
-                prop_assert!(now.since(from) >= span && now.since(from).micros() <= span.micros() * 12 / 11 + 12);
-                let inside: Vec<(i64, f64)> =
-                    readings[..=index].iter().copied().filter(|(at, _)| *at >= from.micros()).collect();
-                let full = now.since(Time::from_micros(readings[0].0)) >= span;
-                for stat in STATS {
-                    let answer = window.ask(&spec, stat, now, *value);
-                    if full || matches!(stat, Stat::Count | Stat::Sum) {
-                        let wanted = plainly(&inside, stat);
-                        let scale = if stat == Stat::Sum { wanted.abs() / 100.0 } else { 50.0 };
-                        prop_assert!(close(answer, wanted, scale), "{stat:?} {answer} {wanted}");
-                    } else {
-                        prop_assert!(answer.is_nan(), "{stat:?}");
-                    }
-                }
-            }
-        }
-
-        #[test]
-        fn the_last_readings_are_exact(readings in readings(), count in 2_u16..=MOST_READINGS) {
-            let spec = spec(Extent::Readings(count), 30);
-            let mut window = Window::new(&spec);
-            for (index, (at, value)) in readings.iter().enumerate() {
-                let now = Time::from_micros(*at);
-                window.take(&spec, *value, now, &Segment::default());
-                let Some(first) = (index + 1).checked_sub(usize::from(count)) else {
-                    prop_assert!(window.ask(&spec, Stat::Avg, now, *value).is_nan());
-                    continue;
-                };
-                for stat in [Stat::Avg, Stat::Min, Stat::Max, Stat::Stddev, Stat::First] {
-                    let answer = window.ask(&spec, stat, now, *value);
-                    let wanted = plainly(&readings[first..=index], stat);
-                    prop_assert!(close(answer, wanted, 50.0), "{stat:?} {answer} {wanted}");
-                }
-                let delta = window.ask(&spec, Stat::Delta, now, *value);
-                prop_assert!(close(delta, value - readings[index - 1].1, 50.0), "{delta}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_trip_starts_anew_and_the_last_one_stays_readable() {
-        let spec = spec(Extent::Trip, 30);
-        let mut window = Window::new(&spec);
-        let mut segment = Segment::default();
-        for (second, trip, value) in [(0, 1, 10.0), (5, 1, 20.0), (9_000, 2, 50.0)] {
-            segment.trip = trip;
-            window.take(&spec, value, Time::from_secs(second), &segment);
-            if second == 5 {
-                let later = Time::from_secs(5_000);
-                assert_eq!(window.ask(&spec, Stat::Avg, later, value), 15.0);
-                assert_eq!(window.ask(&spec, Stat::Rate, later, value), 2.0);
-            }
-        }
-        assert_eq!(window.ask(&spec, Stat::Max, Time::from_secs(9_000), 50.0), 50.0);
-        assert_eq!(window.ask(&spec, Stat::Count, Time::from_secs(9_000), 50.0), 1.0);
-    }
-
-    #[test]
-    fn a_session_ends_by_silence() {
-        let spec = spec(Extent::Session(Span::from_mins(5)), 30);
-        let mut window = Window::new(&spec);
-        for second in [0, 200, 400, 1_000, 1_010] {
-            window.take(&spec, 1.0, Time::from_secs(second), &Segment::default());
-        }
-        assert_eq!(window.ask(&spec, Stat::Count, Time::from_secs(1_010), 1.0), 2.0);
-    }
-
-    #[test]
-    fn a_gap_makes_a_sliding_window_unknown_but_not_its_count() {
-        let spec = spec(Extent::Time(Span::from_secs(60)), 30);
-        let mut window = Window::new(&spec);
-        let take = |window: &mut Window, second: i64| {
-            window.take(&spec, 5.0, Time::from_secs(second), &Segment::default());
-            (
-                window.ask(&spec, Stat::Avg, Time::from_secs(second), 5.0),
-                window.ask(&spec, Stat::Count, Time::from_secs(second), 5.0),
-            )
-        };
-        for second in (0..=60).step_by(10) {
-            take(&mut window, second);
-        }
-        assert_eq!(take(&mut window, 70).0, 5.0);
-        let (avg, count) = take(&mut window, 105);
-        assert!(avg.is_nan() && count >= 4.0, "{avg} {count}");
-        assert_eq!(window.ask(&spec, Stat::Count, Time::from_secs(400), 5.0), 0.0);
-    }
-
-    #[test]
-    fn a_change_across_a_gap_is_unknown() {
-        let spec = spec(Extent::Readings(2), 30);
-        let mut window = Window::new(&spec);
-        let mut changed = Vec::new();
-        for (second, value) in [(0, 1.0), (10, 1.0), (20, 3.0), (100, 4.0), (110, 4.0)] {
-            let now = Time::from_secs(second);
-            window.take(&spec, value, now, &Segment::default());
-            changed.push(window.ask(&spec, Stat::Changed, now, value));
-        }
-        assert!(changed[0].is_nan() && changed[3].is_nan(), "{changed:?}");
-        assert_eq!([changed[1], changed[2], changed[4]], [0.0, 1.0, 0.0]);
-        assert_eq!(window.ask(&spec, Stat::Changed, Time::from_secs(111), 4.0), 0.0);
-    }
-}
+mod tests;

@@ -43,7 +43,7 @@ impl DueWatch {
         self.items.resize_with(set.catalogue.item_codes().len(), Item::default);
         for (index, state) in states.iter() {
             let Some(item) = self.items.get_mut(index) else { continue };
-            let km = f64::from(state.km_left);
+            let km = state.km_left();
             if item.is_due || !km.is_finite() {
                 continue;
             }
@@ -51,7 +51,7 @@ impl DueWatch {
                 item.is_due = true;
                 self.found.extend(item.judge(now));
             } else {
-                item.forecasts.push_back((now, f64::from(state.days_left), f64::from(state.days_sigma)));
+                item.forecasts.push_back((now, state.days_left(), state.days_sigma()));
                 if item.forecasts.len() > 70 {
                     item.forecasts.pop_front();
                 }

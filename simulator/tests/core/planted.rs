@@ -154,7 +154,7 @@ pub const ROWS: &[Row] = &[
     row("withheld-codes", PETROL, 3, &["fault_code.lamp"]),
     row("worn-catalyst", PETROL, 3, &["fault_code.next_service"]),
     row("worn-front-pads", PETROL, 7, &["brake_pads.front_worn"]),
-    row("worn-rear-pads", PETROL, 7, &["brake_pads.rear_worn"]),
+    row("worn-rear-pads", PETROL, 9, &["brake_pads.rear_worn"]),
     Row {
         cause: Cause::Fault("parasitic-drain", Some(Magnitude::Severe)),
         setting: WEEKEND,

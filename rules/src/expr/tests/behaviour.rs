@@ -182,8 +182,8 @@ fn age_is_in_seconds() {
 #[test]
 fn service_items_have_phases_days_and_probabilities() {
     let mut car = Car::new();
-    car.service.set(0, ItemState { phase: Some(1), days_left: 21.0, days_sigma: 5.0, km_left: 900.0 });
-    car.service.set(1, ItemState { phase: None, days_left: 0.0, days_sigma: 0.0, km_left: 0.0 });
+    car.service.set(0, ItemState::new(Some(1), 21.0, 5.0, 900.0));
+    car.service.set(1, ItemState::new(None, 0.0, 0.0, 0.0));
     for (text, outcome) in [
         ("service(\"oil\") == due_soon", T),
         ("service(\"oil\") >= due", F),

@@ -146,7 +146,7 @@ impl Car {
             faults: &self.faults,
             code: self.code.as_ref(),
             service: &self.service,
-            windows: Windows { specs: &self.specs, states: &self.windows },
+            windows: Windows { specs: &self.specs, states: &self.windows, segment: &Segment::NEW },
             cohort: Cohort { table: &self.cohorts, model: 0, km: self.km },
         }
     }
