@@ -153,6 +153,7 @@ pub(crate) mod tests {
             max_rate: None,
             max_jump: None,
             stuck_after: None,
+            charges: false,
             sentinels: Vec::new(),
             keep: None,
             purpose: Purpose::Maintenance,

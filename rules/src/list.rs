@@ -11,6 +11,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[expect(clippy::box_collection, reason = "a third of the size where it is empty, which it nearly always is")]
 pub struct List<T>(Option<Box<Vec<T>>>);
 
+/// Grows a boxed slice by no more than is needed: there are many vehicles.
+pub fn insert_one<T>(all: &mut Box<[T]>, place: usize, value: T) {
+    let mut list = std::mem::take(all).into_vec();
+    list.reserve_exact(1);
+    list.insert(place, value);
+    *all = list.into();
+}
+
 impl<T> List<T> {
     pub const fn new() -> Self {
         Self(None)

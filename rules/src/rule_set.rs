@@ -176,8 +176,9 @@ impl RuleSet {
         self.catalogue.signals.len()
     }
 
-    pub fn stuck_count(&self) -> usize {
-        self.stuck.len()
+    /// Signals that can be stuck, in order.
+    pub fn stuck(&self) -> &[Slot] {
+        &self.stuck
     }
 
     pub fn stuck_index(&self, slot: Slot) -> Option<usize> {

@@ -57,8 +57,10 @@ pub struct Signal {
     pub max_rate: Option<f64>,
     /// Largest plausible change between two readings, however far apart within `max_gap`.
     pub max_jump: Option<f64>,
-    /// The same raw value for this long while the vehicle moves or charges means the sensor is stuck.
+    /// The same raw value for this long while the vehicle moves means the sensor is stuck.
     pub stuck_after: Option<Span>,
+    /// Charging counts like moving: it is what is charged.
+    pub charges: bool,
     /// Values that senders use for "no value"; they become missing.
     pub sentinels: Vec<f64>,
     /// At most one value per this span is kept for charts; `None`: every one.
@@ -91,6 +93,8 @@ struct Entry {
     max_rate: Option<f64>,
     max_jump: Option<f64>,
     stuck_after: Option<Span>,
+    #[serde(default)]
+    charges: bool,
     #[serde(default)]
     sentinels: Vec<f64>,
     keep: Option<Span>,
@@ -171,6 +175,7 @@ impl TryFrom<Entry> for Signal {
             max_rate: entry.max_rate,
             max_jump: entry.max_jump,
             stuck_after: entry.stuck_after,
+            charges: entry.charges,
             sentinels: entry.sentinels,
             keep: entry.keep,
             purpose: entry.purpose,

@@ -6,12 +6,14 @@
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::list::insert_one;
+
 /// Values at places `0..len`, most of which are empty. Looking up takes constant time; filling an
 /// empty place moves what lies behind it, and happens once.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sparse<T> {
     words: Box<[Word]>,
-    values: Vec<T>,
+    values: Box<[T]>,
 }
 
 /// 64 places: which are filled, and how many before them.
@@ -24,7 +26,7 @@ struct Word {
 impl<T: Clone> Sparse<T> {
     /// All of `len` places empty.
     pub fn new(len: usize) -> Self {
-        Self { words: vec![Word::default(); len.div_ceil(64)].into(), values: Vec::new() }
+        Self { words: vec![Word::default(); len.div_ceil(64)].into(), values: Box::default() }
     }
 
     #[inline]
@@ -62,8 +64,7 @@ impl<T: Clone> Sparse<T> {
     #[cold]
     fn insert(&mut self, place: usize, value: T) {
         let word = &mut self.words[place / 64];
-        self.values.reserve_exact(1);
-        self.values.insert(word.rank(place), value);
+        insert_one(&mut self.values, word.rank(place), value);
         word.used |= 1 << (place % 64);
         self.count();
     }
@@ -73,7 +74,9 @@ impl<T: Clone> Sparse<T> {
         for place in first..first + count {
             if self.get(place).is_some() {
                 let word = &mut self.words[place / 64];
-                self.values.remove(word.rank(place));
+                let mut values = std::mem::take(&mut self.values).into_vec();
+                values.remove(word.rank(place));
+                self.values = values.into();
                 word.used &= !(1 << (place % 64));
                 self.count();
             }
@@ -117,13 +120,12 @@ impl<T: Serialize> Serialize for Sparse<T> {
 
 impl<'de, T: Clone + Deserialize<'de>> Deserialize<'de> for Sparse<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (used, mut values) = <(Vec<u64>, Vec<T>)>::deserialize(deserializer)?;
+        let (used, values) = <(Vec<u64>, Box<[T]>)>::deserialize(deserializer)?;
         let mut sparse = Self::new(used.len() * 64);
         for (word, used) in sparse.words.iter_mut().zip(used) {
             word.used = used;
         }
         sparse.count();
-        values.shrink_to_fit();
         if sparse.words.iter().map(|word| word.used.count_ones() as usize).sum::<usize>() != values.len() {
             return Err(D::Error::custom("a sparse array needs one value per filled place"));
         }

@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use rules::command::Command;
-use rules::time::Time;
+use rules::time::{Span, Time};
 use rules::vehicle::{Contact, Locale, Particulars, Powertrain, Profile, Purpose, VehicleId};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -24,6 +24,12 @@ use crate::store::session::{As, Scope, act_as};
 
 /// Namespace of the ids of demo people and dealers.
 const NAMESPACE: Uuid = Uuid::from_u128(0x1d5f_9a70_5b1e_4d0c_8a64_70de_4e3a_11c2);
+
+/// From the factory to the owner.
+const TRANSPORT: Span = Span::from_days(45);
+/// As delivered, and as updated this long ago.
+const SOFTWARE: [&str; 2] = ["4.1.0", "4.2.0"];
+const UPDATED: TimeDelta = TimeDelta::days(30);
 
 /// A simulated vehicle to be owned by somebody.
 #[derive(Clone, Debug)]
@@ -173,6 +179,11 @@ async fn vehicle_and_owner(
     }
     let dealer = profile.dealer;
     console::command(conn, &vehicle.vehicle_id, &Command::Register(Box::new(profile))).await?;
+    enrol::produced_on(conn, id, (vehicle.delivered_at - TRANSPORT).to_utc().date_naive()).await?;
+    enrol::software(conn, id, SOFTWARE[0], vehicle.delivered_at.to_utc().date_naive()).await?;
+    if is_updated(index) {
+        enrol::software(conn, id, SOFTWARE[1], (now - UPDATED).date_naive()).await?;
+    }
     for service in &vehicle.services {
         let done = NewService {
             vehicle_id: id,
@@ -235,7 +246,7 @@ fn profile(index: usize, vehicle: &DemoVehicle) -> Profile {
         model_year: vehicle.model_year,
         powertrain: vehicle.powertrain,
         region: "CN-31".to_owned(),
-        software: String::new(),
+        software: SOFTWARE[usize::from(is_updated(index))].to_owned(),
         tier: String::new(),
         dealer: dealer_of(index),
         owner: Some(Contact { person: owner(vehicle), locale: invented(index, vehicle).locale }),
@@ -254,6 +265,11 @@ fn invented(index: usize, vehicle: &DemoVehicle) -> Invented {
 /// Two of three cars belong to the first dealer.
 fn dealer_of(index: usize) -> Uuid {
     demo_dealer(usize::from(index % 3 == 2))
+}
+
+/// Every other car took the update.
+const fn is_updated(index: usize) -> bool {
+    index % 2 == 1
 }
 
 fn owner(vehicle: &DemoVehicle) -> Uuid {

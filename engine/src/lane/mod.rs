@@ -10,6 +10,7 @@
 mod apart;
 mod commit;
 mod tell;
+mod timers;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -36,7 +37,7 @@ use crate::clock::Clock;
 use crate::config;
 use crate::dirty::Dirty;
 use crate::draft::{Draft, refused_input};
-use crate::inbox::{Arrived, Inbox, Item, Ordered, Until};
+use crate::inbox::{Arrived, Inbox, Item, Ordered};
 use crate::journal::{Position, Restored};
 use crate::metrics::{LaneMetrics, Stage};
 use crate::restraint::Restraint;
@@ -365,29 +366,6 @@ impl Lane {
         draft.more_waiting -= held.vehicle.order.waiting_count() as i64;
     }
 
-    /// Waits that are over, after the messages that may have ended them.
-    fn take_timers(&mut self, draft: &mut Draft) {
-        let now = self.common.clock.now();
-        while self.timers.peek().is_some_and(|Reverse((at, _))| *at <= now) {
-            let Some(Reverse((at, id))) = self.timers.pop() else { break };
-            let Some(held) = self.vehicles.get_mut(&id).filter(|held| held.timer == Some(at)) else { continue };
-            held.timer = None;
-            match wake(&held.vehicle, &held.set, &self.common.bounds) {
-                Some(due) if due <= now => {
-                    let at = now.max(held.vehicle.received);
-                    draft.timing = Some(id.clone());
-                    self.take_input(Input { vehicle: id, what: What::Timer { at } }, draft, None);
-                }
-                Some(due) => {
-                    held.timer = Some(due);
-                    self.timers.push(Reverse((due, id)));
-                }
-                None => {}
-            }
-        }
-        draft.timing = None;
-    }
-
     fn hold(&mut self, vehicles: impl Iterator<Item = Restored>) {
         // Oldest change first: the horizon must not pass a change that only the journal has.
         let mut vehicles: Vec<Restored> = vehicles.collect();
@@ -405,11 +383,6 @@ impl Lane {
             let held = Held { vehicle, set, position, told: Told::default(), timer };
             self.vehicles.insert(id, Box::new(held));
         }
-    }
-
-    /// How long the lane may sleep: to the next timer.
-    fn until_due(&self) -> Until {
-        Until { clock: self.common.clock.clone(), timer: self.timers.peek().map(|Reverse((at, _))| *at) }
     }
 }
 

@@ -6,6 +6,7 @@ use super::check::{Names, each_known, said};
 use super::draft::{PlanDraft, TemplateDraft};
 use super::layer::by_key;
 use super::read::{Fault, Place, Placed};
+use crate::estimate::items::Items;
 use crate::estimate::norm::{NormEntry, Norms};
 use crate::model::Model;
 use crate::plan::{Item, Plan};
@@ -48,6 +49,9 @@ pub fn plans(
         }
     }
     let codes: Vec<String> = codes.into_iter().collect();
+    if let Some(entry) = map.values().next().filter(|_| codes.len() > Items::MOST) {
+        faults.push(entry.place.fault(format!("{} service items are more than {}", codes.len(), Items::MOST)));
+    }
     let plan =
         |draft: PlanDraft| Plan::new(draft.head, draft.items.into_iter().map(|item| item.value).collect(), &codes);
     let plans = map.into_iter().map(|(key, entry)| (key, plan(entry.value))).collect();

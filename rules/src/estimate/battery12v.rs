@@ -50,6 +50,8 @@ const LEVEL: Span = Span::from_hours(9);
 /// a load that somebody switched on.
 const DRAIN_STEP: f64 = 0.25;
 const DRAIN_MOST: f64 = 0.5;
+/// From one stand to the next a rest voltage changes by less, volts; more wants a second reading.
+const REST_STEP: f64 = 1.2;
 /// What a single start scatters by at least, volts: engine, oil and temperature differ.
 const MARGIN_SD: f64 = 0.15;
 /// Starts before a trend is worth a word.
@@ -66,10 +68,11 @@ const SAME: f64 = 45.0;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Battery12v {
     median: f32,
-    /// What the trip began with, before the engine turned: a sensor that goes on telling just that does not measure.
+    /// What the trip began with before the engine turned: a sensor that goes on telling just that does not measure. NaN
+    /// where it was turning already, or is not known of.
     before: f32,
     readings: u16,
-    history: Box<History>,
+    history: History,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -86,12 +89,18 @@ struct History {
 
 /// The voltage of a trip before the engine first turns: with a cold engine that of a battery that rested, whatever
 /// else the vehicle tells of its starts. Under way it says nothing, and after a short stop nothing either.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct KeyOn {
-    waits: bool,
+    /// The highest voltage until the engine turns; NaN while nobody waits for it.
     volts: f32,
     stood: Days,
     shift: Shift,
+}
+
+impl Default for KeyOn {
+    fn default() -> Self {
+        Self { volts: f32::NAN, stood: Days::default(), shift: Shift::default() }
+    }
 }
 
 /// What standing takes out of the battery: falls and times within single stands, older ones forgotten.
@@ -99,22 +108,27 @@ struct KeyOn {
 struct Drain {
     volts: f32,
     at: Days,
+    /// The way a voltage went that did not go on from the one before, 1 or -1: the next one may bear it out.
+    astray: f32,
     fall: f32,
     days: f32,
 }
 
 impl Drain {
-    /// Whether a voltage goes on from the one before.
-    fn is_steady(&self, volts: f64, at: Time) -> bool {
-        (f64::from(self.volts) - volts).abs() <= DRAIN_STEP.max(DRAIN_MOST * self.at.until(at))
+    /// Whether a voltage goes on from the one before: near it, or on the way that one went.
+    fn is_steady(&self, volts: f64, at: Time, first: bool) -> bool {
+        let step = volts - f64::from(self.volts);
+        let most = if first { REST_STEP } else { DRAIN_STEP.max(DRAIN_MOST * self.at.until(at)) };
+        self.at == Days::default() || step.abs() <= most || step * f64::from(self.astray) > 0.0
     }
 
     /// Takes a voltage of a stand; `first`: its first after the surface charge is gone. Volts per day, once so much
     /// standing was seen that the sensor's noise does not matter.
     fn take(&mut self, volts: f64, at: Time, first: bool) -> Option<f64> {
-        let steady = self.is_steady(volts, at);
+        let steady = self.is_steady(volts, at, false);
         let days = self.at.pass(at);
         let before = f64::from(std::mem::replace(&mut self.volts, volts as f32));
+        self.astray = if steady { 0.0 } else { (volts - before).signum() as f32 };
         if first || !steady {
             return None;
         }
@@ -129,7 +143,7 @@ impl Battery12v {
     fn begin_trip(&mut self, at: Time, volts: f64) {
         (self.median, self.before, self.readings) = (0.0, volts as f32, 0);
         let key_on = &mut self.history.key_on;
-        (key_on.waits, key_on.volts) = (!key_on.stood.is_over(at, ONE_REST.days_f64()), 0.0);
+        key_on.volts = if key_on.stood.is_over(at, ONE_REST.days_f64()) { f32::NAN } else { 0.0 };
     }
 
     /// A new battery, or a new alternator.
@@ -178,10 +192,10 @@ pub fn update(vehicle: &mut Vehicle, step: &mut Step, turn: Turn, set: &RuleSet)
         end_trip(vehicle, step, set);
     }
     if turn.began {
-        let volts = vehicle.last(known.volts_12).value;
+        let volts = before_engine(vehicle, step, known);
         vehicle.estimates.battery12v.begin_trip(step.at, volts);
     }
-    if vehicle.estimates.battery12v.history.key_on.waits {
+    if !vehicle.estimates.battery12v.history.key_on.volts.is_nan() {
         wait_for_engine(vehicle, step, set);
     }
     if let Some(volts) = measured(vehicle, step, known.crank_volts) {
@@ -201,7 +215,7 @@ pub fn update(vehicle: &mut Vehicle, step: &mut Step, turn: Turn, set: &RuleSet)
     {
         let first = vehicle.last(known.rest_voltage).at < vehicle.segment.since;
         let drain = &mut vehicle.estimates.battery12v.history.drain;
-        let steady = first || drain.is_steady(volts, step.at);
+        let steady = drain.is_steady(volts, step.at, first);
         let rate = drain.take(volts, step.at, first || step.at.since(vehicle.segment.since) < LEVEL);
         if !steady || is_starting(vehicle, step, known) {
             return;
@@ -224,9 +238,18 @@ fn is_charging(vehicle: &Vehicle, step: &Step, volts: f64, known: &Known) -> boo
     }
 }
 
+/// The voltage with which a trip begins, if the engine is known to stand.
+fn before_engine(vehicle: &Vehicle, step: &Step, known: &Known) -> f64 {
+    let tells = known.rpm.is_some_and(|rpm| vehicle.last(Some(rpm)).at != Time::NEVER);
+    let turns = recent(vehicle, step.at, known.rpm, 60).is_some_and(|rpm| rpm > 0.0);
+    let moves = recent(vehicle, step.at, known.speed, 60).is_some_and(|speed| speed > 1.0);
+    if tells && !turns && !moves { vehicle.last(known.volts_12).value } else { f64::NAN }
+}
+
 /// Whether this very sample tells of a start, though the ignition's word for it was lost.
 fn is_starting(vehicle: &Vehicle, step: &Step, known: &Known) -> bool {
-    measured(vehicle, step, known.crank_volts).is_some() || measured(vehicle, step, known.rpm).is_some_and(|rpm| rpm > 0.0)
+    measured(vehicle, step, known.crank_volts).is_some()
+        || measured(vehicle, step, known.rpm).is_some_and(|rpm| rpm > 0.0)
 }
 
 fn norm(vehicle: &Vehicle, feature: Feature, set: &RuleSet) -> Option<Norm> {
@@ -299,8 +322,7 @@ fn wait_for_engine(vehicle: &mut Vehicle, step: &mut Step, set: &RuleSet) {
         return;
     }
     let key_on = &mut vehicle.estimates.battery12v.history.key_on;
-    key_on.waits = false;
-    let volts = f64::from(key_on.volts);
+    let volts = f64::from(std::mem::replace(&mut key_on.volts, f32::NAN));
     let cold =
         recent(vehicle, step.at, known.coolant, 60).is_some_and(|celsius| is_cold(vehicle, step, celsius, known));
     let Some(norm) = norm(vehicle, Feature::KeyOn, set).filter(|_| cold && volts > 0.0) else { return };

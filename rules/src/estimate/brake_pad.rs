@@ -28,13 +28,27 @@ const APART: f64 = 0.005;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pad {
     trend: Trend,
-    /// Where the trend began, and where it is: thousands of km and percent.
+    /// Where the trend began, and where it is: thousands of km, NaN before, and percent.
     from_km: f32,
-    from_wear: f32,
     km: f32,
-    wear: f32,
+    from_wear: Wear,
+    wear: Wear,
     /// Readings in a row that the line does not explain.
     astray: u8,
+}
+
+/// Hundredths of a percent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Wear(u16);
+
+impl Wear {
+    fn new(percent: f64) -> Self {
+        Self((percent * 100.0).round() as u16)
+    }
+
+    fn percent(self) -> f64 {
+        f64::from(self.0) / 100.0
+    }
 }
 
 impl Default for Pad {
@@ -42,9 +56,9 @@ impl Default for Pad {
         Self {
             trend: Trend::default(),
             from_km: f32::NAN,
-            from_wear: f32::NAN,
             km: f32::NAN,
-            wear: f32::NAN,
+            from_wear: Wear::default(),
+            wear: Wear::default(),
             astray: 0,
         }
     }
@@ -52,9 +66,9 @@ impl Default for Pad {
 
 impl Pad {
     fn take(&mut self, wear: f64, km: f64) {
-        if self.km.is_nan() || wear < f64::from(self.wear) - REPLACED {
+        if self.km.is_nan() || wear < self.wear.percent() - REPLACED {
             *self = Self::default();
-            (self.from_km, self.from_wear) = (km as f32, wear as f32);
+            (self.from_km, self.from_wear) = (km as f32, Wear::new(wear));
         }
         let driven = if self.km.is_nan() { 0.0 } else { km - f64::from(self.km) };
         if self.trend.count() > 0 && driven < APART {
@@ -63,10 +77,10 @@ impl Pad {
         if self.is_another_pace(wear, driven) {
             // Another driver, another road, a brake that drags: what was before says nothing of what comes.
             self.trend = Trend::default();
-            (self.from_km, self.from_wear) = (km as f32, wear as f32);
+            (self.from_km, self.from_wear) = (km as f32, Wear::new(wear));
         }
         self.trend.take(driven, wear, HALF_LIFE);
-        (self.km, self.wear) = (km as f32, wear as f32);
+        (self.km, self.wear) = (km as f32, Wear::new(wear));
     }
 
     /// Whether the last readings were all far from where the line says they should be.
@@ -80,7 +94,7 @@ impl Pad {
     /// Distance left, km: early, central and late end of the 80 % interval; `None` while too little is known.
     fn left(&self) -> Option<(f64, f64, f64)> {
         let line = self.trend.line_with(SENSOR_SD)?;
-        let enough = f64::from(self.km - self.from_km) >= DRIVEN && line.level - f64::from(self.from_wear) >= WORN;
+        let enough = f64::from(self.km - self.from_km) >= DRIVEN && line.level - self.from_wear.percent() >= WORN;
         let km = |slope: f64| if slope > 0.0 { 1_000.0 * (LIMIT - line.level).max(0.0) / slope } else { f64::INFINITY };
         let spread = EIGHTY * line.slope_se;
         (enough && line.slope > 0.0).then(|| (km(line.slope + spread), km(line.slope), km(line.slope - spread)))

@@ -15,6 +15,7 @@ pub mod fuel_trim;
 pub mod health;
 pub mod imbalance;
 pub mod insulation;
+pub mod items;
 pub mod knee;
 pub mod maturing;
 pub mod norm;
@@ -222,7 +223,8 @@ fn within(chance: impl Fn(f64) -> f64) -> [f64; 3] {
     HORIZONS.map(|days| chance(days).clamp(0.0, 1.0))
 }
 
-/// The last instant at which something was done, to the second.
+/// The last instant at which something was done, to the second: in half of the bytes, and minutes are the least that
+/// anybody asks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Days(u32);
 
@@ -231,9 +233,18 @@ impl Days {
         at.micros().div_euclid(1_000_000).clamp(1, i64::from(u32::MAX)) as u32
     }
 
+    fn at(at: Time) -> Self {
+        Self(Self::secs(at))
+    }
+
+    /// Whether it was ever done.
+    const fn is_set(self) -> bool {
+        self.0 != 0
+    }
+
     /// Whether so many days have passed since.
     fn is_over(self, at: Time, days: f64) -> bool {
-        self.0 == 0 || f64::from(Self::secs(at).saturating_sub(self.0)) >= days * 86_400.0
+        self.0 == 0 || f64::from(Self::secs(at).saturating_sub(self.0)) > days * 86_400.0 - 0.5
     }
 
     /// Days since; 0 the first time.
@@ -244,7 +255,7 @@ impl Days {
     /// Days since, and begins anew.
     fn pass(&mut self, at: Time) -> f64 {
         let days = self.until(at);
-        self.0 = Self::secs(at);
+        *self = Self::at(at);
         days
     }
 }

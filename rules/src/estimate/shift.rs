@@ -16,17 +16,33 @@ const BASELINE: u16 = 60;
 /// One feature counts at most so much: no single trip, however strange, is a shift.
 const MOST_Z: f64 = 4.0;
 /// What is this far out of the ordinary does not belong into a baseline.
-const SUSPICIOUS: f32 = 4.0;
+const SUSPICIOUS: f64 = 4.0;
 /// A sum says no more than this, and so falls back within weeks.
 const MOST_SUM: f64 = 30.0;
 
-/// Baseline and sums, in standard deviations.
+/// Baseline and sums.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Shift {
     mean: f32,
     count: u16,
-    up: f32,
-    down: f32,
+    up: Sum,
+    down: Sum,
+}
+
+/// Summed standard deviations, 0 to [`MOST_SUM`], in two bytes: to a two-thousandth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
+struct Sum(u16);
+
+impl Sum {
+    const STEP: f64 = 0.0005;
+
+    fn new(sum: f64) -> Self {
+        Self((sum.clamp(0.0, MOST_SUM) / Self::STEP).round() as u16)
+    }
+
+    fn get(self) -> f64 {
+        f64::from(self.0) * Self::STEP
+    }
 }
 
 impl Shift {
@@ -34,9 +50,9 @@ impl Shift {
     pub fn take(&mut self, feature: f64, norm: &Norm) {
         let (mean, sd) = self.expected(norm);
         let z = ((feature - mean) / sd).clamp(-MOST_Z, MOST_Z);
-        self.up = (f64::from(self.up) + z - K).clamp(0.0, MOST_SUM) as f32;
-        self.down = (f64::from(self.down) - z - K).clamp(0.0, MOST_SUM) as f32;
-        if self.is_learning() && self.up < SUSPICIOUS && self.down < SUSPICIOUS {
+        self.up = Sum::new(self.up() + z - K);
+        self.down = Sum::new(self.down() - z - K);
+        if self.is_learning() && self.up().max(self.down()) < SUSPICIOUS {
             self.count += 1;
             self.mean += (feature as f32 - self.mean) / f32::from(self.count);
         }
@@ -53,11 +69,11 @@ impl Shift {
 
     /// How far it has gone up, in summed standard deviations; 0 to 30.
     pub fn up(&self) -> f64 {
-        f64::from(self.up)
+        self.up.get()
     }
 
     pub fn down(&self) -> f64 {
-        f64::from(self.down)
+        self.down.get()
     }
 
     /// Whether the baseline still grows.

@@ -9,7 +9,7 @@ use crate::known::Known;
 use crate::state::Vehicle;
 use crate::state::fold::Step;
 use crate::state::segment::SegmentKind;
-use crate::time::{Span, Time};
+use crate::time::Span;
 
 /// Air pressure at sea level, kPa; gauge to absolute.
 const ATMOSPHERE: f64 = 101.3;
@@ -33,19 +33,21 @@ const T: f64 = -4.0;
 const READINGS: u16 = 7;
 /// Or once it fell so far below its mate without getting back, kPa, beyond what rubber lets through, kPa a day: a line
 /// through months of sound pressure bends too late for a strong leak.
-const FALLEN: f32 = 8.0;
-const SEEPAGE: f32 = 0.3;
+const FALLEN: f64 = 8.0;
+const SEEPAGE: f64 = 0.3;
 /// A step of this much against the axle mate, unless most of it is this wheel's own fall, is air from a hose or another
 /// wheel. A top-up of 8 kPa that passed for four days of a leak opened cases in healthy fleets.
 const REFILLED: f64 = 5.0;
 /// A rise of this much by itself is air from a hose too: who fills all wheels levels what was between them.
 const FILLED: f64 = 10.0;
-/// What both wheels of an axle lose is the weather's; what a wheel rises by more than this is air from a hose, and its
-/// mate did not fall for it, kPa.
+/// What both wheels of an axle lose is the weather's; a pass of 1,000 m raises both by 12. What a wheel rises by more is
+/// air from a hose, and its mate did not fall for it, kPa.
 const SHARED_FALL: f64 = 20.0;
-const SHARED_RISE: f64 = 5.0;
-/// Share of the placard that no tyre reaches, hot and loaded: what is above is no pressure.
-const HIGHEST: f64 = 1.5;
+const SHARED_RISE: f64 = 12.0;
+/// Multiple of the placard that no tyre of any axle reaches, hot and laden: what is above is no pressure.
+const HIGHEST: f64 = 2.0;
+/// A wheel that was not heard to tell its temperature for so long does not tell it any more.
+const TELLS: Span = Span::from_days(14);
 /// Share of the placard at which the tyre monitor warns.
 const LIMIT_SHARE: f64 = 0.8;
 
@@ -117,22 +119,27 @@ impl Default for Wheel {
 /// How far a wheel has fallen below its mate since it last stood still, and for how long: a cumulative sum in kPa.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Run {
-    fallen: f32,
-    days: f32,
+    /// Twentieths of a kPa, as [`Kpa`].
+    fallen: u16,
+    /// Hundredths of a day.
+    days: u16,
 }
 
 impl Run {
-    fn take(&mut self, fall: f32, days: f64) {
-        self.fallen += fall - SEEPAGE * days as f32;
-        self.days += days as f32;
-        if self.fallen <= 0.0 {
-            *self = Self::default();
-        }
+    const DAY: f64 = 0.01;
+
+    fn take(&mut self, fall: f64, days: f64) {
+        let fallen = f64::from(self.fallen) * Kpa::STEP + fall - SEEPAGE * days;
+        let lasted = f64::from(self.days) + days / Self::DAY;
+        // Casting keeps within the ends; a sum of nothing begins anew.
+        self.fallen = (fallen / Kpa::STEP).round() as u16;
+        self.days = if self.fallen == 0 { 0 } else { lasted.round() as u16 };
     }
 
     /// Loss in kPa a day, once it is no scatter.
     fn rate(self) -> f64 {
-        if self.fallen < FALLEN { 0.0 } else { f64::from(self.fallen / self.days.max(1.0) + SEEPAGE) }
+        let (fallen, days) = (f64::from(self.fallen) * Kpa::STEP, f64::from(self.days) * Self::DAY);
+        if fallen < FALLEN { 0.0 } else { fallen / days.max(1.0) + SEEPAGE }
     }
 }
 
@@ -159,7 +166,7 @@ impl Wheel {
             // Air for this wheel, or for its mate: what was before says nothing of what comes.
             (self.trend, self.run) = (Trend::default(), Run::default());
         } else if !fall.is_nan() {
-            self.run.take(fall as f32, days);
+            self.run.take(fall, days);
         }
         self.trend.take(days, above_mate.get(), HALF_LIFE);
     }
@@ -206,7 +213,7 @@ pub fn update(vehicle: &mut Vehicle, step: &mut Step, known: &Known) {
         let gauge = measured(vehicle, step, known.tyre_pressure[index]);
         let Some(gauge) = gauge.filter(|gauge| *gauge <= most) else { continue };
         // The air about a wheel that tells its own temperature is another one by some kelvins, 8 kPa in the sun.
-        let tells = known.tyre_temperature[index].filter(|slot| vehicle.last(Some(*slot)).at != Time::NEVER);
+        let tells = known.tyre_temperature[index].filter(|slot| step.at.since(vehicle.last(Some(*slot)).at) <= TELLS);
         let celsius = match tells {
             Some(own) => recent(vehicle, step.at, Some(own), 600),
             None => recent(vehicle, step.at, known.ambient, 3_600).filter(|_| cold),

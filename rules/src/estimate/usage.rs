@@ -7,12 +7,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::items::{Anchor, Items};
 use crate::expr::ItemState;
-use crate::list::List;
 use crate::plan::{self, Combinator, Item, Meters, Phase};
 use crate::rule_set::RuleSet;
 use crate::signal::Slot;
-use crate::sparse::Sparse;
 use crate::state::Vehicle;
 use crate::state::fold::Step;
 use crate::time::{Span, Time};
@@ -30,6 +29,7 @@ const HABIT: f64 = 0.19;
 const CALENDAR_SD: f64 = 0.5;
 /// Days passed one by one after a long silence; the rest cannot change a calendar date.
 const MOST_DAYS: i32 = 400;
+const NO_DAY: i32 = i32::MIN;
 /// Intervals are thousands of kilometres: what is due is judged anew after this many.
 const PACE_KM: f64 = 1.0;
 /// A vehicle whose first odometer is beyond this share of the first interval was serviced somewhere.
@@ -43,74 +43,10 @@ struct Class {
     days: u16,
 }
 
-/// From when an interval counts.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct Anchor {
-    km: f32,
-    /// NaN where it is not known.
-    engine_h: f32,
-    /// Seconds since 1970: every vehicle keeps one of these per item, and dates need no more.
-    at_s: u32,
-    /// A service was done, rather than assumed.
-    done: bool,
-}
-
-impl Anchor {
-    fn new(km: f64, engine_h: f32, at: Time, done: bool) -> Self {
-        Self {
-            km: km as f32,
-            engine_h,
-            at_s: at.micros().div_euclid(1_000_000).clamp(0, i64::from(u32::MAX)) as u32,
-            done,
-        }
-    }
-
-    fn at(self) -> Time {
-        Time::from_secs(i64::from(self.at_s))
-    }
-}
-
-/// Anchors by index of the catalogue's service items. Nearly all of a vehicle's items count from its delivery or from
-/// when it was first heard of: each anchor is kept once.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Anchors {
-    /// Place among the anchors; `NONE` without.
-    of: Box<[u8]>,
-    list: List<Anchor>,
-}
-
-impl Anchors {
-    const NONE: u8 = u8::MAX;
-
-    fn new(count: usize) -> Self {
-        Self { of: vec![Self::NONE; count].into(), list: List::new() }
-    }
-
-    fn get(&self, index: usize) -> Option<Anchor> {
-        self.list.get(usize::from(*self.of.get(index)?)).copied()
-    }
-
-    fn set(&mut self, index: usize, anchor: Anchor) {
-        let Some(own) = self.of.get_mut(index) else { return };
-        *own = Self::NONE;
-        let alike = |known: &Anchor| {
-            let bits = |one: &Anchor| (one.km.to_bits(), one.engine_h.to_bits(), one.at_s, one.done);
-            bits(known) == bits(&anchor)
-        };
-        let unused = |place: &usize| !self.of.contains(&(*place as u8));
-        let place = self.list.iter().position(alike).or_else(|| (0..self.list.len()).find(unused));
-        match place {
-            Some(place) => self.list[place] = anchor,
-            None => self.list.push(anchor),
-        }
-        self.of[index] = place.unwrap_or(self.list.len() - 1) as u8;
-    }
-}
-
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
-    /// Local day that is running, counted from 1970; `None` before the first reading.
-    day: Option<i32>,
+    /// Local day that is running, counted from 1970; `NO_DAY` before the first reading.
+    day: i32,
     /// Odometer at its start, km.
     day_km: f32,
     /// Odometer when the items' states were computed last, km; NaN before.
@@ -122,16 +58,15 @@ pub struct Usage {
     utc_offset_h: i8,
     workday: Class,
     weekend: Class,
-    anchors: Anchors,
-    /// By index of the catalogue's service items, as far as the vehicle's plan has them.
-    pub items: Sparse<ItemState>,
+    /// As far as the vehicle's plan has them.
+    pub items: Items,
 }
 
 impl Usage {
     pub fn new(profile: &Profile, set: &RuleSet) -> Self {
         let count = set.catalogue.item_codes().len();
         let mut usage = Self {
-            day: None,
+            day: NO_DAY,
             day_km: f32::NAN,
             judged_km: f32::NAN,
             engine_h: f32::NAN,
@@ -139,8 +74,7 @@ impl Usage {
             utc_offset_h: 8,
             workday: Class::default(),
             weekend: Class::default(),
-            anchors: Anchors::new(count),
-            items: Sparse::new(count),
+            items: Items::new(count),
         };
         usage.take_profile(profile, set);
         usage
@@ -161,8 +95,8 @@ impl Usage {
         let index = set.catalogue.item_codes().iter().position(|code| code == item);
         let Some(index) = index else { return };
         // A record of an older service must not undo a newer one.
-        if self.anchors.get(index).is_none_or(|known| !known.done || known.at() <= at) {
-            self.anchors.set(index, Anchor::new(km, self.engine_h, at, true));
+        if self.items.anchor(index).is_none_or(|known| !known.done || known.at() <= at) {
+            self.items.set_anchor(index, Anchor::new(km, self.engine_h, at, true));
         }
     }
 
@@ -170,16 +104,14 @@ impl Usage {
     pub fn carry(&mut self, from: &RuleSet, to: &RuleSet) {
         let (old, new) = (from.catalogue.item_codes(), to.catalogue.item_codes());
         let place = |code: &String| old.iter().position(|known| known == code);
-        let (mut anchors, mut items) = (Anchors::new(new.len()), Sparse::new(new.len()));
+        let mut items = Items::new(new.len());
         for (index, old) in new.iter().map(place).enumerate().filter_map(|(index, old)| Some((index, old?))) {
-            if let Some(anchor) = self.anchors.get(old) {
-                anchors.set(index, anchor);
-            }
-            if let Some(item) = self.items.get(old) {
-                items.set(index, *item);
+            if let (Some(anchor), Some(state)) = (self.items.anchor(old), self.items.get(old)) {
+                items.set_anchor(index, anchor);
+                items.set(index, *state);
             }
         }
-        (self.anchors, self.items) = (anchors, items);
+        self.items = items;
     }
 
     fn local_day(&self, at: Time) -> i32 {
@@ -279,34 +211,30 @@ impl Class {
 pub fn next_day(vehicle: &mut Vehicle, to: Time) -> Option<Time> {
     let usage = &mut vehicle.estimates.usage;
     let today = usage.local_day(to);
-    let Some(day) = usage.day else {
-        usage.day = Some(today);
-        return None;
-    };
-    if today <= day {
-        return None;
+    if usage.day == NO_DAY {
+        usage.day = today;
     }
-    if today - day > MOST_DAYS {
-        usage.day = Some(today - MOST_DAYS);
-    }
-    usage.day.map(|day| usage.start_of(day + 1))
+    usage.day = usage.day.max(today - MOST_DAYS);
+    (today > usage.day).then(|| usage.start_of(usage.day + 1))
 }
 
 /// Passes the start of a day: closes the day before and judges the calendar.
 pub fn begin_day(vehicle: &mut Vehicle, day_start: Time, set: &RuleSet) {
     let (km, newest) = (vehicle.odometer.km, vehicle.newest);
     let usage = &mut vehicle.estimates.usage;
-    let Some(day) = usage.day else { return };
-    let had_reading = newest >= usage.start_of(day);
-    usage.end_day(day, km, had_reading);
-    usage.day = Some(day + 1);
+    if usage.day == NO_DAY {
+        return;
+    }
+    let had_reading = newest >= usage.start_of(usage.day);
+    usage.end_day(usage.day, km, had_reading);
+    usage.day += 1;
     recompute(vehicle, day_start, set);
 }
 
 /// When the next day starts, in measured time.
 pub fn wake(vehicle: &Vehicle) -> Option<Time> {
     let usage = &vehicle.estimates.usage;
-    usage.day.map(|day| usage.start_of(day + 1))
+    (usage.day != NO_DAY).then(|| usage.start_of(usage.day + 1))
 }
 
 /// The odometer moved: service states follow at once.
@@ -340,7 +268,7 @@ pub fn recompute(vehicle: &mut Vehicle, now: Time, set: &RuleSet) {
     let usage = &mut vehicle.estimates.usage;
     usage.judged_km = km as f32;
     for (index, item) in plan.items(powertrain) {
-        if usage.anchors.get(index).is_none() && km.is_finite() {
+        if usage.items.anchor(index).is_none() && km.is_finite() {
             // A used car without records: its intervals start at what is known, the present odometer.
             let used = item.first().km.is_some_and(|first| km > f64::from(first) * USED);
             let anchor = if used {
@@ -348,9 +276,9 @@ pub fn recompute(vehicle: &mut Vehicle, now: Time, set: &RuleSet) {
             } else {
                 Anchor::new(0.0, 0.0, delivered_at, false)
             };
-            usage.anchors.set(index, anchor);
+            usage.items.set_anchor(index, anchor);
         }
-        if let Some(anchor) = usage.anchors.get(index) {
+        if let Some(anchor) = usage.items.anchor(index) {
             let state = usage.state_of(item, anchor, km, now, severity);
             usage.items.set(index, state);
         }

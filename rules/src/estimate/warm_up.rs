@@ -42,9 +42,11 @@ const SURELY_SLOW: f64 = 2.0;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct WarmUp {
-    anchor: Option<(f32, Time)>,
+    /// What the rate is taken from.
+    anchor: f32,
+    anchor_at: Days,
     /// Since when the trip lasts whose first temperature is still to come.
-    began: Option<Time>,
+    began: Days,
     start: Option<Box<Start>>,
     shift: Shift,
     plateau: Plateau,
@@ -92,7 +94,7 @@ impl Start {
 
 impl WarmUp {
     pub fn restart(&mut self) {
-        *self = Self { anchor: self.anchor, began: self.began, ..Self::default() };
+        *self = Self { anchor: self.anchor, anchor_at: self.anchor_at, began: self.began, ..Self::default() };
     }
 
     pub const fn shift(&self) -> &Shift {
@@ -107,14 +109,15 @@ pub fn update(vehicle: &mut Vehicle, step: &mut Step, turn: Turn, set: &RuleSet)
     }
     if turn.began {
         let own = &mut vehicle.estimates.warm_up;
-        (own.began, own.plateau) = (Some(step.at), Plateau::default());
+        (own.began, own.plateau) = (Days::at(step.at), Plateau::default());
     }
     let Some(celsius) = measured(vehicle, step, set.known.coolant) else { return };
     take_rate(vehicle, step, celsius, set);
-    if let Some(began) = vehicle.estimates.warm_up.began.take() {
+    let began = std::mem::take(&mut vehicle.estimates.warm_up.began);
+    if began.is_set() {
         let is_cold = is_cold(vehicle, step, celsius, &set.known);
         let start = Start { from: celsius as f32, secs: 0.0, last: celsius as f32, at: step.at };
-        let soon = step.at.since(began) <= AT_MOST;
+        let soon = began.until(step.at) <= AT_MOST.days_f64();
         vehicle.estimates.warm_up.start = (is_cold && soon).then(|| Box::new(start));
     }
     hold(vehicle, step, celsius, set);
@@ -201,17 +204,14 @@ fn take(vehicle: &mut Vehicle, step: &mut Step, ratio: f64, from: f64, set: &Rul
 }
 
 fn take_rate(vehicle: &mut Vehicle, step: &mut Step, celsius: f64, set: &RuleSet) {
-    let Some((before, since)) = vehicle.estimates.warm_up.anchor else {
-        vehicle.estimates.warm_up.anchor = Some((celsius as f32, step.at));
-        return;
-    };
-    let over = step.at.since(since);
-    if over < OVER {
+    let own = &mut vehicle.estimates.warm_up;
+    let (before, is_first) = (f64::from(own.anchor), !own.anchor_at.is_set());
+    if !own.anchor_at.is_over(step.at, OVER.days_f64()) {
         return;
     }
-    vehicle.estimates.warm_up.anchor = Some((celsius as f32, step.at));
-    if over <= AT_MOST {
-        let rate = (celsius - f64::from(before)) / (over.secs_f64() / 60.0);
-        emit(vehicle, step, set.known.coolant_rate, rate);
+    let over = own.anchor_at.pass(step.at);
+    own.anchor = celsius as f32;
+    if !is_first && over <= AT_MOST.days_f64() {
+        emit(vehicle, step, set.known.coolant_rate, (celsius - before) / (over * 1_440.0));
     }
 }

@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::component::Component;
+use crate::estimate::items::Items;
 use crate::fault_code::FaultCode;
 use crate::learned::Cohort;
 use crate::severity::Severity;
-use crate::sparse::Sparse;
 use crate::state::Readings;
 use crate::time::Time;
 use crate::window::Windows;
@@ -54,33 +54,36 @@ pub struct FaultCycle {
 }
 
 /// The state of one item of the service plan, recomputed when odometer or day move. Every vehicle keeps one for each of
-/// its items: days to a tenth, distances to ten kilometres.
+/// its items: days to a tenth, deviations to half a day up to 127, distances to ten kilometres.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ItemState {
     phase: u8,
+    days_sigma: u8,
     days_left: i16,
-    days_sigma: i16,
     km_left: i16,
 }
 
 impl ItemState {
-    const NO_PHASE: u8 = u8::MAX;
+    /// Of an item that the vehicle's plan does not have.
+    pub const NONE: Self = Self { phase: u8::MAX, days_sigma: 0, days_left: i16::MIN, km_left: i16::MIN };
+    const SIGMA: f64 = 0.5;
     const DAY: f64 = 0.1;
     const KM: f64 = 10.0;
 
     /// `phase` as [`Self::phase`]; NaN for what is not known.
     pub fn new(phase: Option<u8>, days_left: f64, days_sigma: f64, km_left: f64) -> Self {
         Self {
-            phase: phase.unwrap_or(Self::NO_PHASE),
+            phase: phase.unwrap_or(Self::NONE.phase),
+            // Casting keeps within the ends.
+            days_sigma: (days_sigma / Self::SIGMA).ceil() as u8,
             days_left: compact(days_left, Self::DAY),
-            days_sigma: compact(days_sigma, Self::DAY),
             km_left: compact(km_left, Self::KM),
         }
     }
 
     /// 0 ok, 1 due soon, 2 due, 3 overdue, 4 lapsed; `None` while the item does not apply or nothing is known.
     pub fn phase(self) -> Option<u8> {
-        Some(self.phase).filter(|phase| *phase != Self::NO_PHASE)
+        Some(self.phase).filter(|phase| *phase != Self::NONE.phase)
     }
 
     /// Central estimate of days until due; negative when past. NaN where nothing is known.
@@ -90,7 +93,7 @@ impl ItemState {
 
     /// Standard deviation of that estimate, days.
     pub fn days_sigma(self) -> f64 {
-        value_of(self.days_sigma, Self::DAY)
+        f64::from(self.days_sigma) * Self::SIGMA
     }
 
     /// Negative when past; NaN for items without distance.
@@ -105,7 +108,6 @@ fn compact(value: f64, step: f64) -> i16 {
         return i16::MIN;
     }
     let steps = value / step;
-    // Casting keeps within the ends.
     (if steps < 0.0 { steps.floor() } else { steps.ceil() } as i16).max(-i16::MAX)
 }
 
@@ -126,7 +128,7 @@ pub struct View<'a> {
     /// The cycle that a rule `by fault code` is asked about.
     pub code: Option<&'a FaultCycle>,
     /// By index of the service item in the catalogue.
-    pub service: &'a Sparse<ItemState>,
+    pub service: &'a Items,
     pub windows: Windows<'a>,
     pub cohort: Cohort<'a>,
 }

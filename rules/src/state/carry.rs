@@ -9,6 +9,7 @@ use crate::finding::{FindingChange, FindingKey};
 use crate::peek::Ahead;
 use crate::rule::OnChange;
 use crate::rule_set::{Rule, RuleNo, RuleSet};
+use crate::signal::Slot;
 use crate::sparse::Sparse;
 use crate::state::{Readings, Suspect, Vehicle};
 use crate::time::Time;
@@ -49,7 +50,7 @@ impl Vehicle {
         }
         decide(self, withdrawn, self.received, from, effects);
 
-        let slot_to = |slot: crate::signal::Slot| to.catalogue.signals.slot_of(from.catalogue.signals.get(slot).no);
+        let slot_to = |slot: Slot| to.catalogue.signals.slot_of(from.catalogue.signals.get(slot).no);
         let mut last = Readings::default();
         for (slot, signal) in to.catalogue.signals.iter() {
             let old = from.catalogue.signals.slot_of(signal.no);
@@ -63,7 +64,8 @@ impl Vehicle {
             .iter()
             .filter_map(|suspect| slot_to(suspect.slot).map(|slot| Suspect { slot, ..*suspect }))
             .collect();
-        self.unchanged = vec![self.segment.busy_s; to.stuck_count()].into();
+        let busy = |slot: &Slot| self.segment.busy(to.catalogue.signals.get(*slot));
+        self.unchanged = to.stuck().iter().map(busy).collect();
         self.estimates.usage.carry(from, to);
         self.carry_windows(from, to);
         self.watches.carry(from, to, counterpart);

@@ -180,16 +180,16 @@ fn spike(vehicle: &mut Vehicle, slot: Slot, signal: &Signal, last: Last, value: 
     Some(if alone { Reason::Unwitnessed } else { Reason::Suspect })
 }
 
-/// The same raw value through so much driving or charging is no measurement.
+/// The same raw value through so much driving, or charging of what is charged, is no measurement.
 fn is_stuck(vehicle: &mut Vehicle, slot: Slot, signal: &Signal, last: Last, value: f64, set: &RuleSet) -> bool {
     let (Some(limit), Some(index)) = (signal.stuck_after, set.stuck_index(slot)) else { return false };
-    let busy_s = vehicle.segment.busy_s;
+    let busy = vehicle.segment.busy(signal);
     let Some(since) = vehicle.unchanged.get_mut(index) else { return false };
     if value != last.value {
-        *since = busy_s;
+        *since = busy;
         return false;
     }
-    f64::from(busy_s - *since) >= limit.secs_f64()
+    busy.wrapping_sub(*since) >= segment::tenths(limit)
 }
 
 /// Down-sampling for charts: the first reading in each bucket of the signal's `keep`.

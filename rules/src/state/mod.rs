@@ -58,8 +58,8 @@ pub struct Vehicle {
     /// By slot.
     pub last: Readings,
     pub suspects: List<Suspect>,
-    /// Busy seconds of the segment at the last change, by index of the signals that can be stuck.
-    pub unchanged: Box<[f32]>,
+    /// [`segment::Segment::busy`] at the last change, by index of the signals that can be stuck.
+    pub unchanged: Box<[u32]>,
     pub segment: segment::Segment,
     pub odometer: odometer::Odometer,
     pub faults: List<FaultCycle>,
@@ -125,7 +125,7 @@ impl Vehicle {
             backfill_until: None,
             last: Readings::default(),
             suspects: List::new(),
-            unchanged: vec![0.0; set.stuck_count()].into(),
+            unchanged: vec![0; set.stuck().len()].into(),
             segment: segment::Segment::default(),
             odometer: odometer::Odometer::default(),
             faults: List::new(),

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::known::Known;
+use crate::signal::Signal;
 use crate::state::Vehicle;
 use crate::time::{Span, Time};
 
@@ -30,8 +31,9 @@ pub struct Segment {
     pub trip: u32,
     /// Newest reading with the engine or the drive on.
     pub running_at: Time,
-    /// Seconds in motion or charging ever: while sensors have something to tell.
-    pub busy_s: f32,
+    /// Tenths of a second in motion and charging ever: while sensors have something to tell.
+    pub moving: u32,
+    pub charging: u32,
     /// Seconds in motion in this trip.
     pub trip_moving_s: f32,
 }
@@ -49,9 +51,15 @@ impl Segment {
         since: Time::NEVER,
         trip: 0,
         running_at: Time::NEVER,
-        busy_s: 0.0,
+        moving: 0,
+        charging: 0,
         trip_moving_s: 0.0,
     };
+
+    /// Tenths of a second in which the signal had something to tell.
+    pub const fn busy(&self, signal: &Signal) -> u32 {
+        self.moving.wrapping_add(if signal.charges { self.charging } else { 0 })
+    }
 
     /// Since when it has stood with the drive off, if it does.
     pub fn parked_for(&self, at: Time) -> Option<Span> {
@@ -64,6 +72,11 @@ impl Segment {
 pub struct Turn {
     pub began: bool,
     pub ended: bool,
+}
+
+/// Of a second; wraps after thirteen years, and only differences count.
+pub fn tenths(span: Span) -> u32 {
+    (span.micros() / 100_000) as u32
 }
 
 /// Moves the segment on to `at`, `pause` after the step before.
@@ -99,11 +112,10 @@ pub fn advance(vehicle: &mut Vehicle, at: Time, pause: Span, known: &Known) -> T
         segment.trip += 1;
         segment.trip_moving_s = 0.0;
     } else if moving && gap <= MOTION_GAP {
-        let secs = gap.secs_f64() as f32;
-        segment.busy_s += secs;
-        segment.trip_moving_s += secs;
+        segment.moving = segment.moving.wrapping_add(tenths(gap));
+        segment.trip_moving_s += gap.secs_f64() as f32;
     } else if kind == SegmentKind::Charge && pause <= MOTION_GAP {
-        segment.busy_s += pause.secs_f64() as f32;
+        segment.charging = segment.charging.wrapping_add(tenths(pause));
     }
     if running {
         segment.running_at = at;

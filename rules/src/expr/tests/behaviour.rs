@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::component::Component;
+use crate::estimate::items::Anchor;
 use crate::severity::Severity;
 
 const T: Tri = Tri::True;
@@ -182,6 +183,9 @@ fn age_is_in_seconds() {
 #[test]
 fn service_items_have_phases_days_and_probabilities() {
     let mut car = Car::new();
+    for index in [0, 1] {
+        car.service.set_anchor(index, Anchor::new(0.0, f32::NAN, Time::NEVER, false));
+    }
     car.service.set(0, ItemState::new(Some(1), 21.0, 5.0, 900.0));
     car.service.set(1, ItemState::new(None, 0.0, 0.0, 0.0));
     for (text, outcome) in [

@@ -8,6 +8,7 @@ mod sequences;
 use std::cell::RefCell;
 
 use super::*;
+use crate::estimate::items::Items;
 use crate::learned::{Bands, Cohort, CohortEntry, CohortTable, Cohorts};
 use crate::signal::{Kind, Signal, SignalNo, Signals};
 use crate::sparse::Sparse;
@@ -50,6 +51,7 @@ pub(super) fn signals() -> Signals {
         max_rate: None,
         max_jump: None,
         stuck_after: None,
+        charges: false,
         sentinels: Vec::new(),
         keep: None,
         purpose: Purpose::Diagnostics,
@@ -88,7 +90,7 @@ pub(super) struct Car {
     pub now: Time,
     pub newest: Time,
     pub last: Readings,
-    pub service: Sparse<ItemState>,
+    pub service: Items,
     pub faults: Vec<FaultCycle>,
     pub code: Option<FaultCycle>,
     pub cells: Vec<Cell>,
@@ -109,7 +111,7 @@ impl Car {
             now,
             newest,
             last,
-            service: Sparse::new(8),
+            service: Items::new(8),
             faults: Vec::new(),
             code: None,
             cells: vec![Cell::EMPTY; 8],

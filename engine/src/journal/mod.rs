@@ -5,11 +5,12 @@
 //! Committed decisions win: where there is a difference it is counted and the vehicle's cases are taken from
 //! the store; nothing is inserted or told again.
 
+mod sets;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail, ensure};
-use rules::catalogue::Catalogue;
+use anyhow::{Context as _, ensure};
 use rules::command::Command;
 use rules::effect::{Effect, Effects};
 use rules::reading::{Input, What};
@@ -19,9 +20,9 @@ use rules::state::Vehicle;
 use rules::state::settle::Bounds;
 use rules::vehicle::VehicleId;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgPool;
 
+pub use self::sets::{RuleSets, catalogue_hash, keep_rule_set, rule_set, stored_rule_set, written_hash};
 use crate::store::archive::StoredState;
 use crate::store::committed;
 use crate::store::journal::{self as rows, JournalRow};
@@ -32,7 +33,7 @@ use crate::tombstone::Tombstones;
 /// Layout of `journal.inputs`. A change that cannot read older rows takes the next number.
 pub const INPUT_LAYOUT: i16 = 2;
 /// Layout of `vehicle_snapshot.state`.
-pub const STATE_LAYOUT: i16 = 6;
+pub const STATE_LAYOUT: i16 = 7;
 
 const ZSTD_LEVEL: i32 = 1;
 const PAGE: i64 = 2_000;
@@ -159,78 +160,6 @@ pub fn store_state(vehicle: &Vehicle, set: &RuleSet) -> std::io::Result<StoredSt
     Ok(StoredState { layout: STATE_LAYOUT, rule_set_hash: set.hash.to_vec(), state })
 }
 
-/// SHA-256 over the catalogue's files, names and texts.
-pub fn catalogue_hash(catalogue: &Catalogue) -> [u8; 32] {
-    hash_of(catalogue.files().iter())
-}
-
-/// The same over what people wrote, the learned tables left out.
-pub fn written_hash(catalogue: &Catalogue) -> [u8; 32] {
-    hash_of(catalogue.written_files())
-}
-
-fn hash_of<'a>(files: impl Iterator<Item = &'a (String, String)>) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    for (path, text) in files {
-        for part in [path, text] {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part.as_bytes());
-        }
-    }
-    hash.finalize().into()
-}
-
-/// Compiles a catalogue into the set that its hash names.
-pub fn rule_set(catalogue: Arc<Catalogue>) -> anyhow::Result<Arc<RuleSet>> {
-    let hash = catalogue_hash(&catalogue);
-    match RuleSet::compile(catalogue, hash) {
-        Ok(set) => Ok(Arc::new(set)),
-        Err(errors) => bail!(errors.iter().map(|error| format!("{error}")).collect::<Vec<_>>().join("\n")),
-    }
-}
-
-/// Stores a set's catalogue under its hash, so that its inputs can be replayed for ever.
-pub async fn keep_rule_set(pool: &PgPool, set: &RuleSet) -> anyhow::Result<()> {
-    let mut body = Vec::new();
-    encode(&mut body, &set.catalogue.files());
-    let sealed = zstd::bulk::compress(&body, 9).context("compressing the catalogue")?;
-    let mut tx = begin_as(pool, As::Engine).await?;
-    rows::keep_rule_set(&mut tx, &set.hash, &sealed).await?;
-    tx.commit().await?;
-    Ok(())
-}
-
-/// A set from the store, compiled again.
-pub async fn stored_rule_set(conn: &mut PgConnection, hash: &[u8]) -> anyhow::Result<Arc<RuleSet>> {
-    let sealed = rows::rule_set(conn, hash).await?.context("a rule set is missing that is named by its hash")?;
-    let body = decompress(&sealed)?;
-    let files: Vec<(String, String)> = postcard::from_bytes(&body).context("reading a stored catalogue")?;
-    rule_set(Arc::new(Catalogue::load(&files).context("loading a stored catalogue")?))
-}
-
-/// Rule sets by hash, compiled once.
-pub struct RuleSets {
-    pool: PgPool,
-    current: Arc<RuleSet>,
-    known: HashMap<Vec<u8>, Arc<RuleSet>>,
-}
-
-impl RuleSets {
-    pub fn new(pool: PgPool, current: Arc<RuleSet>) -> Self {
-        let known = HashMap::from([(current.hash.to_vec(), Arc::clone(&current))]);
-        Self { pool, current, known }
-    }
-
-    pub async fn get(&mut self, hash: &[u8]) -> anyhow::Result<Arc<RuleSet>> {
-        if let Some(set) = self.known.get(hash) {
-            return Ok(Arc::clone(set));
-        }
-        let set = stored_rule_set(&mut *begin_as(&self.pool, As::Engine).await?, hash).await?;
-        self.known.insert(hash.to_vec(), Arc::clone(&set));
-        Ok(set)
-    }
-}
-
 /// Loads and replays all vehicles, or `only` some, up to the present, under the current set.
 pub async fn restore(
     pool: &PgPool,
@@ -256,7 +185,7 @@ pub async fn restore(
             }
         }
     }
-    let current = Arc::clone(&sets.current);
+    let current = Arc::clone(sets.current());
     for restored in vehicles.values_mut() {
         switch(restored, &current);
     }

@@ -1,0 +1,105 @@
+//! Notices of the core: what is to be sent, and the word that it is over.
+
+use rules::case::{notice_id, outbox_id};
+use rules::effect::{Notice, Stage};
+use rules::severity::Severity;
+use rules::time::Time;
+use rules::vehicle::{Purpose, VehicleId};
+use sqlx::{PgConnection, query, types::Json};
+use uuid::Uuid;
+
+use super::level;
+use crate::store::enrol::purpose_word;
+
+pub async fn enqueue(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid, notice: &Notice) -> sqlx::Result<()> {
+    query!(
+        "insert into notification (notification_id, vehicle_id, dealer_id, person_id, case_id, order_id, stage, severity,
+                                   purpose, template, template_version, locale, variables, created_at, valid_until)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+         on conflict (notification_id) do update set order_id = coalesce(notification.order_id, excluded.order_id)",
+        notice.id,
+        vehicle.as_str(),
+        dealer,
+        notice.person,
+        notice.case,
+        notice.order,
+        notice.stage.label(),
+        level(notice.severity),
+        purpose_word(notice.purpose),
+        notice.template,
+        notice.template_version as i32,
+        notice.locale.tag(),
+        Json(&notice.variables) as _,
+        notice.created_at.to_utc(),
+        notice.valid_until.to_utc(),
+    )
+    .execute(&mut *conn)
+    .await?;
+    for channel in &notice.channels {
+        query!(
+            "insert into outbox (outbox_id, notification_id, dealer_id, channel, state, not_before)
+             values ($1, $2, $3, $4, 'queued', $5) on conflict do nothing",
+            outbox_id(notice.id, channel),
+            notice.id,
+            dealer,
+            channel,
+            notice.created_at.to_utc()
+        )
+        .execute(&mut *conn)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Cancels what has not been sent about the case, and tells those who were told that it is over.
+pub async fn resolve(
+    conn: &mut PgConnection,
+    vehicle: &VehicleId,
+    dealer: Uuid,
+    case: Uuid,
+    created_at: Time,
+    valid_until: Time,
+) -> sqlx::Result<()> {
+    query!(
+        "update outbox o set state = 'cancelled', because = 'the case was withdrawn'
+         from notification n
+         where n.notification_id = o.notification_id and n.case_id = $1 and o.state = 'queued' and o.attempts = 0
+           and o.leased_until is null",
+        case
+    )
+    .execute(&mut *conn)
+    .await?;
+    let told = query!(
+        r#"select n.person_id, min(n.severity) as "severity!", max(n.locale) as "locale!",
+                  max(n.purpose) as "purpose!",
+                  (array_agg(n.order_id order by n.created_at))[1] as order_id,
+                  (array_agg(n.variables order by n.created_at))[1] as "variables!: serde_json::Value",
+                  array_agg(distinct o.channel) as "channels!"
+           from notification n join outbox o using (notification_id)
+           where n.case_id = $1 and n.stage <> 'resolved' and o.state <> 'cancelled'
+           group by n.person_id"#,
+        case
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    for row in told {
+        let notice = Notice {
+            id: notice_id(case, Stage::Resolved.label(), row.person_id),
+            person: row.person_id,
+            case,
+            order: row.order_id,
+            stage: Stage::Resolved,
+            severity: u8::try_from(row.severity).ok().and_then(Severity::from_number).unwrap_or(Severity::S4),
+            purpose: serde_json::from_value(row.purpose.into()).unwrap_or(Purpose::Diagnostics),
+            template: "resolved".to_owned(),
+            template_version: 1,
+            locale: if row.locale == "en" { rules::vehicle::Locale::En } else { rules::vehicle::Locale::ZhCn },
+            variables: serde_json::from_value(row.variables).unwrap_or_default(),
+            channels: row.channels,
+            created_at,
+            valid_until,
+        };
+        enqueue(conn, vehicle, dealer, &notice).await?;
+    }
+    Ok(())
+}
