@@ -106,18 +106,22 @@ impl Default for KeyOn {
 /// What standing takes out of the battery: falls and times within single stands, older ones forgotten.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Drain {
-    volts: f32,
-    at: Days,
+    millivolts: u16,
     /// The way a voltage went that did not go on from the one before, 1 or -1: the next one may bear it out.
-    astray: f32,
+    astray: i8,
+    at: Days,
     fall: f32,
     days: f32,
 }
 
 impl Drain {
+    fn volts(&self) -> f64 {
+        f64::from(self.millivolts) / 1_000.0
+    }
+
     /// Whether a voltage goes on from the one before: near it, or on the way that one went.
     fn is_steady(&self, volts: f64, at: Time, first: bool) -> bool {
-        let step = volts - f64::from(self.volts);
+        let step = volts - self.volts();
         let most = if first { REST_STEP } else { DRAIN_STEP.max(DRAIN_MOST * self.at.until(at)) };
         self.at == Days::default() || step.abs() <= most || step * f64::from(self.astray) > 0.0
     }
@@ -127,8 +131,9 @@ impl Drain {
     fn take(&mut self, volts: f64, at: Time, first: bool) -> Option<f64> {
         let steady = self.is_steady(volts, at, false);
         let days = self.at.pass(at);
-        let before = f64::from(std::mem::replace(&mut self.volts, volts as f32));
-        self.astray = if steady { 0.0 } else { (volts - before).signum() as f32 };
+        let before = self.volts();
+        self.millivolts = (volts * 1_000.0).round() as u16;
+        self.astray = if steady { 0 } else { (volts - before).signum() as i8 };
         if first || !steady {
             return None;
         }
