@@ -24,7 +24,7 @@ key = "{key}"
 version = {version}
 component = "{component}"
 title = {{ zh-CN = "水温", en = "Warm" }}
-reason = {{ zh-CN = "水温{{value}}°C", en = "Coolant at {{value}} degC" }}
+reason = {{ zh-CN = "水温{{value}}°C", en = "Coolant at {{value}} °C" }}
 scope = {{ powertrain = ["ice"] }}
 when = "Vehicle.Powertrain.CombustionEngine.EngineCoolant.Temperature > 95"
 severity = "{severity}"
@@ -213,7 +213,7 @@ key = "own.hotter"
 version = 1
 component = "engine.cooling"
 title = { zh-CN = "水温偏高", en = "Hotter than its like" }
-reason = { zh-CN = "水温{value}°C", en = "Coolant at {value} degC" }
+reason = { zh-CN = "水温{value}°C", en = "Coolant at {value} °C" }
 when = "Vehicle.Powertrain.CombustionEngine.EngineCoolant.Temperature > cohort(Vehicle.Powertrain.CombustionEngine.EngineCoolant.Temperature, 0.9) + 10"
 severity = "S4"
 purpose = "diagnostics"

@@ -24,7 +24,7 @@ key = "own.warm"
 version = {version}
 component = "engine.cooling"
 title = {{ zh-CN = "水温", en = "Warm" }}
-reason = {{ zh-CN = "水温{{value}}°C", en = "Coolant at {{value}} degC" }}
+reason = {{ zh-CN = "水温{{value}}°C", en = "Coolant at {{value}} °C" }}
 scope = {{ powertrain = ["ice"] }}
 when = "Vehicle.Powertrain.CombustionEngine.EngineCoolant.Temperature > {limit}"
 severity = "{severity}"
