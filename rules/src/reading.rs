@@ -56,7 +56,7 @@ pub struct Message {
     pub samples: Vec<Sample>,
     /// In-car notices that the vehicle reports as seen.
     pub seen: Vec<uuid::Uuid>,
-    /// The number, or a hash of the canonical content: tells duplicates of dialects without numbers.
+    /// A hash of the content: tells a repeat from another message under the same number, or without one.
     pub hash: u64,
 }
 
@@ -82,6 +82,8 @@ pub enum Reason {
     NoConsent,
     ClockUnset,
     TooFarAhead,
+    /// Taken; the vehicle numbers its messages from here again.
+    Renumbered,
     Empty,
     Duplicate,
     StoreRefused,
@@ -108,7 +110,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::TooLarge,
         Self::Unreadable,
         Self::TooDeep,
@@ -118,6 +120,7 @@ impl Reason {
         Self::NoConsent,
         Self::ClockUnset,
         Self::TooFarAhead,
+        Self::Renumbered,
         Self::Empty,
         Self::Duplicate,
         Self::StoreRefused,
@@ -150,6 +153,7 @@ impl Reason {
             Self::NoConsent => "no_consent",
             Self::ClockUnset => "clock_unset",
             Self::TooFarAhead => "too_far_ahead",
+            Self::Renumbered => "renumbered",
             Self::Empty => "empty",
             Self::Duplicate => "duplicate",
             Self::StoreRefused => "store_refused",

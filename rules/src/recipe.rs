@@ -12,7 +12,7 @@ use crate::evaluate::{evaluate, evaluate_mask};
 use crate::expr;
 use crate::finding::FindingChange;
 use crate::peek::peek;
-use crate::reading::{Message, Sample, What};
+use crate::reading::{Message, Reason, Sample, What};
 use crate::respond::respond;
 use crate::rule_set::RuleSet;
 use crate::state::Vehicle;
@@ -26,22 +26,26 @@ pub const BACKFILL_AGE: Span = Span::from_mins(10);
 
 /// Takes one input of a vehicle and appends what must be written to `effects`.
 ///
-/// Returns how a message arrived; only [`Arrival::Taken`] messages belong into the journal.
+/// Returns how a message arrived; only those that were taken belong into the journal.
 pub fn take(vehicle: &mut Vehicle, input: What, set: &RuleSet, bounds: &Bounds, effects: &mut Effects) -> Arrival {
     vehicle.received = vehicle.received.max(input.received_at());
     let received_at = vehicle.received;
     let mut ready = effects.shelf.ready();
     let is_message = matches!(input, What::Message(_));
+    let mut arrival = Arrival::Taken;
     match input {
         What::Message(message) => {
             seen(&message.seen, received_at, effects);
-            let arrival = vehicle.order.arrive(message, bounds, &mut ready);
-            if arrival != Arrival::Taken {
+            arrival = vehicle.order.arrive(message, bounds, &mut ready);
+            if !arrival.is_taken() {
                 effects.shelf.put_ready(ready);
                 return arrival;
             }
+            if arrival == Arrival::Renumbered {
+                effects.unused.push((Reason::Renumbered, None));
+            }
         }
-        What::Refused(refused) => vehicle.order.refuse(refused.sequence, &mut ready),
+        What::Refused(refused) => vehicle.order.refuse(&refused, bounds, &mut ready),
         What::Timer { at } => {
             vehicle.order.expire(at, bounds, &mut ready);
             settle(vehicle, &mut ready, set, bounds, effects);
@@ -56,7 +60,7 @@ pub fn take(vehicle: &mut Vehicle, input: What, set: &RuleSet, bounds: &Bounds, 
     settle(vehicle, &mut ready, set, bounds, effects);
     effects.shelf.put_ready(ready);
     peek(vehicle, joined_the_queue, set, bounds, effects);
-    Arrival::Taken
+    arrival
 }
 
 /// Folds and judges the messages whose turn has come, sample by sample.

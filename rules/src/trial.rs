@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::effect::Effects;
-use crate::reading::What;
+use crate::reading::{Refused, What};
 use crate::recipe::{take, wake};
 use crate::rule_set::RuleSet;
 use crate::state::Vehicle;
@@ -32,7 +32,12 @@ impl Trial {
         if self.timer.is_some_and(|at| at < received_at) {
             self.pass_time(received_at, set, bounds, effects);
         }
+        let sequence = if let What::Message(message) = &input { message.sequence } else { None };
         let arrival = take(&mut self.vehicle, input, set, bounds, effects);
+        if let Some((sequence, reason)) = sequence.zip(arrival.counts_as_refused()) {
+            let refused = Refused { sequence, received_at, reason };
+            take(&mut self.vehicle, What::Refused(refused), set, bounds, effects);
+        }
         self.timer = wake(&self.vehicle, set, bounds);
         arrival
     }

@@ -339,8 +339,11 @@ impl Tried {
             let own = if place == copies { message.take() } else { message.clone() };
             let Some(own) = own else { return };
             let (effects, set) = (&mut effects[place], &common.sets[place]);
-            if trial.take(What::Message(own), set, &common.bounds, effects) != Arrival::Taken && place == 0 {
-                found.refuse(Reason::Duplicate);
+            let arrival = trial.take(What::Message(own), set, &common.bounds, effects);
+            match arrival {
+                Arrival::Duplicate { .. } if place == 0 => found.refuse(Reason::Duplicate),
+                Arrival::TooFarAhead if place == 0 => found.refuse(Reason::TooFarAhead),
+                _ => {}
             }
             keep(&trial.vehicle.id, effects, &mut self.verdicts[place], &mut found.tallies[place]);
         }

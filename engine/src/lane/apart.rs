@@ -48,11 +48,7 @@ impl Lane {
         }
         let (first, second) = arrived.split_at(arrived.len() / 2);
         for half in [first, second].into_iter().filter(|half| !half.is_empty()) {
-            let before = self.images(half);
-            if let Some(reason) = self.try_batch(half, &mut Draft::default()).await? {
-                self.put_back(before);
-                Box::pin(self.take_apart(half, reason)).await?;
-            }
+            self.take_part(half).await?;
         }
         Ok(())
     }
@@ -80,7 +76,7 @@ impl Lane {
     }
 
     /// Forgets what of these vehicles is not committed: the same way a start takes.
-    async fn rewind(&mut self, touched: BTreeSet<VehicleId>) -> anyhow::Result<()> {
+    pub(super) async fn rewind(&mut self, touched: BTreeSet<VehicleId>) -> anyhow::Result<()> {
         let pool = &self.common.store.pool;
         let mut sets = RuleSets::new(pool.clone(), Arc::clone(&self.set));
         let (vehicles, _) = journal::restore(pool, &mut sets, &self.common.bounds, Some(&touched)).await?;

@@ -17,10 +17,12 @@ use crate::store::snapshot::SnapshotRow;
 const PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     Committed,
     Refused,
+    /// An id of this vehicle stands for something else.
+    Taken(VehicleId),
 }
 
 impl Lane {
@@ -75,6 +77,7 @@ impl Lane {
             registered: std::mem::take(&mut draft.registered),
             commands: draft.commands.clone(),
             erased: std::mem::take(&mut draft.erased),
+            lives: std::mem::take(&mut draft.lives),
             snapshots,
         })
     }

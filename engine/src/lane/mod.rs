@@ -13,7 +13,7 @@ mod tell;
 mod timers;
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
@@ -31,6 +31,7 @@ use rules::time::Time;
 use rules::vehicle::{Profile, VehicleId};
 use tokio::sync::watch;
 
+use self::apart::touched;
 use self::commit::Outcome;
 use crate::answer::Told;
 use crate::clock::Clock;
@@ -179,7 +180,7 @@ impl Lane {
                 Item::Delivery(Delivery::Message(published)) => {
                     self.take_message(published, one.received_at, draft);
                 }
-                Item::Delivery(Delivery::Connected(vehicle)) => self.answer_at_once(vehicle, draft),
+                Item::Delivery(Delivery::Connected(vehicle)) => self.answer_next(vehicle),
                 Item::Delivery(Delivery::Listening(vehicle)) => (self.common.listening)(vehicle),
                 Item::Command(ordered) => {
                     draft.commands.push(ordered.command_id);
@@ -219,25 +220,24 @@ impl Lane {
         let (received_at, sequence) = (message.received_at, message.sequence);
         let input = Input { vehicle: id.clone(), what: What::Message(message) };
         let mark = draft.note(&input);
-        match self.take_input(input, draft, Some(&mark)) {
+        let arrival = self.take_input(input, draft, Some(&mark));
+        let refusal = |reason, detail| Refusal::new(reason, detail, Some(id.clone()), sequence, payload);
+        match arrival {
             Arrival::Taken => {}
-            Arrival::Duplicate { moves } => {
+            Arrival::Renumbered => {
+                let detail = "it numbers its messages from here again; the message was taken";
+                self.note_row(&refusal(Reason::Renumbered, detail), received_at, draft);
+            }
+            Arrival::Duplicate { .. } => {
                 draft.unused.push(Reason::Duplicate);
-                if let Some(sequence) = sequence.filter(|_| moves) {
-                    self.take_input(refused_input(id, sequence, received_at, Reason::Duplicate), draft, None);
-                }
                 self.answer_at_once(id, draft);
             }
             Arrival::TooFarAhead => {
-                let refusal = Refusal::new(
-                    Reason::TooFarAhead,
-                    "its number is too far ahead",
-                    Some(id.clone()),
-                    sequence,
-                    payload,
-                );
-                self.note_rejection(&refusal, received_at, draft);
+                self.note_rejection(&refusal(Reason::TooFarAhead, "its number is too far ahead"), received_at, draft);
             }
+        }
+        if let Some((sequence, reason)) = sequence.zip(arrival.counts_as_refused()) {
+            self.take_input(refused_input(id, sequence, received_at, reason), draft, None);
         }
     }
 
@@ -245,6 +245,14 @@ impl Lane {
         if let Some(held) = self.vehicles.get_mut(id) {
             held.told.ask();
             draft.asked.push(id.clone());
+        }
+    }
+
+    /// The first message after a connect is answered, and not the connect itself: only the message shows whether
+    /// the vehicle still counts as it did.
+    fn answer_next(&mut self, id: &VehicleId) {
+        if let Some(held) = self.vehicles.get_mut(id) {
+            held.told.ask();
         }
     }
 
@@ -264,7 +272,7 @@ impl Lane {
         }
         let arrival = take(&mut held.vehicle, input.what, &self.set, &self.common.bounds, &mut self.effects);
         draft.more_waiting += held.vehicle.order.waiting_count() as i64 - waited as i64;
-        if arrival == Arrival::Taken {
+        if arrival.is_taken() {
             self.keep_noted(&id, received_at, draft);
         } else {
             if let Some(mark) = mark {
@@ -305,6 +313,11 @@ impl Lane {
 
     fn note_rejection(&mut self, refusal: &Refusal, received_at: Time, draft: &mut Draft) {
         self.common.ingest.count_refusal(refusal);
+        self.note_row(refusal, received_at, draft);
+    }
+
+    /// Writes down what became of a payload, as far as its vehicle has not used up its rows.
+    fn note_row(&mut self, refusal: &Refusal, received_at: Time, draft: &mut Draft) {
         if self.restraint.allows(refusal.vehicle.as_ref(), received_at) {
             draft.reject(refusal, received_at);
         }

@@ -143,6 +143,8 @@ impl Admission {
         if !terms.agrees(Purpose::Maintenance) && !terms.agrees(Purpose::Diagnostics) {
             return refuse(Reason::NoConsent, "neither for maintenance nor for diagnostics");
         }
+        // Before anything is taken out: consent and rules may be others when the same bytes come again.
+        let hash = content::hash(&decoded.samples, &decoded.seen, shelf.scratch());
         // A vehicle's clock is judged where its earlier messages are known, in the core.
         if received_at < CLOCK_SET {
             return refuse(Reason::ClockUnset, &format!("received at {received_at}"));
@@ -155,11 +157,6 @@ impl Admission {
         if samples.is_empty() && decoded.seen.is_empty() {
             return Err(Refused::nothing_left(refused).numbered(sequence));
         }
-        // A number says as much, for less.
-        let hash = match sequence {
-            Some(sequence) => sequence.seq,
-            None => content::hash(&samples, &decoded.seen, shelf.scratch()),
-        };
         Ok((Message { sequence, received_at, samples, seen: decoded.seen, hash }, refused))
     }
 

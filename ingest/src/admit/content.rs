@@ -1,4 +1,4 @@
-//! A message without a number is known by its content.
+//! A message is known by its content: without a number by nothing else, with one if the number was used before.
 
 use std::io::Write as _;
 

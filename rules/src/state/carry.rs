@@ -49,6 +49,7 @@ impl Vehicle {
             withdrawn.push(FindingChange::Withdrawn { key, at: self.newest.max(Time::from_micros(0)), because });
         }
         decide(self, withdrawn, self.received, from, effects);
+        self.order.forget_contents();
 
         let slot_to = |slot: Slot| to.catalogue.signals.slot_of(from.catalogue.signals.get(slot).no);
         let mut last = Readings::default();

@@ -8,10 +8,17 @@
 //! Waiting and acknowledging are two things: `covered` (S of the committed acknowledgement) moves
 //! only over numbers that arrived, were refused, or lie below the vehicle's `oldest`.
 
+mod odd;
+mod stream;
+mod taken;
+
 use serde::{Deserialize, Serialize};
 
+use self::odd::Odd;
+use self::stream::Stream;
+use self::taken::{Mark, Recognition};
 use crate::list::{List, Queue};
-use crate::reading::{Message, Sequence};
+use crate::reading::{Message, Reason, Refused, Sequence};
 use crate::time::{Span, Time};
 
 /// How long and how much may wait.
@@ -52,12 +59,29 @@ const PAST_STREAMS: usize = 4;
 pub enum Arrival {
     /// Taken into the order; it settles now or later.
     Taken,
-    /// Known already, and nothing was done. With `moves` its `oldest` would still move the position:
-    /// the caller has to pass it on as a refused number, so that this is journalled like any input.
+    /// Known already, and nothing was done. With `moves` its `oldest` would still move the position.
     Duplicate {
         moves: bool,
     },
+    /// Taken, and the vehicle numbers its messages from here again.
+    Renumbered,
     TooFarAhead,
+}
+
+impl Arrival {
+    /// Whether the message was taken, and so belongs into the journal.
+    pub const fn is_taken(self) -> bool {
+        matches!(self, Self::Taken | Self::Renumbered)
+    }
+
+    /// Why its number has to be passed on as refused, so that replay knows as much.
+    pub const fn counts_as_refused(self) -> Option<Reason> {
+        match self {
+            Self::Duplicate { moves: true } => Some(Reason::Duplicate),
+            Self::TooFarAhead => Some(Reason::TooFarAhead),
+            Self::Taken | Self::Renumbered | Self::Duplicate { moves: false } => None,
+        }
+    }
 }
 
 /// A message whose turn it is.
@@ -78,142 +102,157 @@ pub struct Order {
     /// Messages without numbers, by measured time.
     unsequenced: Queue<Message>,
     recent: Queue<u64>,
-}
-
-/// One numbering of a vehicle.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Stream {
-    id: u64,
-    /// S: every number up to here has been dealt with.
-    covered: u64,
-    /// Ranges of numbers above `covered` that have been dealt with; sorted, apart.
-    ahead: List<(u64, u64)>,
-    /// Newest number whose turn has come.
-    settled: u64,
-}
-
-impl Stream {
-    /// The first S is `oldest` - 1, else the number before the first one heard.
-    fn starting_at(sequence: Sequence) -> Self {
-        let first = sequence.oldest.unwrap_or(sequence.seq).min(sequence.seq);
-        let covered = first.saturating_sub(1);
-        Self { id: sequence.stream, covered, ahead: List::new(), settled: covered }
-    }
-
-    fn knows(&self, seq: u64) -> bool {
-        seq <= self.covered || self.ahead.iter().any(|&(from, to)| (from..=to).contains(&seq))
-    }
-
-    /// Whether everything between the newest settled number and `seq` has been dealt with.
-    fn next_is(&self, seq: u64) -> bool {
-        let (first, last) = (self.settled.saturating_add(1), seq.saturating_sub(1));
-        last < first || last <= self.covered || self.ahead.iter().any(|&(from, to)| from <= first && last <= to)
-    }
-
-    fn cover(&mut self, seq: u64) {
-        if self.knows(seq) {
-            return;
-        }
-        if self.covered.checked_add(1) == Some(seq) {
-            self.covered = seq;
-            self.absorb();
-            return;
-        }
-        let place = self.ahead.partition_point(|&(from, _)| from < seq);
-        self.ahead.insert(place, (seq, seq));
-        if place + 1 < self.ahead.len() && self.ahead[place + 1].0 == seq + 1 {
-            self.ahead[place].1 = self.ahead[place + 1].1;
-            self.ahead.remove(place + 1);
-        }
-        if place > 0 && self.ahead[place - 1].1 + 1 == seq {
-            self.ahead[place - 1].1 = self.ahead[place].1;
-            self.ahead.remove(place);
-        }
-        self.absorb();
-    }
-
-    /// Numbers below `oldest` are lost by definition.
-    fn forget_below(&mut self, oldest: Option<u64>) {
-        let floor = oldest.unwrap_or(0).saturating_sub(1);
-        if floor <= self.covered {
-            return;
-        }
-        self.covered = floor;
-        self.ahead.retain(|&(_, to)| to > floor);
-        if let Some(first) = self.ahead.first_mut() {
-            first.0 = first.0.max(floor + 1);
-        }
-        self.absorb();
-    }
-
-    fn absorb(&mut self) {
-        while self.ahead.first().is_some_and(|&(from, _)| from <= self.covered + 1) {
-            self.covered = self.covered.max(self.ahead.remove(0).1);
-        }
-    }
+    /// Numbers in a row that do not fit; boxed, because few vehicles have some.
+    odd: Odd,
 }
 
 impl Order {
     /// Takes a message in and appends everything whose turn has come to `ready`.
     pub fn arrive(&mut self, message: Message, bounds: &Bounds, ready: &mut Vec<Settled>) -> Arrival {
         let Some(sequence) = message.sequence else { return self.arrive_unsequenced(message, bounds, ready) };
-        if let Some(past) = self.past.iter_mut().find(|past| past.id == sequence.stream) {
-            if past.knows(sequence.seq) {
-                return Arrival::Duplicate { moves: false };
+        let mark = Mark::of(&message, sequence.seq);
+        if let Some(place) = self.past.iter().position(|past| past.id == sequence.stream) {
+            let past = &self.past[place];
+            match past.knows(sequence.seq).then(|| past.taken.recognise(&mark)) {
+                Some(Recognition::Repeat) => return Arrival::Duplicate { moves: false },
+                Some(Recognition::Reused) => {}
+                _ => return self.keep_straggler(place, message, &mark, ready),
             }
-            past.cover(sequence.seq);
-            ready.push(Settled { message, passed: true });
-            return Arrival::Taken;
+            // Back to a numbering of long ago, and from its beginning.
+            self.begin_again(sequence, sequence.seq, message.received_at, ready);
+            return self.enter(message, &mark, bounds, ready, Arrival::Renumbered);
         }
-        let known = self.stream.as_ref().is_some_and(|stream| stream.id == sequence.stream);
-        let (covered, duplicate) = match &self.stream {
-            Some(stream) if known => (stream.covered, stream.knows(sequence.seq)),
-            _ => (Stream::starting_at(sequence).covered, false),
-        };
-        let floor = covered.max(sequence.oldest.unwrap_or(0).saturating_sub(1));
-        if duplicate {
-            return Arrival::Duplicate { moves: floor > covered };
+        let mut arrival = Arrival::Taken;
+        if let Some(stream) = self.stream.as_ref().filter(|stream| stream.id == sequence.stream) {
+            let below = |oldest: Option<u64>| oldest.unwrap_or(0).saturating_sub(1);
+            let floor = stream.covered.max(below(sequence.oldest));
+            if stream.knows(sequence.seq) {
+                match stream.recognise(&mark) {
+                    Recognition::Repeat => return Arrival::Duplicate { moves: floor > stream.covered },
+                    Recognition::Reused => {}
+                    Recognition::Unclear if self.odd.is_third_stray(sequence, message.received_at, mark.at) => {}
+                    Recognition::Unclear => return self.keep_stray(message, &mark, ready),
+                }
+                self.begin_again(sequence, sequence.seq, message.received_at, ready);
+                arrival = Arrival::Renumbered;
+            } else if sequence.seq > floor.saturating_add(FARTHEST_AHEAD) && !stream.reaches_far() {
+                let Some(first) = self.odd.first_of_three_beyond(sequence) else { return Arrival::TooFarAhead };
+                self.begin_again(sequence, first, message.received_at, ready);
+                arrival = Arrival::Renumbered;
+            }
         }
-        if sequence.seq > floor.saturating_add(FARTHEST_AHEAD) {
-            return Arrival::TooFarAhead;
+        self.enter(message, &mark, bounds, ready, arrival)
+    }
+
+    /// Takes in a message with a new number of the current stream, or of one that becomes it.
+    fn enter(
+        &mut self,
+        message: Message,
+        mark: &Mark,
+        bounds: &Bounds,
+        ready: &mut Vec<Settled>,
+        arrival: Arrival,
+    ) -> Arrival {
+        let Some(sequence) = message.sequence else { return arrival };
+        self.odd.forget();
+        self.make_current(sequence, message.received_at, bounds, ready);
+        let Some(stream) = &mut self.stream else { return arrival };
+        stream.forget_below(sequence.oldest);
+        if stream.is_opening() && sequence.seq < stream.lowest() {
+            let began = self.waiting.iter().map(|other| other.received_at).min().unwrap_or(message.received_at);
+            stream.opening = (message.received_at + bounds.unsequenced).min(began + bounds.lateness);
         }
-        self.stream_of(sequence, ready).forget_below(sequence.oldest);
-        let none_waits = self.waiting.is_empty();
-        let stream = self.stream_of(sequence, ready);
         stream.cover(sequence.seq);
+        stream.taken.record(mark);
+        let is_next = self.waiting.is_empty() && !stream.is_opening() && stream.next_is(sequence.seq);
         if sequence.seq <= stream.settled {
             ready.push(Settled { message, passed: true });
-        } else if none_waits && stream.next_is(sequence.seq) {
+        } else if is_next {
             stream.settled = sequence.seq;
-            ready.push(Settled { message, passed: false });
+            ready.push(in_turn(message));
         } else {
             let place = self.waiting.partition_point(|other| number(other) < sequence.seq);
             self.waiting.insert(place, message);
         }
         self.release(ready);
         while self.waiting.len() > bounds.waiting_max {
+            self.open();
             self.pass_gap(ready);
         }
+        arrival
+    }
+
+    /// A straggler of an older stream: kept, and late.
+    fn keep_straggler(&mut self, place: usize, message: Message, mark: &Mark, ready: &mut Vec<Settled>) -> Arrival {
+        let past = &mut self.past[place];
+        past.cover(mark.number);
+        past.taken.record(mark);
+        ready.push(Settled { message, passed: true });
+        Arrival::Taken
+    }
+
+    /// A known number with what was not taken under it: kept, and late.
+    fn keep_stray(&mut self, message: Message, mark: &Mark, ready: &mut Vec<Settled>) -> Arrival {
+        if let Some(sequence) = message.sequence {
+            self.odd.note_stray(sequence, message.received_at, mark.at);
+        }
+        ready.push(Settled { message, passed: true });
         Arrival::Taken
     }
 
     /// Counts a refused message's number as dealt with.
-    pub fn refuse(&mut self, sequence: Sequence, ready: &mut Vec<Settled>) {
+    pub fn refuse(&mut self, refused: &Refused, bounds: &Bounds, ready: &mut Vec<Settled>) {
+        let (sequence, received_at) = (refused.sequence, refused.received_at);
+        if refused.reason == Reason::TooFarAhead {
+            self.odd.note_beyond(sequence, received_at);
+            return;
+        }
         if let Some(past) = self.past.iter_mut().find(|past| past.id == sequence.stream) {
             past.cover(sequence.seq);
             return;
         }
-        let stream = self.stream_of(sequence, ready);
+        self.make_current(sequence, received_at, bounds, ready);
+        let Some(stream) = &mut self.stream else { return };
         stream.forget_below(sequence.oldest);
-        if sequence.seq <= stream.covered.saturating_add(FARTHEST_AHEAD) {
+        let reaches = stream.reaches_far() || sequence.seq <= stream.covered.saturating_add(FARTHEST_AHEAD);
+        if reaches {
             stream.cover(sequence.seq);
         }
         self.release(ready);
     }
 
+    /// Forgets the stream's numbers: `first` is the lowest of those that are to come. What waits settles before.
+    fn begin_again(&mut self, sequence: Sequence, first: u64, received_at: Time, ready: &mut Vec<Settled>) {
+        ready.extend(self.waiting.take_all().into_iter().map(in_turn));
+        self.retire(sequence.stream);
+        self.past.retain(|past| past.id != sequence.stream);
+        let near = |oldest: &u64| first.saturating_sub(*oldest) <= FARTHEST_AHEAD;
+        let oldest = Some(sequence.oldest.filter(near).unwrap_or(first).min(first));
+        self.stream = Some(Stream::starting_at(Sequence { oldest, ..sequence }, received_at));
+    }
+
+    /// Puts the current stream among the past ones, unless it is this one.
+    fn retire(&mut self, id: u64) {
+        let Some(mut before) = self.stream.take_if(|stream| stream.id != id) else { return };
+        before.open(None);
+        if self.past.len() == PAST_STREAMS {
+            self.past.remove(0);
+        }
+        self.past.push(before);
+    }
+
+    /// The rules read messages otherwise from now on: the same bytes may have another content.
+    pub fn forget_contents(&mut self) {
+        self.stream.iter_mut().chain(self.past.iter_mut()).for_each(|stream| stream.taken.forget_contents());
+    }
+
     /// Ends the waits that are over at `at`.
     pub fn expire(&mut self, at: Time, bounds: &Bounds, ready: &mut Vec<Settled>) {
         let over = |message: &Message, bound: Span| message.received_at + bound <= at;
+        if self.stream.as_ref().is_some_and(|stream| stream.is_opening() && stream.opening <= at) {
+            self.open();
+            self.release(ready);
+        }
         while self.waiting.iter().any(|message| over(message, bounds.lateness)) {
             self.pass_gap(ready);
         }
@@ -226,7 +265,8 @@ impl Order {
     /// When a wait ends, if anything waits.
     pub fn wake(&self, bounds: &Bounds) -> Option<Time> {
         let first = |queue: &Queue<Message>| queue.iter().map(|message| message.received_at).min();
-        let numbered = first(&self.waiting).map(|at| at + bounds.lateness);
+        let opening = self.stream.as_ref().filter(|stream| stream.is_opening()).map(|stream| stream.opening);
+        let numbered = opening.or_else(|| first(&self.waiting).map(|at| at + bounds.lateness));
         let unnumbered = first(&self.unsequenced).map(|at| at + bounds.unsequenced);
         numbered.into_iter().chain(unnumbered).min()
     }
@@ -240,9 +280,9 @@ impl Order {
         self.waiting.len() + self.unsequenced.len()
     }
 
-    /// Stream and S for the committed acknowledgement; `None` for vehicles without numbers.
+    /// Stream and S for the committed acknowledgement; `None` for vehicles without numbers, and while lower ones may come.
     pub fn position(&self) -> Option<(u64, u64)> {
-        self.stream.as_ref().map(|stream| (stream.id, stream.covered))
+        self.stream.as_ref().filter(|stream| !stream.is_opening()).map(|stream| (stream.id, stream.covered))
     }
 
     fn arrive_unsequenced(&mut self, message: Message, bounds: &Bounds, ready: &mut Vec<Settled>) -> Arrival {
@@ -261,23 +301,30 @@ impl Order {
         Arrival::Taken
     }
 
-    /// The stream of `sequence`; a new one ends the old one's gaps, which are lost by definition.
-    fn stream_of(&mut self, sequence: Sequence, ready: &mut Vec<Settled>) -> &mut Stream {
+    /// Makes the stream of `sequence` the current one; a new one ends the old one's gaps, which are lost by definition.
+    fn make_current(&mut self, sequence: Sequence, received_at: Time, bounds: &Bounds, ready: &mut Vec<Settled>) {
         if self.stream.as_ref().is_some_and(|stream| stream.id != sequence.stream) {
             ready.extend(self.waiting.take_all().into_iter().map(in_turn));
-            if self.past.len() == PAST_STREAMS {
-                self.past.remove(0);
-            }
-            if let Some(before) = self.stream.take() {
-                self.past.push(before);
-            }
+            self.retire(sequence.stream);
         }
-        self.stream.get_or_insert_with(|| Stream::starting_at(sequence))
+        let wait = bounds.unsequenced.min(bounds.lateness);
+        let may_begin_lower = sequence.oldest.is_none() && sequence.seq > 1 && wait > Span::ZERO;
+        self.stream.get_or_insert_with(|| match may_begin_lower {
+            true => Stream::opening_until(sequence, received_at, received_at + wait),
+            false => Stream::starting_at(sequence, received_at),
+        });
+    }
+
+    /// Nothing lower is waited for any longer.
+    fn open(&mut self) {
+        if let Some(stream) = self.stream.as_mut().filter(|stream| stream.is_opening()) {
+            stream.open(None);
+        }
     }
 
     /// Moves the waiting messages that follow without a gap to the ready ones.
     fn release(&mut self, ready: &mut Vec<Settled>) {
-        let Some(stream) = &mut self.stream else { return };
+        let Some(stream) = self.stream.as_mut().filter(|stream| !stream.is_opening()) else { return };
         while let Some(front) = self.waiting.front().map(number) {
             if !stream.next_is(front) {
                 return;
