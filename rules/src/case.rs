@@ -60,6 +60,8 @@ pub struct Case {
     /// Changes so far; numbers `case_change`.
     pub changes: u32,
     pub proposal: Proposal,
+    /// Stop-now went out for it.
+    pub warned: bool,
 }
 
 impl Case {
@@ -89,6 +91,15 @@ pub enum Proposal {
     Refused {
         at: Severity,
     },
+}
+
+impl Proposal {
+    pub const fn order(self) -> Option<Uuid> {
+        match self {
+            Self::Ordered { order } => Some(order),
+            Self::Nothing | Self::InReview | Self::Refused { .. } => None,
+        }
+    }
 }
 
 /// What is remembered of a component whose case ended.

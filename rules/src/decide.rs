@@ -79,6 +79,7 @@ fn open(vehicle: &mut Vehicle, opened: &Opened, received_at: Time, set: &RuleSet
         ordinals: 0,
         changes: 0,
         proposal: Proposal::Nothing,
+        warned: false,
     };
     effects.written.push(Effect::OpenCase {
         case: id,

@@ -43,6 +43,7 @@ pub mod shelf;
 pub mod signal;
 pub mod sparse;
 pub mod state;
+pub mod stop_now;
 pub mod template;
 pub mod text;
 pub mod time;

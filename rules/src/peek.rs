@@ -6,19 +6,23 @@
 
 use std::fmt;
 
+use crate::case::case_id;
+use crate::component::Component;
 use crate::effect::{Effect, Effects};
 use crate::evaluate::evaluate_mask;
 use crate::evidence::evidence_now;
-use crate::finding::FindingChange;
+use crate::finding::FindingKey;
 use crate::reading::Message;
-use crate::respond::{STOP_NOW_WITHIN, stop_now};
-use crate::rule_set::RuleSet;
+use crate::respond::stop_now;
+use crate::rule::Mode;
+use crate::rule_set::{Rule, RuleSet};
 use crate::severity::Severity;
 use crate::state::clock::Told;
 use crate::state::fold::fold;
 use crate::state::settle::Bounds;
 use crate::state::{Vehicle, Warned};
-use crate::time::Span;
+use crate::stop_now::is_shown;
+use crate::time::{Span, Time};
 
 /// The vehicle as it will be once what waits has settled.
 ///
@@ -81,29 +85,36 @@ fn look(vehicle: &mut Vehicle, ahead: &mut Vehicle, message: &Message, set: &Rul
         }
         let step = fold(ahead, sample, message.received_at, set, &mut unwritten);
         let urgent = set.urgent(set.touched(&step.touched, step.faults, step.service));
-        for change in evaluate_mask(ahead, urgent, step.at, set, &mut unwritten) {
-            warn(vehicle, ahead, &change, set, effects);
+        evaluate_mask(ahead, urgent, step.at, set, &mut unwritten);
+        let open: Vec<(FindingKey, Time)> = ahead.watches.open_at_severity(Severity::S1).collect();
+        for (key, opened_at) in open {
+            warn(vehicle, ahead, key, opened_at, set, effects);
         }
     }
 }
 
-fn warn(vehicle: &mut Vehicle, ahead: &Vehicle, change: &FindingChange, set: &RuleSet, effects: &mut Effects) {
-    let FindingChange::Opened(opened) = change else { return };
-    let fresh = vehicle.received.since(opened.at) <= STOP_NOW_WITHIN;
-    let told = vehicle.warned.iter().any(|warned| warned.component == opened.component)
-        || vehicle.cases.iter().any(|case| case.component == opened.component && case.severity == Severity::S1);
-    let Some(rule) = set.rule(opened.key.rule) else { return };
-    if opened.severity != Severity::S1 || rule.source.mode != crate::rule::Mode::Live || !fresh || told {
+fn warn(vehicle: &mut Vehicle, ahead: &Vehicle, key: FindingKey, at: Time, set: &RuleSet, effects: &mut Effects) {
+    let Some(rule) = set.rule(key.rule).filter(|rule| rule.source.mode == Mode::Live) else { return };
+    let Some(component) = component_of(ahead, rule, key) else { return };
+    let told = vehicle.warned.iter().any(|warned| warned.component == component)
+        || vehicle.cases.iter().any(|case| case.component == component && case.warned);
+    if told || !is_shown(ahead, key, at, vehicle.received, set) {
         return;
     }
     // A case that is open already keeps its id; otherwise the one the next episode would get.
-    let open = vehicle.cases.iter().find(|case| case.component == opened.component && case.mode == rule.source.mode);
-    let episode =
-        vehicle.past.iter().find(|past| past.component == opened.component).map_or(0, |past| past.episode) + 1;
-    let case = open.map_or_else(|| crate::case::case_id(&vehicle.id, &opened.component, episode), |case| case.id);
-    let evidence = evidence_now(ahead, opened.key, opened.at, set);
+    let open = vehicle.cases.iter().find(|case| case.component == component && case.mode == Mode::Live);
+    let episode = vehicle.past.iter().find(|past| past.component == component).map_or(0, |past| past.episode) + 1;
+    let case = open.map_or_else(|| case_id(&vehicle.id, vehicle.life, &component, episode), |case| case.id);
+    let evidence = evidence_now(ahead, key, at, set);
     stop_now(vehicle, case, None, rule, evidence.as_ref(), vehicle.received, set, effects);
-    vehicle.warned.push(Warned { component: opened.component.clone(), case });
+    vehicle.warned.push(Warned { component, case });
+}
+
+/// What a finding is about: its rule's component, or the one of its fault code.
+fn component_of(ahead: &Vehicle, rule: &Rule, key: FindingKey) -> Option<Component> {
+    let of_code =
+        || ahead.faults.iter().find(|cycle| Some(cycle.code) == key.code).map(|cycle| cycle.component.clone());
+    rule.component.clone().or_else(of_code)
 }
 
 fn take_back(vehicle: &mut Vehicle, effects: &mut Effects) {

@@ -12,14 +12,12 @@ use crate::rule::{Mode, RuleKind};
 use crate::rule_set::{Rule, RuleSet};
 use crate::severity::Severity;
 use crate::state::{Vehicle, Visit};
+use crate::stop_now::warn_of_open_cases;
 use crate::time::{Span, Time};
 use crate::vehicle::Locale;
 
 /// DOMAIN 5.0: below this confidence an advisor judges first.
 pub const ORDER_GATE: f64 = 0.6;
-/// Stop-now is never sent for readings older than this.
-pub const STOP_NOW_WITHIN: Span = Span::from_mins(10);
-
 /// Plans for every open live case that has no answer yet.
 pub fn respond(vehicle: &mut Vehicle, received_at: Time, set: &RuleSet, effects: &mut Effects) {
     let mut waiting: Vec<(Severity, Time, Uuid)> = vehicle
@@ -33,6 +31,7 @@ pub fn respond(vehicle: &mut Vehicle, received_at: Time, set: &RuleSet, effects:
     for (_, _, id) in waiting {
         plan(vehicle, id, received_at, set, effects);
     }
+    warn_of_open_cases(vehicle, received_at, set, effects);
 }
 
 fn needs_plan(vehicle: &Vehicle, case: &Case, received_at: Time) -> bool {
@@ -217,19 +216,13 @@ fn due_at(severity: Severity, from: Time) -> Time {
     }
 }
 
-/// Tells the owner by consent, the car at stop-now, and the dealer's people always.
+/// Tells the owner by consent, and the dealer's people always; who must stop now is another matter.
 fn notify(vehicle: &Vehicle, case: &Case, order: Uuid, received_at: Time, set: &RuleSet, effects: &mut Effects) {
     let Some(worst) = case.worst() else { return };
     let Some(rule) = set.rule(worst.key.rule) else { return };
     let evidence = crate::evidence::evidence_now(vehicle, worst.key, worst.opened_at, set);
-    let fresh = received_at.since(worst.opened_at) <= STOP_NOW_WITHIN;
-    if case.severity == Severity::S1 {
-        if fresh {
-            stop_now(vehicle, case.id, Some(order), rule, evidence.as_ref(), received_at, set, effects);
-        }
-    } else if let Some(owner) =
-        vehicle.profile.owner.as_ref().filter(|_| vehicle.profile.consents.contains(&rule.source.purpose))
-    {
+    let agreed = case.severity > Severity::S1 && vehicle.profile.consents.contains(&rule.source.purpose);
+    if let Some(owner) = vehicle.profile.owner.as_ref().filter(|_| agreed) {
         let about = About {
             case: case.id,
             order: Some(order),

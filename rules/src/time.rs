@@ -131,6 +131,11 @@ impl Span {
         self.0
     }
 
+    /// Half of it.
+    pub const fn half(self) -> Self {
+        Self(self.0 / 2)
+    }
+
     /// As the standard library has it; a negative one is nothing.
     pub fn to_std(self) -> Duration {
         Duration::from_micros(u64::try_from(self.0).unwrap_or(0))

@@ -144,6 +144,14 @@ impl Watches {
         self.list.iter().filter_map(|watch| watch.open_at().map(|at| (watch.key, at)))
     }
 
+    /// Open findings of a severity, and when they opened.
+    pub fn open_at_severity(&self, severity: Severity) -> impl Iterator<Item = (FindingKey, Time)> + '_ {
+        self.list
+            .iter()
+            .filter(move |watch| watch.severity == severity)
+            .filter_map(|watch| watch.open_at().map(|at| (watch.key, at)))
+    }
+
     /// What a function of a rule remembers.
     pub fn cell(&self, index: usize) -> Option<Cell> {
         self.cells.get(index).copied()

@@ -23,7 +23,8 @@ pub async fn of_vehicle(conn: &mut PgConnection, vehicle: &VehicleId, set: &Rule
                   coalesce((select max(ordinal) from finding f where f.case_id = c.case_id), 0) as "ordinals!",
                   (select l.order_id from work_order_line l join work_order o using (order_id)
                    where l.case_id = c.case_id order by o.visit desc limit 1) as order_id,
-                  (select state from review r where r.case_id = c.case_id) as review
+                  (select state from review r where r.case_id = c.case_id) as review,
+                  exists (select from notification n where n.case_id = c.case_id and n.stage = 'stop_now') as "warned!"
            from vehicle_case c where c.vehicle_id = $1 order by c.opened_at, c.case_id"#,
         vehicle.as_str()
     )
@@ -59,6 +60,7 @@ pub async fn of_vehicle(conn: &mut PgConnection, vehicle: &VehicleId, set: &Rule
             ordinals: row.ordinals as u32,
             changes: row.changes as u32,
             proposal,
+            warned: row.warned,
         });
     }
     Ok(committed)

@@ -178,7 +178,8 @@ impl Vehicle {
 
     /// Brings the times of a message into ours.
     pub fn read_clock(&mut self, message: &mut Message, in_turn: bool, bounds: &Bounds) -> Told {
-        self.clock.read(message, in_turn, self.profile.built_from(), bounds.skew)
+        let known = clock::Known { first_year: self.profile.built_from(), newest: self.newest, skew: bounds.skew };
+        self.clock.read(message, in_turn, known)
     }
 
     pub fn case(&self, id: Uuid) -> Option<&Case> {
