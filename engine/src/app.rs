@@ -93,7 +93,10 @@ impl App {
 
         let registry = Registry::new();
         let metrics = LaneMetrics::new(&registry, &set)?;
-        metrics.restored(replayed.inputs, replayed.differences, restoring.elapsed());
+        metrics.restored(&replayed, restoring.elapsed());
+        if replayed.lost > 0 {
+            tracing::warn!(vehicles = replayed.lost, "states are gone; their vehicles begin another life");
+        }
         let ingest_metrics = ingest::metrics::Metrics::new(&registry)?;
         let readiness = Arc::new(Readiness::waiting_for(&[STORE, SOURCE, LANES]));
         readiness.met(STORE);
@@ -124,6 +127,7 @@ impl App {
             unknown: config.ingest.unknown_vehicle,
             stranger: stranger(config, &set),
             incarnation,
+            lives: replayed.lives,
             lanes,
             source: Arc::clone(&source),
             listening: services.listening(),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ingest::admit::Refusal;
+use rules::case::Life;
 use rules::effect::{Effect, Effects};
 use rules::reading::{Input, Reason, Refused, What};
 use rules::time::Time;
@@ -26,8 +27,10 @@ pub struct Draft {
     pub rejections: Vec<RejectionRow>,
     pub registered: Vec<NewVehicle>,
     pub commands: Vec<i64>,
-    /// Vehicles that were erased.
-    pub erased: Vec<VehicleId>,
+    /// Vehicles that were erased, and the life they have should they come back.
+    pub erased: Vec<(VehicleId, Life)>,
+    /// Vehicles that began another life.
+    pub lives: Vec<(VehicleId, Life)>,
     pub received: Option<(Time, Time)>,
     /// Vehicles whose state changed.
     pub changed: Vec<VehicleId>,

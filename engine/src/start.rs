@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::journal::{self, Replayed, Restored, RuleSets};
 use crate::store::commit::{CommitError, Written};
 use crate::store::session::{As, act_as, begin_as};
-use crate::store::{effect, journal as rows, snapshot};
+use crate::store::{effect, journal as rows, life, snapshot};
 
 /// Key of the advisory lock: one engine per database.
 pub const LOCK: i64 = 0x0070_7265_6d65_6e64;
@@ -121,7 +121,7 @@ pub async fn restore_all(
 ) -> anyhow::Result<(Vec<Restored>, Replayed)> {
     journal::keep_rule_set(pool, set).await?;
     let mut sets = RuleSets::new(pool.clone(), Arc::clone(set));
-    let (vehicles, replayed) = journal::restore(pool, &mut sets, bounds, None).await?;
+    let (vehicles, mut replayed) = journal::restore(pool, &mut sets, bounds, None).await?;
     let mut vehicles: Vec<Restored> = vehicles.into_values().collect();
     for changed in vehicles
         .iter_mut()
@@ -132,6 +132,9 @@ pub async fn restore_all(
         leave(pool, changed).await?;
     }
     let mut tx = begin_as(pool, As::Engine).await?;
+    let held = vehicles.iter().map(|restored| restored.vehicle.id.as_str()).collect();
+    replayed.lost = life::revive_lost(&mut tx, &held).await?.len() as u64;
+    replayed.lives = life::all(&mut tx).await?;
     rows::mark_replayed(&mut tx, incarnation).await?;
     tx.commit().await?;
     Ok((vehicles, replayed))
@@ -144,7 +147,8 @@ async fn leave(pool: &PgPool, changed: &mut [&mut Restored]) -> anyhow::Result<(
         let vehicle = &restored.vehicle;
         for effect in restored.effects.drain(..) {
             let written = Written { vehicle: vehicle.id.clone(), dealer: vehicle.profile.dealer, effect };
-            effect::write(&mut tx, &written.vehicle, written.dealer, &written.effect).await?;
+            // Nothing opens at a start: other rules withdraw, and what they find comes with the next input.
+            let _ = effect::write(&mut tx, &written.vehicle, written.dealer, &written.effect).await?;
         }
         snapshots.push(journal::snapshot_row(vehicle, restored.position, 0, &restored.set)?);
         restored.since = None;

@@ -58,6 +58,7 @@ pub fn apply(vehicle: &mut Vehicle, command: &Command, received_at: Time, set: &
             vehicle.profile.tier.clone_from(tier);
             vehicle.take_profile(set);
         }
+        Command::Life { life } => vehicle.life = vehicle.life.max(*life),
         Command::Erase => erase(vehicle, received_at, effects),
         Command::OdometerReplaced { odometer_km, .. } => {
             if vehicle.odometer.km.is_finite() {

@@ -13,19 +13,40 @@ use crate::vehicle::VehicleId;
 /// Namespace of every id the product derives; a fixed random v4.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6f1c_24a5_3f0e_4c7b_9b5a_52c8_07d1_e3f4);
 
-/// case = v5(vehicle, component, episode)
-pub fn case_id(vehicle: &VehicleId, component: &Component, episode: u32) -> Uuid {
-    derived(&["case", vehicle.as_str(), component.as_str(), &episode.to_string()])
+/// A vehicle's time from a registration to the next erasure or loss of its state: what is counted begins again with it.
+///
+/// Ids of two lives never meet. The first one is 0 and leaves no trace in them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Life(pub u32);
+
+impl Life {
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+/// case = v5(vehicle, life, component, episode)
+pub fn case_id(vehicle: &VehicleId, life: Life, component: &Component, episode: u32) -> Uuid {
+    derived_in(life, &["case", vehicle.as_str(), component.as_str(), &episode.to_string()])
 }
 
 /// A shadow or canary case lives beside live ones, one per rule version.
-pub fn shadow_case_id(vehicle: &VehicleId, component: &Component, rule: &str, version: u32, episode: u32) -> Uuid {
-    derived(&["shadow", vehicle.as_str(), component.as_str(), rule, &version.to_string(), &episode.to_string()])
+pub fn shadow_case_id(
+    vehicle: &VehicleId,
+    life: Life,
+    component: &Component,
+    rule: &str,
+    version: u32,
+    episode: u32,
+) -> Uuid {
+    let (version, episode) = (version.to_string(), episode.to_string());
+    derived_in(life, &["shadow", vehicle.as_str(), component.as_str(), rule, &version, &episode])
 }
 
-/// order = v5(vehicle, visit ordinal)
-pub fn order_id(vehicle: &VehicleId, visit: u32) -> Uuid {
-    derived(&["order", vehicle.as_str(), &visit.to_string()])
+/// order = v5(vehicle, life, visit ordinal)
+pub fn order_id(vehicle: &VehicleId, life: Life, visit: u32) -> Uuid {
+    derived_in(life, &["order", vehicle.as_str(), &visit.to_string()])
 }
 
 /// notice = v5(order or case, stage, person); the car itself is `None`.
@@ -36,6 +57,13 @@ pub fn notice_id(about: Uuid, stage: &str, person: Option<Uuid>) -> Uuid {
 /// delivery = v5(notice, channel)
 pub fn outbox_id(notice: Uuid, channel: &str) -> Uuid {
     derived(&["outbox", &notice.to_string(), channel])
+}
+
+fn derived_in(life: Life, parts: &[&str]) -> Uuid {
+    if life == Life::default() {
+        return derived(parts);
+    }
+    derived(&[parts, &["life", &life.0.to_string()]].concat())
 }
 
 fn derived(parts: &[&str]) -> Uuid {
@@ -120,9 +148,12 @@ mod tests {
     #[test]
     fn ids_are_stable_for_ever() {
         let vehicle = VehicleId::try_new("v-1").unwrap();
-        let case = case_id(&vehicle, &Component::new("engine.oil"), 1);
-        assert_eq!(case, case_id(&vehicle, &Component::new("engine.oil"), 1));
-        assert_ne!(case, case_id(&vehicle, &Component::new("engine.oil"), 2));
+        let (oil, first) = (Component::new("engine.oil"), Life::default());
+        let case = case_id(&vehicle, first, &oil, 1);
+        assert_eq!(case.to_string(), "84293b56-37bf-5f2e-8d40-3d6235c2426a");
+        assert_ne!(case, case_id(&vehicle, first, &oil, 2));
+        assert_ne!(case, case_id(&vehicle, first.next(), &oil, 1), "another life has other ids");
+        assert_ne!(order_id(&vehicle, first, 1), order_id(&vehicle, first.next(), 1));
         assert_ne!(notice_id(case, "opened", None), notice_id(case, "stop_now", None));
         assert_eq!(case.get_version_num(), 5);
     }

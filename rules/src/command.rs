@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::case::Life;
 use crate::component::Component;
 use crate::time::Time;
 use crate::vehicle::{Contact, Profile, Purpose};
@@ -76,6 +77,10 @@ pub enum Command {
     },
     /// Everything that was learned from what the vehicle said is forgotten; whoever holds its state drops it.
     Erase,
+    /// What was counted of the vehicle begins again, with ids of its own.
+    Life {
+        life: Life,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -61,9 +61,10 @@ fn open(vehicle: &mut Vehicle, opened: &Opened, received_at: Time, set: &RuleSet
     }
     let episode = past.map_or(0, |past| past.episode) + 1;
     let id = match mode {
-        Mode::Live => case_id(&vehicle.id, &opened.component, episode),
+        Mode::Live => case_id(&vehicle.id, vehicle.life, &opened.component, episode),
         Mode::Shadow | Mode::Canary => {
-            shadow_case_id(&vehicle.id, &opened.component, &rule.source.key, rule.source.version, episode)
+            let (key, version) = (&rule.source.key, rule.source.version);
+            shadow_case_id(&vehicle.id, vehicle.life, &opened.component, key, version, episode)
         }
     };
     let confidence = rule.source.probability * rule.precision;

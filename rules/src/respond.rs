@@ -100,7 +100,7 @@ fn open_order(
     effects: &mut Effects,
 ) {
     vehicle.visit_count += 1;
-    let order = order_id(&vehicle.id, vehicle.visit_count);
+    let order = order_id(&vehicle.id, vehicle.life, vehicle.visit_count);
     let Some(rule) = case.worst().and_then(|worst| set.rule(worst.key.rule)) else { return };
     effects.written.push(Effect::ProposeOrder {
         order,

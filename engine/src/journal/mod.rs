@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
+use rules::case::Life;
 use rules::command::Command;
 use rules::effect::{Effect, Effects};
 use rules::reading::{Input, What};
@@ -80,6 +81,10 @@ pub struct Replayed {
     pub differences: u64,
     /// Vehicles whose cases were taken from the store because of that.
     pub differing: BTreeSet<VehicleId>,
+    /// Vehicles whose state is gone although they had one; they begin another life.
+    pub lost: u64,
+    /// Lives of vehicles, wherever it is not the first.
+    pub lives: HashMap<VehicleId, Life>,
 }
 
 /// Appends an input in canonical form.

@@ -16,7 +16,7 @@ use rules::state::Vehicle;
 use rules::vehicle::VehicleId;
 
 use super::commit::Outcome;
-use super::{Held, Lane, envelope};
+use super::{Held, Lane, Tried, envelope};
 use crate::draft::Draft;
 use crate::inbox::{Arrived, Item};
 use crate::journal::{self, Position, RuleSets};
@@ -27,8 +27,7 @@ type Images = Vec<(VehicleId, Option<(Vehicle, Arc<RuleSet>, Position)>)>;
 impl Lane {
     /// Rewinds what a failed batch touched and takes it again, in parts.
     pub(super) async fn isolate(&mut self, arrived: &[Arrived], draft: &Draft, reason: Reason) -> anyhow::Result<()> {
-        let touched = named(arrived).chain(draft.changed.iter().cloned()).chain(draft.timing.clone()).collect();
-        self.rewind(touched).await?;
+        self.rewind(touched(arrived, draft)).await?;
         if reason == Reason::Poison
             && let Some(held) = draft.timing.as_ref().and_then(|id| self.vehicles.get_mut(id))
         {
@@ -53,6 +52,24 @@ impl Lane {
         Ok(())
     }
 
+    /// Takes a part, whose vehicles may have to begin another life before; in parts of its own if it cannot be taken.
+    async fn take_part(&mut self, part: &[Arrived]) -> anyhow::Result<()> {
+        loop {
+            let before = self.images(part);
+            match self.try_batch(part, &mut Draft::default()).await? {
+                Tried::Taken => return Ok(()),
+                Tried::Failed(reason) => {
+                    self.put_back(before);
+                    return Box::pin(self.take_apart(part, reason)).await;
+                }
+                Tried::Collided(vehicle) => {
+                    self.put_back(before);
+                    self.begin_life(&vehicle);
+                }
+            }
+        }
+    }
+
     async fn refuse_for_good(&mut self, one: &Arrived, reason: Reason) -> anyhow::Result<()> {
         let mut draft = Draft::default();
         match &one.item {
@@ -68,7 +85,7 @@ impl Lane {
             Item::Delivery(Delivery::Connected(_) | Delivery::Listening(_)) => {}
             Item::Command(ordered) => draft.commands.push(ordered.command_id),
         }
-        if self.commit(&mut draft).await? == Outcome::Refused {
+        if self.commit(&mut draft).await? != Outcome::Committed {
             anyhow::bail!("the store refuses even the refusal of an input");
         }
         self.acknowledge(&draft);
@@ -110,6 +127,11 @@ impl Lane {
             self.vehicles.insert(id, Box::new(Held { vehicle, set, position, told, timer }));
         }
     }
+}
+
+/// Vehicles that a batch changed, or was about to.
+pub(super) fn touched(arrived: &[Arrived], draft: &Draft) -> BTreeSet<VehicleId> {
+    named(arrived).chain(draft.changed.iter().cloned()).chain(draft.timing.clone()).collect()
 }
 
 /// Vehicles that what arrived is about.

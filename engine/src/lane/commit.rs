@@ -44,7 +44,7 @@ impl Lane {
         }
         let batch = self.batch(draft, snapshots)?;
         let outcome = self.commit_batch(&batch).await?;
-        if outcome == Outcome::Refused {
+        if outcome != Outcome::Committed {
             self.dirty.put_back(due);
             return Ok(outcome);
         }
@@ -111,6 +111,11 @@ impl Lane {
                     );
                     return Ok(Outcome::Refused);
                 }
+                Err(CommitError::Taken(vehicle)) => {
+                    self.common.metrics.commit(CommitOutcome::Taken);
+                    tracing::error!(lane = self.no, vehicle.id = %vehicle, "an id of the vehicle stands for something else");
+                    return Ok(Outcome::Taken(vehicle));
+                }
                 Err(CommitError::Unavailable(error)) => {
                     (self.common.store_away)(true);
                     self.common.metrics.commit(CommitOutcome::Retried);
@@ -154,7 +159,7 @@ impl Lane {
             let ids = self.dirty.take_any(1_024);
             let mut draft = Draft::default();
             let batch = self.batch(&mut draft, self.snapshots(ids.iter())?)?;
-            if self.commit_batch(&batch).await? == Outcome::Refused {
+            if self.commit_batch(&batch).await? != Outcome::Committed {
                 anyhow::bail!("the store refuses snapshots");
             }
         }

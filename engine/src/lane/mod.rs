@@ -20,6 +20,7 @@ use std::time::Instant;
 
 use ingest::admit::{Admission, Admitted, Envelope, Refusal, UnknownVehicle};
 use ingest::source::{Arrival as Published, Delivery, Source};
+use rules::case::Life;
 use rules::command::Command;
 use rules::effect::Effects;
 use rules::reading::{Input, Message, Reason, What};
@@ -45,6 +46,17 @@ use crate::restraint::Restraint;
 use crate::store::case::NewVehicle;
 use crate::store::open::Store;
 
+/// A vehicle whose ids are still taken after so many lives is refused like any other row that the store refuses.
+const LIVES_TRIED: Life = Life(1_000);
+
+/// What became of trying a batch.
+enum Tried {
+    Taken,
+    Failed(Reason),
+    /// An id of this vehicle stands for something else.
+    Collided(VehicleId),
+}
+
 /// What all lanes of an engine have in common.
 pub struct Common {
     pub store: Arc<Store>,
@@ -56,6 +68,8 @@ pub struct Common {
     /// Profile of vehicles that register themselves by their first message.
     pub stranger: Profile,
     pub incarnation: i32,
+    /// Lives of vehicles as they were at the start, wherever it is not the first.
+    pub lives: HashMap<VehicleId, Life>,
     pub lanes: usize,
     pub source: Arc<dyn Source>,
     /// A vehicle listens again: its unseen notices are repeated.
@@ -92,6 +106,10 @@ pub struct Lane {
     timers: BinaryHeap<Reverse<(Time, VehicleId)>>,
     dirty: Dirty,
     restraint: Restraint,
+    /// What vehicles without a state have become since the start: the life they have should they come back.
+    lives: HashMap<VehicleId, Life>,
+    /// Vehicles of the batch that begin another life before it is taken again.
+    reborn: BTreeMap<VehicleId, Life>,
     /// Number of the last committed batch.
     n: i64,
     effects: Effects,
@@ -118,6 +136,8 @@ impl Lane {
             timers: BinaryHeap::new(),
             dirty: Dirty::default(),
             restraint,
+            lives: HashMap::new(),
+            reborn: BTreeMap::new(),
             n: 0,
             effects: Effects::default(),
             apart: false,
@@ -149,32 +169,47 @@ impl Lane {
 
     /// Admit and settle, commit, acknowledge; what cannot be taken is found and refused.
     async fn take_batch(&mut self, arrived: &[Arrived]) -> anyhow::Result<()> {
-        let mut draft = Draft::default();
-        match self.try_batch(arrived, &mut draft).await? {
-            None => Ok(()),
-            Some(reason) => self.isolate(arrived, &draft, reason).await,
+        loop {
+            let mut draft = Draft::default();
+            match self.try_batch(arrived, &mut draft).await? {
+                Tried::Taken => return Ok(()),
+                Tried::Failed(reason) => return self.isolate(arrived, &draft, reason).await,
+                Tried::Collided(vehicle) => {
+                    self.rewind(touched(arrived, &draft)).await?;
+                    self.begin_life(&vehicle);
+                }
+            }
         }
     }
 
-    /// Why the batch cannot be taken as a whole, if so; then its vehicles are not what is committed.
-    async fn try_batch(&mut self, arrived: &[Arrived], draft: &mut Draft) -> anyhow::Result<Option<Reason>> {
+    /// Tries the batch as a whole; unless it is taken, its vehicles are not what is committed.
+    async fn try_batch(&mut self, arrived: &[Arrived], draft: &mut Draft) -> anyhow::Result<Tried> {
         let started = Instant::now();
         if catch_unwind(AssertUnwindSafe(|| self.admit_and_settle(arrived, draft))).is_err() {
-            return Ok(Some(Reason::Poison));
+            return Ok(Tried::Failed(Reason::Poison));
         }
         self.common.metrics.decided(arrived.len(), draft.admitting, started.elapsed());
-        if self.commit(draft).await? == Outcome::Refused {
-            return Ok(Some(Reason::StoreRefused));
+        match self.commit(draft).await? {
+            Outcome::Committed => self.reborn.clear(),
+            Outcome::Refused => return Ok(Tried::Failed(Reason::StoreRefused)),
+            // Ids of many lives are taken only where somebody made them up.
+            Outcome::Taken(vehicle) if self.life_of(&vehicle) > LIVES_TRIED => {
+                return Ok(Tried::Failed(Reason::StoreRefused));
+            }
+            Outcome::Taken(vehicle) => return Ok(Tried::Collided(vehicle)),
         }
         let telling = Instant::now();
         self.acknowledge(draft);
         self.common.metrics.stage(Stage::Acknowledge, telling.elapsed());
         self.common.metrics.committed(arrived, draft, &self.set, &mut self.effects);
-        Ok(None)
+        Ok(Tried::Taken)
     }
 
     /// Everything that arrived, then the timers that are due.
     fn admit_and_settle(&mut self, arrived: &[Arrived], draft: &mut Draft) {
+        for (vehicle, life) in self.reborn.clone() {
+            self.live(&vehicle, life, self.common.clock.now(), draft);
+        }
         for one in arrived {
             match &one.item {
                 Item::Delivery(Delivery::Message(published)) => {
@@ -368,13 +403,42 @@ impl Lane {
             draft.more_vehicles += 1;
             self.effects.clear();
             self.keep_noted(id, received_at, draft);
+            let life = self.life_of(id);
+            if life > Life::default() {
+                self.live(id, life, received_at, draft);
+            }
         }
+    }
+
+    /// A vehicle has a life from now on, in the journal and in the store.
+    fn live(&mut self, id: &VehicleId, life: Life, received_at: Time, draft: &mut Draft) {
+        if self.vehicles.contains_key(id) {
+            let what = What::Command { command_id: 0, received_at, command: Command::Life { life } };
+            self.take_input(Input { vehicle: id.clone(), what }, draft, None);
+            draft.lives.push((id.clone(), life));
+        }
+    }
+
+    /// The life a vehicle has, or has should it come back.
+    fn life_of(&self, id: &VehicleId) -> Life {
+        let held = self.vehicles.get(id).map(|held| held.vehicle.life);
+        let known =
+            [held, self.lives.get(id).copied(), self.common.lives.get(id).copied(), self.reborn.get(id).copied()];
+        known.into_iter().flatten().max().unwrap_or_default()
+    }
+
+    /// A vehicle whose ids are taken begins another life when the batch is taken again.
+    fn begin_life(&mut self, id: &VehicleId) {
+        let life = self.life_of(id).next();
+        self.reborn.insert(id.clone(), life);
     }
 
     /// Drops a vehicle; the commit erases what is stored of it.
     fn erase(&mut self, id: &VehicleId, draft: &mut Draft) {
+        let life = self.life_of(id).next();
         let Some(held) = self.vehicles.remove(id) else { return };
-        draft.erased.push(id.clone());
+        draft.erased.push((id.clone(), life));
+        self.lives.insert(id.clone(), life);
         draft.more_vehicles -= 1;
         draft.more_waiting -= held.vehicle.order.waiting_count() as i64;
     }

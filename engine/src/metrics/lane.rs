@@ -18,6 +18,7 @@ use super::histogram::{Histogram, HistogramFamily};
 use super::labelled::Labelled;
 use crate::draft::Draft;
 use crate::inbox::{Arrived, Item};
+use crate::journal::Replayed;
 
 /// The stages of a batch, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub enum CommitOutcome {
     FoundCommitted,
     /// The store refused the batch; it is taken in halves.
     Refused,
+    /// An id stood for something else; its vehicle begins another life, and the batch is taken again.
+    Taken,
 }
 
 /// Everything lanes measure. Clones share the counters.
@@ -58,6 +61,7 @@ pub struct LaneMetrics {
     snapshot_bytes: IntCounter,
     replayed_inputs: IntCounter,
     replay_differences: IntCounter,
+    lost_states: IntCounter,
     start_seconds: Gauge,
     /// Vehicles whose state is in memory.
     pub vehicles: IntGauge,
@@ -80,7 +84,7 @@ impl Stage {
 }
 
 impl CommitOutcome {
-    const LABELS: [&'static str; 4] = ["committed", "retried", "found_committed", "refused"];
+    const LABELS: [&'static str; 5] = ["committed", "retried", "found_committed", "refused", "taken"];
 }
 
 impl LaneMetrics {
@@ -120,6 +124,10 @@ impl LaneMetrics {
             replay_differences: add.counter(
                 "premend_engine_replay_differences_total",
                 "Replayed inputs that this version would have decided otherwise; what was committed won.",
+            )?,
+            lost_states: add.counter(
+                "premend_engine_lost_states_total",
+                "Vehicles that had a state and had none when the engine started; they begin another life.",
             )?,
             start_seconds: add.collector(Gauge::new(
                 "premend_engine_start_seconds",
@@ -173,9 +181,10 @@ impl LaneMetrics {
     }
 
     /// How the start went.
-    pub fn restored(&self, inputs: u64, differences: u64, took: Duration) {
-        self.replayed_inputs.inc_by(inputs);
-        self.replay_differences.inc_by(differences);
+    pub fn restored(&self, replayed: &Replayed, took: Duration) {
+        self.replayed_inputs.inc_by(replayed.inputs);
+        self.replay_differences.inc_by(replayed.differences);
+        self.lost_states.inc_by(replayed.lost);
         self.start_seconds.set(took.as_secs_f64());
     }
 

@@ -4,17 +4,19 @@
 //! key in the journal tells. What the store *refuses* is another matter, and the caller's: the
 //! same batch would be refused for ever.
 
+use rules::case::Life;
 use rules::reading::{Reason, Sequence};
 use rules::time::Time;
 use rules::vehicle::VehicleId;
 use sqlx::{PgConnection, PgPool, query};
 use uuid::Uuid;
 
+use crate::store::effect::Stands;
 use crate::store::journal::{self, BatchKey, NewBatch};
 use crate::store::sample::{self, SampleRows};
 use crate::store::session::{As, begin_as};
 use crate::store::snapshot::{self, SnapshotRow};
-use crate::store::{case, effect, erase};
+use crate::store::{case, effect, erase, life};
 
 /// Everything one commit writes.
 #[derive(Debug)]
@@ -33,8 +35,10 @@ pub struct Batch {
     pub rejections: Vec<RejectionRow>,
     pub registered: Vec<case::NewVehicle>,
     pub commands: Vec<i64>,
-    /// Vehicles of which nothing is to be left.
-    pub erased: Vec<VehicleId>,
+    /// Vehicles of which nothing is to be left, and the life they have should they come back.
+    pub erased: Vec<(VehicleId, Life)>,
+    /// Vehicles whose ids are of another life from now on.
+    pub lives: Vec<(VehicleId, Life)>,
     pub snapshots: Vec<SnapshotRow>,
 }
 
@@ -67,6 +71,9 @@ pub enum CommitError {
     /// Something in the batch is not acceptable; retrying it as it is would never end.
     #[error("the store refuses the batch")]
     Refused(#[source] sqlx::Error),
+    /// An id that the vehicle's counts lead to stands for something else already.
+    #[error("an id of vehicle {0} is taken")]
+    Taken(VehicleId),
     /// The store cannot be reached or is not able; the outcome may be unknown.
     #[error("the store is not available")]
     Unavailable(#[source] sqlx::Error),
@@ -111,14 +118,19 @@ pub async fn commit(pool: &PgPool, batch: &Batch) -> Result<(), CommitError> {
     }
     sample::insert(&mut tx, &batch.samples).await?;
     for written in &batch.effects {
-        effect::write(&mut tx, &written.vehicle, written.dealer, &written.effect).await?;
+        if effect::write(&mut tx, &written.vehicle, written.dealer, &written.effect).await? == Stands::Other {
+            return Err(CommitError::Taken(written.vehicle.clone()));
+        }
+    }
+    for (vehicle, raised) in &batch.lives {
+        life::raise(&mut tx, vehicle, *raised).await?;
     }
     insert_rejections(&mut tx, &batch.rejections).await?;
     mark_applied(&mut tx, &batch.commands, batch.received_to).await?;
     snapshot::write(&mut tx, &batch.snapshots).await?;
     // Last: nothing of this batch may outlive it.
-    for vehicle in &batch.erased {
-        erase::erase(&mut tx, vehicle, batch.key, batch.received_to).await?;
+    for (vehicle, life) in &batch.erased {
+        erase::erase(&mut tx, vehicle, *life, batch.key, batch.received_to).await?;
     }
     tx.commit().await?;
     Ok(())

@@ -3,15 +3,26 @@
 //! Cases, orders and what people did stay as long as the law wants them, without the readings. The journal's
 //! copy goes with its partition; until then the tombstone keeps every reader away from it.
 
+use rules::case::Life;
 use rules::time::Time;
 use rules::vehicle::VehicleId;
 use sqlx::{PgConnection, query, query_scalar};
 
 use super::journal::BatchKey;
+use super::life;
 
 /// Deletes state, archive, charts, refusals and evidence, and leaves a tombstone for the journal.
-pub async fn erase(conn: &mut PgConnection, vehicle: &VehicleId, by: BatchKey, at: Time) -> sqlx::Result<()> {
+///
+/// Should the vehicle come back, it has `life`: what is counted from 1 again must not meet the rows that stay.
+pub async fn erase(
+    conn: &mut PgConnection,
+    vehicle: &VehicleId,
+    life: Life,
+    by: BatchKey,
+    at: Time,
+) -> sqlx::Result<()> {
     let id = vehicle.as_str();
+    life::raise(conn, vehicle, life).await?;
     query!("delete from vehicle_snapshot where vehicle_id = $1", id).execute(&mut *conn).await?;
     query!("delete from vehicle_day where vehicle_id = $1", id).execute(&mut *conn).await?;
     query!("delete from archive_head where vehicle_id = $1", id).execute(&mut *conn).await?;

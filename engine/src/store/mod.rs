@@ -21,6 +21,7 @@ pub mod forecast;
 pub mod isolation;
 pub mod journal;
 pub mod label;
+pub mod life;
 pub mod notice;
 pub mod open;
 pub mod order;

@@ -22,7 +22,7 @@ use self::clock::Told;
 pub use self::readings::Readings;
 use self::settle::Bounds;
 pub use self::slots::SlotSet;
-use crate::case::{Case, PastCase};
+use crate::case::{Case, Life, PastCase};
 use crate::component::Component;
 use crate::estimate::Estimates;
 use crate::expr::{FaultCycle, Last, View};
@@ -43,6 +43,7 @@ use crate::window::{Window, Windows};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Vehicle {
     pub id: VehicleId,
+    pub life: Life,
     pub profile: Profile,
     pub order: settle::Order,
     pub clock: clock::Clock,
@@ -117,6 +118,7 @@ impl Vehicle {
     pub fn new(id: VehicleId, profile: Profile, set: &RuleSet) -> Self {
         let mut vehicle = Self {
             id,
+            life: Life::default(),
             order: settle::Order::default(),
             clock: clock::Clock::default(),
             newest: Time::NEVER,

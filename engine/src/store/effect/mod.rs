@@ -1,5 +1,6 @@
 //! Writes one effect of the core. Every insert carries a derived id and does nothing where the row
-//! is there already: that is what makes repeating harmless.
+//! is there already: that is what makes repeating harmless. A row that is there and says something
+//! else is another matter: whatever begins with it would be lost without a word.
 
 mod notice;
 
@@ -8,20 +9,44 @@ use rules::rule::Mode;
 use rules::severity::Severity;
 use rules::time::Time;
 use rules::vehicle::VehicleId;
-use sqlx::{PgConnection, query, types::Json};
+use sqlx::{PgConnection, query, query_scalar, types::Json};
 use uuid::Uuid;
 
+/// What stands under an effect's id once it was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Stands {
+    /// What the effect says, from now on or already.
+    This,
+    /// Something of an earlier life; the transaction must not be committed.
+    Other,
+}
+
 /// Writes `effect` of a vehicle that belongs to `dealer`.
-pub async fn write(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid, effect: &Effect) -> sqlx::Result<()> {
+pub async fn write(
+    conn: &mut PgConnection,
+    vehicle: &VehicleId,
+    dealer: Uuid,
+    effect: &Effect,
+) -> sqlx::Result<Stands> {
     match effect {
-        Effect::OpenCase { .. } | Effect::ChangeCase { .. } | Effect::EndCase { .. } | Effect::CaseChange { .. } => {
-            write_case(conn, vehicle, dealer, effect).await
-        }
+        Effect::OpenCase { .. } => return open_case(conn, vehicle, dealer, effect).await,
+        Effect::ProposeOrder { .. } => return propose_order(conn, vehicle, dealer, effect).await,
+        Effect::Notify(notice) => return notice::enqueue(conn, vehicle, dealer, notice).await,
+        _ => {}
+    }
+    write_more(conn, vehicle, dealer, effect).await.map(|()| Stands::This)
+}
+
+/// What begins nothing.
+async fn write_more(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid, effect: &Effect) -> sqlx::Result<()> {
+    match effect {
+        Effect::ChangeCase { .. } | Effect::EndCase { .. } | Effect::CaseChange { .. } => write_case(conn, dealer, effect).await,
         Effect::OpenFinding { .. } | Effect::ChangeFinding { .. } | Effect::EndFinding { .. } => {
             write_finding(conn, dealer, effect).await
         }
-        Effect::ProposeOrder { .. } | Effect::AddLine { .. } | Effect::HastenOrder { .. } | Effect::CancelOrFlagOrder { .. } => {
-            write_order(conn, vehicle, dealer, effect).await
+        Effect::AddLine { .. } | Effect::HastenOrder { .. } | Effect::CancelOrFlagOrder { .. } => {
+            write_order(conn, dealer, effect).await
         }
         Effect::Review { case, severity, because, queued_at } => {
             query!(
@@ -44,7 +69,6 @@ pub async fn write(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid, e
         Effect::EndReview { case } => {
             query!("update review set state = 'gone' where case_id = $1 and state = 'waiting'", case).execute(conn).await.map(|_| ())
         }
-        Effect::Notify(notice) => notice::enqueue(conn, vehicle, dealer, notice).await,
         Effect::Resolve { case, created_at, valid_until } => notice::resolve(conn, vehicle, dealer, *case, *created_at, *valid_until).await,
         Effect::Seen { notices, at } => {
             query!(
@@ -57,43 +81,68 @@ pub async fn write(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid, e
             .await
             .map(|_| ())
         }
+        Effect::OpenCase { .. } | Effect::ProposeOrder { .. } | Effect::Notify(_) => Ok(()),
     }
 }
 
-async fn write_case(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid, effect: &Effect) -> sqlx::Result<()> {
+async fn open_case(
+    conn: &mut PgConnection,
+    vehicle: &VehicleId,
+    dealer: Uuid,
+    effect: &Effect,
+) -> sqlx::Result<Stands> {
+    let Effect::OpenCase {
+        case,
+        component,
+        episode,
+        mode,
+        severity,
+        rule,
+        version,
+        opened_at,
+        received_at,
+        confidence,
+    } = effect
+    else {
+        return Ok(Stands::This);
+    };
+    let inserted = query!(
+        "insert into vehicle_case (case_id, vehicle_id, dealer_id, component, episode, mode, severity, status, rule_key,
+                                   rule_version, opened_at, opened_received_at, confidence)
+         values ($1, $2, $3, $4, $5, $6, $7, 'open', $8, $9, $10, $11, $12) on conflict (case_id) do nothing",
+        case,
+        vehicle.as_str(),
+        dealer,
+        component.as_str(),
+        *episode as i32,
+        mode_word(*mode),
+        level(*severity),
+        rule,
+        *version as i32,
+        opened_at.to_utc(),
+        received_at.to_utc(),
+        confidence,
+    )
+    .execute(&mut *conn)
+    .await?;
+    if inserted.rows_affected() == 1 {
+        return Ok(Stands::This);
+    }
+    let same = query_scalar!(
+        r#"select exists (select from vehicle_case where case_id = $1 and vehicle_id = $2 and opened_at = $3
+                            and opened_received_at = $4) as "same!""#,
+        case,
+        vehicle.as_str(),
+        opened_at.to_utc(),
+        received_at.to_utc(),
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(Stands::if_same(same))
+}
+
+async fn write_case(conn: &mut PgConnection, dealer: Uuid, effect: &Effect) -> sqlx::Result<()> {
     match effect {
-        Effect::OpenCase {
-            case,
-            component,
-            episode,
-            mode,
-            severity,
-            rule,
-            version,
-            opened_at,
-            received_at,
-            confidence,
-        } => {
-            query!(
-                "insert into vehicle_case (case_id, vehicle_id, dealer_id, component, episode, mode, severity, status, rule_key,
-                                           rule_version, opened_at, opened_received_at, confidence)
-                 values ($1, $2, $3, $4, $5, $6, $7, 'open', $8, $9, $10, $11, $12) on conflict (case_id) do nothing",
-                case,
-                vehicle.as_str(),
-                dealer,
-                component.as_str(),
-                *episode as i32,
-                mode_word(*mode),
-                level(*severity),
-                rule,
-                *version as i32,
-                opened_at.to_utc(),
-                received_at.to_utc(),
-                confidence,
-            )
-            .execute(conn)
-            .await?;
-        }
         Effect::ChangeCase { case, severity, rule, version } => {
             query!(
                 "update vehicle_case set severity = $2, rule_key = $3, rule_version = $4 where case_id = $1",
@@ -187,26 +236,45 @@ async fn write_finding(conn: &mut PgConnection, dealer: Uuid, effect: &Effect) -
     Ok(())
 }
 
-async fn write_order(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid, effect: &Effect) -> sqlx::Result<()> {
+async fn propose_order(
+    conn: &mut PgConnection,
+    vehicle: &VehicleId,
+    dealer: Uuid,
+    effect: &Effect,
+) -> sqlx::Result<Stands> {
+    let Effect::ProposeOrder { order, visit, severity, due_at, opened_at, because } = effect else {
+        return Ok(Stands::This);
+    };
+    let inserted = query!(
+        "insert into work_order (order_id, vehicle_id, dealer_id, visit, state, severity, due_at, opened_at)
+         values ($1, $2, $3, $4, 'proposed', $5, $6, $7) on conflict (order_id) do nothing",
+        order,
+        vehicle.as_str(),
+        dealer,
+        *visit as i32,
+        level(*severity),
+        due_at.to_utc(),
+        opened_at.to_utc(),
+    )
+    .execute(&mut *conn)
+    .await?;
+    if inserted.rows_affected() == 1 {
+        add_transition(conn, *order, dealer, None, "proposed", *opened_at, because).await?;
+        return Ok(Stands::This);
+    }
+    let same = query_scalar!(
+        r#"select exists (select from work_order where order_id = $1 and vehicle_id = $2 and opened_at = $3) as "same!""#,
+        order,
+        vehicle.as_str(),
+        opened_at.to_utc(),
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(Stands::if_same(same))
+}
+
+async fn write_order(conn: &mut PgConnection, dealer: Uuid, effect: &Effect) -> sqlx::Result<()> {
     match effect {
-        Effect::ProposeOrder { order, visit, severity, due_at, opened_at, because } => {
-            let inserted = query!(
-                "insert into work_order (order_id, vehicle_id, dealer_id, visit, state, severity, due_at, opened_at)
-                 values ($1, $2, $3, $4, 'proposed', $5, $6, $7) on conflict (order_id) do nothing",
-                order,
-                vehicle.as_str(),
-                dealer,
-                *visit as i32,
-                level(*severity),
-                due_at.to_utc(),
-                opened_at.to_utc(),
-            )
-            .execute(&mut *conn)
-            .await?;
-            if inserted.rows_affected() == 1 {
-                add_transition(conn, *order, dealer, None, "proposed", *opened_at, because).await?;
-            }
-        }
         Effect::AddLine { order, case, component, severity, operations, parts, labour_h, extra_work } => {
             query!(
                 "insert into work_order_line (order_id, case_id, dealer_id, component, severity, operations, parts, labour_h,
@@ -306,6 +374,12 @@ async fn add_transition(
     .execute(conn)
     .await
     .map(|_| ())
+}
+
+impl Stands {
+    const fn if_same(same: bool) -> Self {
+        if same { Self::This } else { Self::Other }
+    }
 }
 
 fn level(severity: Severity) -> i16 {

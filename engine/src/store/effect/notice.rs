@@ -3,20 +3,30 @@
 use rules::case::{notice_id, outbox_id};
 use rules::effect::{Notice, Stage};
 use rules::severity::Severity;
-use rules::time::Time;
+use rules::time::{Span, Time};
 use rules::vehicle::{Purpose, VehicleId};
-use sqlx::{PgConnection, query, types::Json};
+use sqlx::{PgConnection, query, query_scalar, types::Json};
 use uuid::Uuid;
 
-use super::level;
+use super::{Stands, level};
 use crate::store::enrol::purpose_word;
 
-pub async fn enqueue(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid, notice: &Notice) -> sqlx::Result<()> {
-    query!(
+/// A warning is asked for a second time, with its order, when the messages that led to it have settled; later than
+/// that the same id is of something else.
+const SAME_WARNING: Span = Span::from_hours(1);
+
+pub async fn enqueue(
+    conn: &mut PgConnection,
+    vehicle: &VehicleId,
+    dealer: Uuid,
+    notice: &Notice,
+) -> sqlx::Result<Stands> {
+    let stands = query_scalar!(
         "insert into notification (notification_id, vehicle_id, dealer_id, person_id, case_id, order_id, stage, severity,
                                    purpose, template, template_version, locale, variables, created_at, valid_until)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
-         on conflict (notification_id) do update set order_id = coalesce(notification.order_id, excluded.order_id)",
+         on conflict (notification_id) do update set order_id = coalesce(notification.order_id, excluded.order_id)
+         returning created_at",
         notice.id,
         vehicle.as_str(),
         dealer,
@@ -33,8 +43,11 @@ pub async fn enqueue(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid,
         notice.created_at.to_utc(),
         notice.valid_until.to_utc(),
     )
-    .execute(&mut *conn)
+    .fetch_one(&mut *conn)
     .await?;
+    if notice.created_at.since(stands.into()) > SAME_WARNING {
+        return Ok(Stands::Other);
+    }
     for channel in &notice.channels {
         query!(
             "insert into outbox (outbox_id, notification_id, dealer_id, channel, state, not_before)
@@ -48,7 +61,7 @@ pub async fn enqueue(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid,
         .execute(&mut *conn)
         .await?;
     }
-    Ok(())
+    Ok(Stands::This)
 }
 
 /// Cancels what has not been sent about the case, and tells those who were told that it is over.
@@ -99,7 +112,8 @@ pub async fn resolve(
             created_at,
             valid_until,
         };
-        enqueue(conn, vehicle, dealer, &notice).await?;
+        // A second word that it is over adds nothing to the first.
+        let _ = enqueue(conn, vehicle, dealer, &notice).await?;
     }
     Ok(())
 }

@@ -1,0 +1,76 @@
+//! Lives of vehicles: what keeps the ids of one state apart from those of the state that was erased or lost.
+
+use std::collections::{BTreeSet, HashMap};
+
+use rules::case::Life;
+use rules::vehicle::VehicleId;
+use sqlx::{PgConnection, query};
+
+/// The life a vehicle has in the store, wherever it is not the first.
+pub async fn all(conn: &mut PgConnection) -> sqlx::Result<HashMap<VehicleId, Life>> {
+    let rows = query!("select vehicle_id, life from vehicle where life > 0").fetch_all(conn).await?;
+    let lives = rows.into_iter().filter_map(|row| {
+        let life = Life(u32::try_from(row.life).unwrap_or(u32::MAX));
+        Some((VehicleId::try_new(&row.vehicle_id).ok()?, life))
+    });
+    Ok(lives.collect())
+}
+
+/// A vehicle has this life from now on; it never goes back to an earlier one.
+pub async fn raise(conn: &mut PgConnection, vehicle: &VehicleId, life: Life) -> sqlx::Result<()> {
+    let life = i32::try_from(life.0).unwrap_or(i32::MAX);
+    query!("update vehicle set life = greatest(life, $2) where vehicle_id = $1", vehicle.as_str(), life)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Gives a new life to every vehicle that had a state and has none in `held` any more: its snapshot was lost, and the
+/// journal does not reach back far enough. What people said of it is applied again. Returns the vehicles.
+pub async fn revive_lost(conn: &mut PgConnection, held: &BTreeSet<&str>) -> sqlx::Result<Vec<String>> {
+    // One that was never heard has nothing to lose; one that was erased has a new life already.
+    let heard = query!(
+        r#"select vehicle_id from vehicle v
+           where exists (select from vehicle_case c where c.vehicle_id = v.vehicle_id)
+             and not exists (select from erased_vehicle e where e.vehicle_id = v.vehicle_id)"#
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    let lost: Vec<String> = heard.into_iter().map(|row| row.vehicle_id).filter(|id| !held.contains(&**id)).collect();
+    if lost.is_empty() {
+        return Ok(lost);
+    }
+    query!("update vehicle set life = life + 1 where vehicle_id = any($1)", &lost).execute(&mut *conn).await?;
+    query!(
+        "update command set applied_at = null
+         where vehicle_id = any($1)
+           and body ?| array['Register', 'Consent', 'Owner', 'Attribute', 'Software', 'Tier', 'ServiceDone']",
+        &lost
+    )
+    .execute(conn)
+    .await?;
+    Ok(lost)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outbox::fixture::{NOON, Scene, Wanted};
+    use crate::store::session::{As, begin_as};
+
+    #[sqlx::test]
+    async fn a_lost_state_begins_another_life_and_a_held_one_does_not(pool: sqlx::PgPool) {
+        let scene = Scene::at(pool, NOON).await;
+        scene.enqueue("heard", Wanted::default()).await;
+        let mut tx = begin_as(&scene.pool, As::Engine).await.unwrap();
+        let id = scene.vehicle.clone();
+        assert!(revive_lost(&mut tx, &BTreeSet::from([id.as_str()])).await.unwrap().is_empty());
+        assert!(all(&mut tx).await.unwrap().is_empty());
+        let lost = revive_lost(&mut tx, &BTreeSet::new()).await.unwrap();
+        assert_eq!(lost, [id.as_str()]);
+        assert_eq!(all(&mut tx).await.unwrap(), HashMap::from([(id.clone(), Life(1))]));
+        raise(&mut tx, &id, Life(3)).await.unwrap();
+        raise(&mut tx, &id, Life(2)).await.unwrap();
+        assert_eq!(all(&mut tx).await.unwrap()[&id], Life(3));
+    }
+}
