@@ -71,12 +71,20 @@ async fn stop_now_is_not_said_about_long_ago_but_the_case_opens_all_the_same() -
     let mut car = scene.car("a").await?;
     let from = now - Span::from_hours(2);
     let hot = trip(from, from + Span::from_mins(2), STEP).map(|frame| with(frame, COOLANT, 124.0));
-    // Still hot now, by one reading: the two hours in between are unknown.
-    let last = car.drive(hot.chain([with(petrol(now, 0), COOLANT, 122.0)])).await?;
+    // Driving now, and sound: that it was hot two hours ago stops nobody.
+    let last = car.drive(hot.chain([with(petrol(now, 0), COOLANT, 110.0)])).await?;
     car.committed(last).await?;
     let case = scene.ledger.case_on("a", "engine.cooling").await?;
     assert_eq!((case.severity, case.opened_at < (now - Span::from_hours(1)).to_utc()), (1, true));
     scene.ledger.order_on("a", "engine.cooling").await?;
-    assert_eq!(scene.ledger.count("select count(*) from notification where stage = 'stop_now'").await?, 0);
+    let warnings = "select count(*) from notification where stage = 'stop_now'";
+    assert_eq!(scene.ledger.count(warnings).await?, 0);
+
+    // The first fresh reading that shows it does, whenever the case opened.
+    let last = car.drive((1..4).map(|tick| with(petrol(now + Span::from_secs(tick), 0), COOLANT, 122.0))).await?;
+    car.committed(last).await?;
+    assert_eq!(car.hears("the warning", severity).await?, Severity::S1);
+    assert_eq!(scene.ledger.count(warnings).await?, 1);
+    assert_eq!(scene.ledger.orders_of("a").await?.len(), 1, "the order is the one that was opened");
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rules::fault_code::{Shown, UdsStatus};
+use rules::state::Vehicle;
 use rules::state::clock::Told;
 use rules::time::Time;
 use serde::Deserialize;
@@ -218,6 +219,12 @@ fn finding_view(p: &Page, titles: &Titles, finding: FindingRow) -> FindingView {
 }
 
 /// What was done with the vehicle's own times, if they did not stand.
+/// What is done with the times that a vehicle's clock shows, if they do not stand.
+pub fn clock_of(p: &Page, vehicle: &Vehicle) -> Option<String> {
+    let (told, shift) = vehicle.clock.told();
+    clock(p, told, shift.secs_f64())
+}
+
 fn clock(p: &Page, told: Told, shift_s: f64) -> Option<String> {
     let words = &p.w.order;
     match told {

@@ -9,6 +9,7 @@ use rules::vehicle::VehicleId;
 use serde::Deserialize;
 
 use super::HttpState;
+use super::case_view;
 use super::chart_scale::series_step;
 use super::failure::Failure;
 use super::forecast::{self, ForecastLine};
@@ -29,6 +30,8 @@ use crate::store::{person, vehicle};
 struct VehiclePage {
     p: Page,
     profile: Profile,
+    /// What is wrong with the vehicle's clock, if something is.
+    clock: Option<String>,
     people: PeopleCard,
     trends: Vec<Trend>,
     values: Vec<ValueLine>,
@@ -98,6 +101,7 @@ pub async fn show(
     let case_lines = |cases: Vec<_>| cases.into_iter().map(|case| CaseLine::new(&p, &titles, case)).collect();
     let page = VehiclePage {
         profile: Profile::new(&p, &titles, &row, heard),
+        clock: known.as_ref().and_then(|known| case_view::clock_of(&p, &known.vehicle)),
         people,
         trends: trends(&p, &titles, &signals, &points, window),
         values: ValueLine::of(&p, &titles, &last),
@@ -140,7 +144,16 @@ pub async fn find(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use rules::catalogue::Catalogue;
+    use rules::reading::{Message, Sample, Sequence};
+    use rules::state::settle::Bounds;
+    use rules::time::Span;
+    use rules::vehicle::VehicleId;
+
     use crate::http::fixture;
+    use crate::learning::forecast_tests::{leaking, store};
 
     #[sqlx::test]
     async fn shows_how_the_car_is_and_what_happened_to_it(pool: sqlx::PgPool) {
@@ -158,6 +171,27 @@ mod tests {
         ] {
             assert!(page.contains(said), "{said}");
         }
+    }
+
+    #[sqlx::test]
+    async fn says_that_the_clock_of_the_car_is_wrong(pool: sqlx::PgPool) {
+        let console = fixture::console(pool.clone()).await;
+        let cookie = console.log_in("li").await;
+        assert!(!console.page("/vehicles/v-1", &cookie).await.contains("vehicle-clock"));
+        let set = crate::journal::rule_set(Arc::new(Catalogue::builtin().unwrap())).unwrap();
+        let mut car = leaking(&set);
+        car.id = VehicleId::try_new("v-1").unwrap();
+        for seq in 1..=3 {
+            let received_at = car.newest + Span::from_mins(seq);
+            let measured_at = received_at - Span::from_days(2_000);
+            let samples = vec![Sample { measured_at, readings: Vec::new(), faults: Vec::new() }];
+            let sequence = Some(Sequence { stream: 1, seq: seq as u64, oldest: None });
+            let mut message = Message { sequence, received_at, samples, seen: Vec::new(), hash: 0 };
+            car.read_clock(&mut message, true, &Bounds::default());
+        }
+        store(&pool, &car, &set).await;
+        let page = console.page("/vehicles/v-1", &cookie).await;
+        assert!(page.contains("vehicle-clock") && page.contains("不可信，时间为接收时间"));
     }
 
     #[sqlx::test]

@@ -28,11 +28,11 @@ pub async fn raise(conn: &mut PgConnection, vehicle: &VehicleId, life: Life) -> 
 /// Gives a new life to every vehicle that had a state and has none in `held` any more: its snapshot was lost, and the
 /// journal does not reach back far enough. What people said of it is applied again. Returns the vehicles.
 pub async fn revive_lost(conn: &mut PgConnection, held: &BTreeSet<&str>) -> sqlx::Result<Vec<String>> {
-    // One that was never heard has nothing to lose; one that was erased has a new life already.
+    // Without a case nothing was counted; what was erased had its cases before.
     let heard = query!(
         r#"select vehicle_id from vehicle v
-           where exists (select from vehicle_case c where c.vehicle_id = v.vehicle_id)
-             and not exists (select from erased_vehicle e where e.vehicle_id = v.vehicle_id)"#
+           where exists (select from vehicle_case c left join erased_vehicle e using (vehicle_id)
+                         where c.vehicle_id = v.vehicle_id and c.opened_received_at > coalesce(e.erased_at, '-infinity'))"#
     )
     .fetch_all(&mut *conn)
     .await?;

@@ -101,6 +101,8 @@ struct Pace {
     keeps_up: bool,
     /// For a minute all messages have been as old as each other.
     is_steady: bool,
+    /// And for minutes.
+    is_lasting: bool,
 }
 
 impl Clock {
@@ -131,7 +133,10 @@ impl Clock {
             None => {
                 let impossible = !possible(newest) || is_far || back(newest) > ANCIENT;
                 // Without numbers, what is older than the newest may as well be late.
-                let of_now = pace.is_steady || (pace.is_slow && (impossible || (numbered && pace.keeps_up)));
+                let of_now = match impossible || numbered {
+                    true => pace.is_steady || (pace.is_slow && (impossible || pace.keeps_up)),
+                    false => pace.is_lasting,
+                };
                 match (impossible || steps_back(newest), of_now) {
                     (false, _) => (Told::Right, newest),
                     // Time goes on, if only half as fast, until the clock has caught up with what it showed before.
@@ -180,7 +185,8 @@ impl Clock {
             doubt.applied = near_by(doubt.least, Span::ZERO, MOST).then_some(doubt.least);
         }
         doubt.is_far = lasts && doubt.applied.is_none();
-        Pace { since, is_slow, keeps_up, is_steady: doubt.has_lasted(&AHEAD, received_at) }
+        let [is_steady, is_lasting] = [AHEAD, BEHIND].map(|asked| doubt.has_lasted(&asked, received_at));
+        Pace { since, is_slow, keeps_up, is_steady, is_lasting }
     }
 }
 
