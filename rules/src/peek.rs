@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use crate::doubt::consider;
 use crate::effect::{Effect, Effects};
 use crate::evaluate::evaluate_mask;
 use crate::evidence::evidence_now;
@@ -80,6 +81,7 @@ fn look(vehicle: &mut Vehicle, ahead: &mut Vehicle, message: &Message, set: &Rul
             continue;
         }
         let step = fold(ahead, sample, message.received_at, set, &mut unwritten);
+        consider(ahead, &step, set);
         let urgent = set.urgent(set.touched(&step.touched, step.faults, step.service));
         for change in evaluate_mask(ahead, urgent, step.at, set, &mut unwritten) {
             warn(vehicle, ahead, &change, set, effects);
