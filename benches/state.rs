@@ -78,7 +78,13 @@ fn parts(vehicles: &HashMap<VehicleId, Box<Vehicle>>) -> String {
         line("past cases", &all, |vehicle| vehicle.past.clone()),
         line("visits", &all, |vehicle| vehicle.visits.clone()),
         line("others", &all, |vehicle| {
-            (vehicle.suspects.clone(), vehicle.warned.clone(), vehicle.resets.clone(), vehicle.snoozed.clone())
+            (
+                vehicle.suspects.clone(),
+                vehicle.former.clone(),
+                vehicle.warned.clone(),
+                vehicle.resets.clone(),
+                vehicle.snoozed.clone(),
+            )
         }),
     ];
     lines.concat()

@@ -4,13 +4,14 @@
 //! for want of a reading does neither.
 
 use crate::component::Component;
+use crate::doubt::consider;
 use crate::effect::Effects;
 use crate::evidence::{evidence_of, reason_of};
 use crate::expr::{self, Cell, Program, Tri, View};
 use crate::fault_code::FaultCode;
 use crate::finding::{FindingChange, FindingKey, Opened};
 use crate::learned::Cohort;
-use crate::rule::{Per, RuleKind};
+use crate::rule::{Evidence, Per, RuleKind};
 use crate::rule_mask::{InMask, RuleMask};
 use crate::rule_set::{Rule, RuleSet};
 use crate::severity::Severity;
@@ -22,6 +23,7 @@ use crate::window::Windows;
 
 /// Runs the rules that a settled step touched.
 pub fn evaluate(vehicle: &mut Vehicle, step: &Step, set: &RuleSet, effects: &mut Effects) -> Vec<FindingChange> {
+    consider(vehicle, step, set);
     let mask = set.touched(&step.touched, step.faults, step.service);
     evaluate_mask(vehicle, mask, step.at, set, effects)
 }
@@ -212,16 +214,24 @@ fn run(vehicle: &mut Vehicle, asked: &Asked<'_>, program: &Program, first_cell: 
 
 /// Applies `n of m`: true once enough periods were true, false once none of a full window was.
 fn gather(vehicle: &mut Vehicle, rule: &Rule, key: FindingKey, held: Tri, now: Time) -> Tri {
-    let Some(evidence) = rule.source.evidence else { return held };
+    match rule.source.evidence {
+        Some(evidence) if held != Tri::Unknown => {
+            take_outcome(vehicle.watches.entry(key), evidence, held, vehicle.segment.trip, now)
+        }
+        _ => held,
+    }
+}
+
+/// Takes a verdict into the evidence of a rule; one that is unknown is none.
+pub(crate) fn take_outcome(watch: &mut Watch, evidence: Evidence, held: Tri, trip: u32, now: Time) -> Tri {
     if held == Tri::Unknown {
         return Tri::Unknown;
     }
     let period = match evidence.per {
         Per::Sample => i32::MAX,
-        Per::Trip => vehicle.segment.trip as i32,
+        Per::Trip => trip as i32,
         Per::Day => now.day(),
     };
-    let watch = vehicle.watches.entry(key);
     if watch.period != period || evidence.per == Per::Sample {
         watch.outcomes <<= 1;
         watch.judged <<= 1;

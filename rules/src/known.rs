@@ -79,6 +79,7 @@ pub struct Known {
     pub storm: Option<Slot>,
     pub maturing: Option<Slot>,
     on: Vec<f64>,
+    off: Vec<f64>,
     starting: Option<f64>,
     oil_is_low: Vec<f64>,
 }
@@ -233,6 +234,7 @@ impl Known {
             storm: slot("Feature.FaultCode.Storm"),
             maturing: slot("Feature.FaultCode.MaturingChance"),
             on: numbers(IGNITION, &["ON", "START"]),
+            off: numbers(IGNITION, &["LOCK", "OFF"]),
             starting: numbers(IGNITION, &["START"]).first().copied(),
             oil_is_low: numbers(OIL_LEVEL, &["LOW", "CRITICALLY_LOW"]),
         }
@@ -240,6 +242,10 @@ impl Known {
 
     pub fn is_on(&self, ignition: f64) -> bool {
         self.on.contains(&ignition)
+    }
+
+    pub fn is_off(&self, ignition: f64) -> bool {
+        self.off.contains(&ignition)
     }
 
     pub fn is_starting(&self, ignition: f64) -> bool {

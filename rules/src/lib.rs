@@ -12,6 +12,7 @@ pub mod catalogue;
 pub mod command;
 pub mod component;
 pub mod decide;
+pub mod doubt;
 pub mod effect;
 pub mod estimate;
 pub mod evaluate;

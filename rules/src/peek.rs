@@ -8,6 +8,7 @@ use std::fmt;
 
 use crate::case::case_id;
 use crate::component::Component;
+use crate::doubt::consider;
 use crate::effect::{Effect, Effects};
 use crate::evaluate::evaluate_mask;
 use crate::evidence::evidence_now;
@@ -84,6 +85,7 @@ fn look(vehicle: &mut Vehicle, ahead: &mut Vehicle, message: &Message, set: &Rul
             continue;
         }
         let step = fold(ahead, sample, message.received_at, set, &mut unwritten);
+        consider(ahead, &step, set);
         let urgent = set.urgent(set.touched(&step.touched, step.faults, step.service));
         evaluate_mask(ahead, urgent, step.at, set, &mut unwritten);
         let open: Vec<(FindingKey, Time)> = ahead.watches.open_at_severity(Severity::S1).collect();

@@ -53,9 +53,11 @@ pub struct Signal {
     pub range: (f64, f64),
     /// Longest time between two readings over which the value may be taken to hold.
     pub max_gap: Span,
-    /// Largest plausible change per second; a faster one is suspect until a second reading agrees.
+    /// Largest plausible change per second for as long as it likes, on top of `max_jump`.
     pub max_rate: Option<f64>,
-    /// Largest plausible change between two readings, however far apart within `max_gap`.
+    /// Largest plausible change at once, between two readings however close together, and over a gap without a second
+    /// reading that agrees. Left out it is one second of `max_rate`, and any change over a gap. Without both, every value
+    /// in range is plausible.
     pub max_jump: Option<f64>,
     /// The same raw value for this long while the vehicle moves means the sensor is stuck.
     pub stuck_after: Option<Span>,
@@ -136,6 +138,8 @@ pub enum SignalError {
     NoGap(String),
     #[error("signal `{0}` has a `max_rate` that is not above 0")]
     BadRate(String),
+    #[error("signal `{0}` has a `max_jump` that is not above 0")]
+    BadJump(String),
     #[error("signal `{0}` is for no powertrain")]
     NoPowertrain(String),
 }
@@ -161,6 +165,9 @@ impl TryFrom<Entry> for Signal {
         if entry.max_rate.is_some_and(|rate| rate.is_nan() || rate <= 0.0) {
             return Err(SignalError::BadRate(entry.path));
         }
+        if entry.max_jump.is_some_and(|jump| jump.is_nan() || jump <= 0.0) {
+            return Err(SignalError::BadJump(entry.path));
+        }
         if entry.powertrains.is_empty() {
             return Err(SignalError::NoPowertrain(entry.path));
         }
@@ -184,6 +191,26 @@ impl TryFrom<Entry> for Signal {
             custom: entry.custom,
             source: entry.source,
         })
+    }
+}
+
+impl Signal {
+    /// Longest time within which a quick signal can be anywhere in its range.
+    const QUICK: Span = Span::from_secs(60);
+
+    /// Largest plausible change at once; `None` if every change is.
+    pub fn jump(&self) -> Option<f64> {
+        self.max_jump.or(self.max_rate)
+    }
+
+    /// Largest plausible change in that time.
+    pub fn reach(&self, gap: Span) -> f64 {
+        self.jump().map_or(f64::INFINITY, |jump| jump + self.max_rate.unwrap_or(0.0) * gap.secs_f64())
+    }
+
+    /// Whether a minute is enough for any change: then no reading tells what one a minute later can be.
+    pub fn is_quick(&self) -> bool {
+        self.reach(Self::QUICK.min(self.max_gap)) >= self.range.1 - self.range.0
     }
 }
 

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::component::Component;
+use crate::doubt::Doubt;
 use crate::expr::Cell;
 use crate::finding::FindingKey;
 use crate::learned::NO_MODEL;
+use crate::list::List;
 use crate::rule::OnChange;
 use crate::rule_mask::{MASK_WORDS, RuleMask};
 use crate::rule_set::{RuleNo, RuleSet};
@@ -22,6 +24,8 @@ pub struct Watches {
     pub(crate) cells: Sparse<Cell>,
     /// Sparse: only rules with something to remember; sorted by key.
     list: Vec<Watch>,
+    /// Of rules that read what waits for a witness.
+    pub(crate) doubts: List<Doubt>,
     /// A bit per rule number modulo 64, set for every rule in the list: most rules are not, and need no search.
     #[serde(skip)]
     listed: u64,
@@ -49,6 +53,11 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
+    /// One that remembers nothing yet.
+    pub const fn new(key: FindingKey) -> Self {
+        Self { key, outcomes: 0, judged: 0, period: i32::MIN, open_at: Time::NEVER, severity: Severity::S4 }
+    }
+
     pub fn open_at(&self) -> Option<Time> {
         Some(self.open_at).filter(|at| *at != Time::NEVER)
     }
@@ -59,6 +68,7 @@ impl Watches {
         Self {
             cells: Sparse::new(set.cell_count()),
             list: Vec::new(),
+            doubts: List::new(),
             listed: 0,
             scope: Box::default(),
             model: NO_MODEL,
@@ -85,6 +95,7 @@ impl Watches {
 
     /// Forgets what rules of a component have gathered, after a repair.
     pub fn reset(&mut self, component: &Component, set: &RuleSet) {
+        self.doubts.clear();
         for rule in &set.rules {
             if rule.component.as_ref().is_some_and(|own| own.same_branch(component)) {
                 self.cells.clear(rule.when_cell, rule.cells());
@@ -107,6 +118,7 @@ impl Watches {
             }
         }
         self.cells = cells;
+        self.doubts.clear();
         let mut list: Vec<Watch> = self
             .list
             .iter()
@@ -132,6 +144,7 @@ impl Watches {
 
     /// Makes these findings the open ones; everything else that was open is forgotten.
     pub fn adopt(&mut self, open: &BTreeMap<FindingKey, (Time, Severity)>) {
+        self.doubts.clear();
         self.keep(|watch| watch.open_at().is_none() || open.contains_key(&watch.key));
         for (key, (at, severity)) in open {
             let watch = self.entry(*key);
@@ -179,10 +192,8 @@ impl Watches {
 
     pub(crate) fn entry(&mut self, key: FindingKey) -> &mut Watch {
         let index = self.list.binary_search_by_key(&key, |watch| watch.key).unwrap_or_else(|index| {
-            let fresh =
-                Watch { key, outcomes: 0, judged: 0, period: i32::MIN, open_at: Time::NEVER, severity: Severity::S4 };
             self.list.reserve_exact(1);
-            self.list.insert(index, fresh);
+            self.list.insert(index, Watch::new(key));
             self.listed |= bit_of(key);
             index
         });

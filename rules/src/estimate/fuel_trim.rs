@@ -15,6 +15,9 @@ const DRIVING: f64 = 20.0;
 /// Readings of a trip that make a mean.
 const ENOUGH: u16 = 10;
 
+/// No mixture control adds or takes more, %: beyond it a reading says no more than that.
+const MOST: f64 = 25.0;
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FuelTrim {
     sum: f32,
@@ -45,7 +48,7 @@ pub fn update(vehicle: &mut Vehicle, step: &mut Step, turn: Turn, set: &RuleSet)
     let driving = recent(vehicle, step.at, set.known.speed, 60).is_some_and(|speed| speed > DRIVING);
     if let Some(long) = recent(vehicle, step.at, set.known.long_trim, 60).filter(|_| hot && driving) {
         let trim = &mut vehicle.estimates.fuel_trim;
-        trim.sum += (short + long) as f32;
+        trim.sum += (short.clamp(-MOST, MOST) + long.clamp(-MOST, MOST)) as f32;
         trim.count = trim.count.saturating_add(1);
     }
 }

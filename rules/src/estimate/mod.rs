@@ -9,6 +9,7 @@
 pub mod battery12v;
 pub mod brake_pad;
 pub mod fade;
+pub mod fall;
 pub mod filter;
 pub mod forecast;
 pub mod fuel_trim;

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::fall::Fall;
 use super::trend::{Line, Trend};
 use super::{Due, EIGHTY, Forecast, Stamp, emit, measured, recent, within};
 use crate::known::Known;
@@ -87,9 +88,8 @@ pub struct Wheel {
     /// Fall at the last cold reading, before the axle mate is taken off.
     fall: Kpa,
     cold_at: Stamp,
-    anchor_at: Stamp,
-    /// Where the rate while driving is taken from; unknown while it stands.
-    anchor: Kpa,
+    /// While driving; nothing while it stands.
+    loss: Fall,
     /// Of the difference to the axle mate, over days.
     trend: Trend,
     run: Run,
@@ -105,8 +105,7 @@ impl Default for Wheel {
             cold: Kpa::UNKNOWN,
             fall: Kpa::UNKNOWN,
             cold_at: Stamp::default(),
-            anchor_at: Stamp::default(),
-            anchor: Kpa::UNKNOWN,
+            loss: Fall::default(),
             trend: Trend::default(),
             run: Run::default(),
             before: [Day::UNKNOWN; 2],
@@ -225,7 +224,7 @@ pub fn update(vehicle: &mut Vehicle, step: &mut Step, known: &Known) {
             // Not compensated: a tyre warms by 1 to 2 kPa a minute, and what it is compensated with may be missing.
             take_driving(vehicle, step, index, gauge, known);
         } else {
-            vehicle.estimates.tyres[index].anchor = Kpa::UNKNOWN;
+            vehicle.estimates.tyres[index].loss = Fall::default();
         }
     }
 }
@@ -275,14 +274,7 @@ fn recent_placard(vehicle: &Vehicle, known: &Known) -> Option<f64> {
 }
 
 fn take_driving(vehicle: &mut Vehicle, step: &mut Step, index: usize, kpa: f64, known: &Known) {
-    let wheel = &mut vehicle.estimates.tyres[index];
-    let before = wheel.anchor.get();
-    if !before.is_nan() && !wheel.anchor_at.is_over(step.at, RATE_OVER) {
-        return;
-    }
-    let over = wheel.anchor_at.pass(step.at);
-    wheel.anchor = Kpa::new(kpa);
-    if over <= RATE_AT_MOST && !before.is_nan() {
-        emit(vehicle, step, known.tyre_rate[index], (before - kpa) / (over.secs_f64() / 60.0));
+    if let Some(rate) = vehicle.estimates.tyres[index].loss.take(kpa, step.at, RATE_OVER, RATE_AT_MOST) {
+        emit(vehicle, step, known.tyre_rate[index], rate);
     }
 }

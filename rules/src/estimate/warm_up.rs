@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::fall::Fall;
 use super::norm::Feature;
 use super::shift::Shift;
 use super::{Stamp, Turn, emit, measured, recent};
@@ -42,9 +43,7 @@ const SURELY_SLOW: f64 = 2.0;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct WarmUp {
-    /// What the rate is taken from.
-    anchor: f32,
-    anchor_at: Stamp,
+    rise: Fall,
     /// Since when the trip lasts whose first temperature is still to come.
     began: Stamp,
     start: Option<Box<Start>>,
@@ -94,7 +93,7 @@ impl Start {
 
 impl WarmUp {
     pub fn restart(&mut self) {
-        *self = Self { anchor: self.anchor, anchor_at: self.anchor_at, began: self.began, ..Self::default() };
+        *self = Self { rise: self.rise, began: self.began, ..Self::default() };
     }
 
     pub const fn shift(&self) -> &Shift {
@@ -204,14 +203,8 @@ fn take(vehicle: &mut Vehicle, step: &mut Step, ratio: f64, from: f64, set: &Rul
 }
 
 fn take_rate(vehicle: &mut Vehicle, step: &mut Step, celsius: f64, set: &RuleSet) {
-    let own = &mut vehicle.estimates.warm_up;
-    let (before, is_first) = (f64::from(own.anchor), !own.anchor_at.is_set());
-    if !own.anchor_at.is_over(step.at, OVER) {
-        return;
-    }
-    let over = own.anchor_at.pass(step.at);
-    own.anchor = celsius as f32;
-    if !is_first && over <= AT_MOST {
-        emit(vehicle, step, set.known.coolant_rate, (celsius - before) / (over.secs_f64() / 60.0));
+    // A rise is a fall of what is missing.
+    if let Some(rate) = vehicle.estimates.warm_up.rise.take(-celsius, step.at, OVER, AT_MOST) {
+        emit(vehicle, step, set.known.coolant_rate, rate);
     }
 }

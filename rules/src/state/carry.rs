@@ -65,6 +65,7 @@ impl Vehicle {
             .iter()
             .filter_map(|suspect| slot_to(suspect.slot).map(|slot| Suspect { slot, ..*suspect }))
             .collect();
+        self.former.clear();
         let busy = |slot: &Slot| self.segment.busy(to.catalogue.signals.get(*slot));
         self.unchanged = to.stuck().iter().map(busy).collect();
         self.estimates.usage.carry(from, to);

@@ -3,6 +3,7 @@
 //! Here is judged what depends on earlier readings: steps back, contradictions, spikes, stuck
 //! sensors, the odometer. What fails is counted and kept for charts as suspect; it changes nothing.
 
+use crate::doubt;
 use crate::effect::{Effects, KeptReading};
 use crate::estimate;
 use crate::expr::Last;
@@ -11,15 +12,13 @@ use crate::rule_set::RuleSet;
 use crate::signal::{Signal, Slot};
 use crate::state::faults::{begin_trip, conditions, fold_faults};
 use crate::state::odometer::Odometry;
+use crate::state::plausible::{self, Judged};
 use crate::state::{SlotSet, Suspect, Vehicle, segment};
 use crate::time::{Span, Time};
-use crate::window::Window;
+use crate::window::{Extent, Window};
 
 const SUSPECT: i16 = 1;
 const LATE: i16 = 2;
-
-/// Longest time over which a rate of change is multiplied: a signal that moves 2 K/s does not move 120 K in a minute.
-const RATE_OVER: Span = Span::from_secs(10);
 
 /// What one settled sample changed.
 #[derive(Clone, Copy, Debug)]
@@ -84,19 +83,39 @@ fn fold_windows(vehicle: &mut Vehicle, step: &Step, set: &RuleSet) {
         return;
     }
     for slot in step.touched.iter() {
-        for number in set.windows_of(slot) {
-            let Some(spec) = set.windows.get(*number) else { continue };
-            let value = vehicle.last(Some(slot)).value;
-            let place = usize::from(*number);
-            if let Some(window) = vehicle.windows.get_mut(place) {
-                window.take(spec, value, step.at, &vehicle.segment);
-            } else {
-                let mut window = Window::new(spec);
-                window.take(spec, value, step.at, &vehicle.segment);
-                vehicle.windows.set(place, window);
+        let value = vehicle.last(Some(slot)).value;
+        set.windows_of(slot).iter().for_each(|number| fold_window(vehicle, *number, Last { value, at: step.at }, set));
+    }
+}
+
+fn fold_window(vehicle: &mut Vehicle, number: u16, last: Last, set: &RuleSet) {
+    let Some(spec) = set.windows.get(number) else { return };
+    let place = usize::from(number);
+    if let Some(window) = vehicle.windows.get_mut(place) {
+        window.take(spec, last.value, last.at, &vehicle.segment);
+    } else {
+        let mut window = Window::new(spec);
+        window.take(spec, last.value, last.at, &vehicle.segment);
+        vehicle.windows.set(place, window);
+    }
+}
+
+/// Readings that waited were true: windows take them now, at their own times, and so does what the rules remember.
+fn fold_confirmed(vehicle: &mut Vehicle, held: Suspect, set: &RuleSet) {
+    for last in [held.before, held.last()].into_iter().filter(|last| last.at != Time::NEVER) {
+        for number in set.windows_of(held.slot) {
+            let takes = match set.windows.get(*number).map(|spec| spec.extent) {
+                // A trip or charge takes none from before it began.
+                Some(Extent::Trip | Extent::Charge) => last.at >= vehicle.segment.since,
+                Some(Extent::Time(_) | Extent::Readings(_) | Extent::Session(_)) => true,
+                Some(Extent::Step) | None => false,
+            };
+            if takes {
+                fold_window(vehicle, *number, last, set);
             }
         }
     }
+    doubt::confirm(vehicle, held.slot, set);
 }
 
 fn fold_reading(
@@ -113,8 +132,7 @@ fn fold_reading(
     };
     let signal = set.catalogue.signals.get(slot);
     let last = vehicle.last(Some(slot));
-    let refused = judge(vehicle, slot, signal, last, reading.value, step.at, set);
-    if let Some(reason) = refused {
+    if let Some(reason) = judge(vehicle, slot, signal, last, reading.value, step.at, set) {
         effects.unused.push((reason, Some(reading.signal)));
         effects.kept.push(kept(reading, step.at, received_at, SUSPECT));
         return;
@@ -143,41 +161,18 @@ fn judge(
         let judged = vehicle.odometer.take(value / 1_000.0, at);
         return (judged != Odometry::Taken).then_some(Reason::Suspect);
     }
-    spike(vehicle, slot, signal, last, value, at)
-        .or_else(|| is_stuck(vehicle, slot, signal, last, value, set).then_some(Reason::Suspect))
-}
-
-/// A change faster than the signal can move is not believed before the two next readings agree with it, as
-/// in the median of five (DOMAIN 5.0); where nothing fresh speaks against it, before the next one does. A first
-/// reading is not believed alone either, or the true ones after it would be measured against a false one.
-fn spike(vehicle: &mut Vehicle, slot: Slot, signal: &Signal, last: Last, value: f64, at: Time) -> Option<Reason> {
-    if signal.max_rate.is_none() && signal.max_jump.is_none() {
-        return None;
+    match plausible::judge(vehicle, slot, signal, last, value, at) {
+        Judged::Believed => {}
+        Judged::Refuted => doubt::refute(vehicle, slot, set),
+        Judged::Confirmed(held) => fold_confirmed(vehicle, held, set),
+        Judged::Waits { reason, refutes } => {
+            if refutes {
+                doubt::refute(vehicle, slot, set);
+            }
+            return Some(reason);
+        }
     }
-    let plausible = |from: f64, since: Time| {
-        let gap = at.since(since);
-        // After a gap a rate says nothing any more; how far a value jumps still does.
-        let rate = signal.max_rate.filter(|_| gap <= signal.max_gap);
-        let by_rate = rate.map(|rate| rate * gap.min(RATE_OVER).secs_f64().max(1.0));
-        let allowed = by_rate.into_iter().chain(signal.max_jump).fold(f64::INFINITY, f64::min);
-        (value - from).abs() <= allowed
-    };
-    let held = vehicle.suspects.iter().position(|suspect| suspect.slot == slot);
-    let held = held.map(|index| vehicle.suspects.swap_remove(index));
-    if last.at != Time::NEVER && plausible(last.value, last.at) {
-        return None;
-    }
-    let alone = last.at == Time::NEVER || at.since(last.at) > signal.max_gap;
-    let agreeing = held.map_or(0, |held| {
-        // What moves on the same way agrees too: a cell that heats by 20 K from reading to reading.
-        let moves_on = !alone && (held.value > last.value) == (value > held.value);
-        if plausible(held.value, held.at) || moves_on { held.agreeing + 1 } else { 0 }
-    });
-    if agreeing >= if alone { 1 } else { 2 } {
-        return None;
-    }
-    vehicle.suspects.push(Suspect { slot, agreeing, value, at });
-    Some(if alone { Reason::Unwitnessed } else { Reason::Suspect })
+    is_stuck(vehicle, slot, signal, last, value, set).then_some(Reason::Suspect)
 }
 
 /// The same raw value through so much driving, or charging of what is charged, is no measurement.

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod faults;
 pub mod fold;
 pub mod odometer;
+mod plausible;
 mod readings;
 pub mod segment;
 pub mod settle;
@@ -59,6 +60,8 @@ pub struct Vehicle {
     /// By slot.
     pub last: Readings,
     pub suspects: List<Suspect>,
+    /// Where signals were before a big change that was believed at once, until their next reading.
+    pub former: List<Former>,
     /// [`segment::Segment::busy`] at the last change, by index of the signals that can be stuck.
     pub unchanged: Box<[u32]>,
     pub segment: segment::Segment,
@@ -84,7 +87,7 @@ pub struct Vehicle {
     pub ahead: Ahead,
 }
 
-/// A reading that differs too much from its predecessor, until the next ones agree with it.
+/// A reading that cannot be true by what was known before, until the next ones agree with it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Suspect {
     pub slot: Slot,
@@ -92,6 +95,26 @@ pub struct Suspect {
     pub agreeing: u8,
     pub value: f64,
     pub at: Time,
+    /// The one of them that came just before; `NEVER` without one.
+    pub before: Last,
+}
+
+/// The value of a signal before its last one.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Former {
+    pub slot: Slot,
+    pub last: Last,
+}
+
+impl Suspect {
+    /// One that nothing speaks for yet.
+    pub const fn new(slot: Slot, value: f64, at: Time) -> Self {
+        Self { slot, agreeing: 0, value, at, before: Last::NEVER }
+    }
+
+    pub const fn last(self) -> Last {
+        Last { value: self.value, at: self.at }
+    }
 }
 
 /// An order of this vehicle that is not over.
@@ -127,6 +150,7 @@ impl Vehicle {
             backfill_until: None,
             last: Readings::default(),
             suspects: List::new(),
+            former: List::new(),
             unchanged: vec![0; set.stuck().len()].into(),
             segment: segment::Segment::default(),
             odometer: odometer::Odometer::default(),

@@ -36,6 +36,8 @@ pub struct Segment {
     pub charging: u32,
     /// Seconds in motion in this trip.
     pub trip_moving_s: f32,
+    /// The ignition was on in this trip: that it is off then ends it.
+    pub keyed: bool,
 }
 
 impl Default for Segment {
@@ -54,6 +56,7 @@ impl Segment {
         moving: 0,
         charging: 0,
         trip_moving_s: 0.0,
+        keyed: false,
     };
 
     /// Tenths of a second in which the signal had something to tell.
@@ -81,14 +84,18 @@ pub fn tenths(span: Span) -> u32 {
 
 /// Moves the segment on to `at`, `pause` after the step before.
 pub fn advance(vehicle: &mut Vehicle, at: Time, pause: Span, known: &Known) -> Turn {
+    let ignition = vehicle.last(known.ignition);
+    let switched_on = (ignition.at != Time::NEVER).then(|| known.is_on(ignition.value));
+    let off_at = Some(ignition.at).filter(|at| *at != Time::NEVER && known.is_off(ignition.value));
+    let (in_trip, keyed) = (vehicle.segment.kind == SegmentKind::Trip, vehicle.segment.keyed);
     let fresh = |slot| {
         let last = vehicle.last(slot);
-        (at.since(last.at) <= MOTION_GAP).then_some(last.value)
+        // What was read before it was switched off says nothing of it now, and no trip begins by an old reading.
+        let over = if in_trip { keyed && off_at.is_some_and(|off_at| last.at <= off_at) } else { last.at < at };
+        (!over && at.since(last.at) <= MOTION_GAP).then_some(last.value)
     };
     let moving = fresh(known.speed).is_some_and(|speed| speed > 1.0);
     let turning = fresh(known.rpm).is_some_and(|rpm| rpm > 300.0);
-    let ignition = vehicle.last(known.ignition);
-    let switched_on = (ignition.at != Time::NEVER).then(|| known.is_on(ignition.value));
     let running = moving || turning || switched_on == Some(true);
     let charging = known.charging.is_some_and(|slot| vehicle.last(Some(slot)).value > 0.5);
 
@@ -117,6 +124,7 @@ pub fn advance(vehicle: &mut Vehicle, at: Time, pause: Span, known: &Known) -> T
     } else if kind == SegmentKind::Charge && pause <= MOTION_GAP {
         segment.charging = segment.charging.wrapping_add(tenths(pause));
     }
+    segment.keyed = kind == SegmentKind::Trip && (switched_on == Some(true) || (segment.keyed && !began));
     if running {
         segment.running_at = at;
     }

@@ -22,6 +22,9 @@ use crate::time::{Span, Time};
 /// Buckets of a time window; one of them is always partly outside it.
 pub const BUCKETS: usize = 12;
 
+/// Values of a step.
+const STEP: i64 = 2;
+
 /// The windows of a vehicle as expressions see them.
 #[derive(Clone, Copy, Debug)]
 pub struct Windows<'a> {
@@ -76,6 +79,7 @@ impl Window {
         let cells = match spec.extent {
             Extent::Time(_) => BUCKETS * spec.parts.count(),
             Extent::Readings(count) => usize::from(count),
+            Extent::Step => STEP as usize,
             Extent::Trip | Extent::Charge | Extent::Session(_) => spec.parts.count(),
         };
         Self {
@@ -98,6 +102,10 @@ impl Window {
             Extent::Readings(count) => {
                 self.note_gap(spec, at);
                 self.take_counted(i64::from(count), value);
+            }
+            Extent::Step => {
+                self.note_gap(spec, at);
+                self.take_counted(STEP, value);
             }
             Extent::Trip => self.take_whole(spec.parts, i64::from(segment.trip), value, at),
             Extent::Charge if segment.kind == SegmentKind::Charge => {
@@ -188,6 +196,7 @@ impl Window {
     pub fn ask(&self, spec: &WindowSpec, stat: Stat, now: Time, last: f64, segment: &Segment) -> f64 {
         match spec.extent {
             Extent::Readings(count) => self.ask_counted(i64::from(count), stat, now),
+            Extent::Step => self.ask_counted(STEP, stat, now),
             Extent::Time(span) => {
                 let total = self.total_in_time(spec.parts, bucket_of(span), now);
                 // What counts readings knows that there were none; what describes them wants all of them.

@@ -13,6 +13,8 @@ pub const MOST_READINGS: u16 = 32;
 pub enum Extent {
     Time(Span),
     Readings(u16),
+    /// From one believed value to the next: what waited for a witness is part of the step.
+    Step,
     /// Since the trip began; the last trip's until the next one begins.
     Trip,
     Charge,

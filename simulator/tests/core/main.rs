@@ -6,3 +6,4 @@ mod every_rule;
 mod healthy;
 mod judge;
 mod planted;
+mod sampling;

@@ -106,7 +106,7 @@ pub(super) fn over(checker: &mut Checker<'_>, call: &Call<'_>, stat: Stat) -> Op
 
 fn last_two(checker: &mut Checker<'_>, call: &Call<'_>, stat: Stat) -> Option<Node> {
     let slot = checker.signal_argument(call, 0)?;
-    ask(checker, call, slot, Extent::Readings(2), stat)
+    ask(checker, call, slot, Extent::Step, stat)
 }
 
 fn ask(
