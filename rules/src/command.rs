@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::component::Component;
-use crate::time::Time;
+use crate::time::{Span, Time};
 use crate::vehicle::{Contact, Profile, Purpose};
 
 /// What was done. The serde tag is `command.kind` in the store.
@@ -76,6 +76,12 @@ pub enum Command {
     },
     /// Everything that was learned from what the vehicle said is forgotten; whoever holds its state drops it.
     Erase,
+    /// Our own clock was corrected; no person's act, each lane writes it down for its vehicles. What the state holds
+    /// moves `by` so much, and has then followed a `total` of steps.
+    ClockCorrected {
+        by: Span,
+        total: Span,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

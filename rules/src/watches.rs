@@ -8,12 +8,12 @@ use crate::component::Component;
 use crate::expr::Cell;
 use crate::finding::FindingKey;
 use crate::learned::NO_MODEL;
-use crate::rule::OnChange;
+use crate::rule::{OnChange, Per};
 use crate::rule_mask::{MASK_WORDS, RuleMask};
 use crate::rule_set::{RuleNo, RuleSet};
 use crate::severity::Severity;
 use crate::sparse::Sparse;
-use crate::time::Time;
+use crate::time::{Span, Time};
 use crate::vehicle::{Profile, VehicleId};
 
 /// What the rules remember of a vehicle: cells of `held`, evidence, open findings.
@@ -89,6 +89,20 @@ impl Watches {
             if rule.component.as_ref().is_some_and(|own| own.same_branch(component)) {
                 self.cells.clear(rule.when_cell, rule.cells());
                 self.keep(|watch| watch.key.rule != rule.no);
+            }
+        }
+    }
+
+    /// Moves what rules remember by a step of the clock.
+    pub fn move_by(&mut self, by: Span, set: &RuleSet) {
+        for (_, cell) in self.cells.iter_mut() {
+            cell.move_by(by);
+        }
+        for watch in &mut self.list {
+            watch.open_at = watch.open_at.stepped(by);
+            let evidence = set.rule(watch.key.rule).and_then(|rule| rule.source.evidence);
+            if evidence.is_some_and(|evidence| evidence.per == Per::Day) && watch.period != i32::MIN {
+                watch.period = watch.period.saturating_add(by.whole_days());
             }
         }
     }

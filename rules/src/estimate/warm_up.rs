@@ -93,6 +93,16 @@ impl Start {
 }
 
 impl WarmUp {
+    /// Moves what is remembered by a step of the clock.
+    pub fn move_by(&mut self, by: Span) {
+        for stamp in [&mut self.anchor_at, &mut self.began, &mut self.plateau.at] {
+            stamp.move_by(by);
+        }
+        if let Some(start) = &mut self.start {
+            start.at = start.at.stepped(by);
+        }
+    }
+
     pub fn restart(&mut self) {
         *self = Self { anchor: self.anchor, anchor_at: self.anchor_at, began: self.began, ..Self::default() };
     }

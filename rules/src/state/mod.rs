@@ -13,6 +13,7 @@ mod readings;
 pub mod segment;
 pub mod settle;
 mod slots;
+mod step;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -34,7 +35,7 @@ use crate::rule_set::RuleSet;
 use crate::severity::Severity;
 use crate::signal::Slot;
 use crate::sparse::Sparse;
-use crate::time::Time;
+use crate::time::{Span, Time};
 use crate::vehicle::{Profile, VehicleId};
 use crate::watches::Watches;
 use crate::window::{Window, Windows};
@@ -79,6 +80,8 @@ pub struct Vehicle {
     /// Physical acts: readings of the component measured before the time no longer count.
     pub resets: List<(Component, Time)>,
     pub snoozed: List<(Uuid, Time)>,
+    /// Steps of our own clock that this state has followed, added up.
+    pub corrected: Span,
     #[serde(skip)]
     pub ahead: Ahead,
 }
@@ -141,6 +144,7 @@ impl Vehicle {
             warned: List::new(),
             resets: List::new(),
             snoozed: List::new(),
+            corrected: Span::ZERO,
             ahead: Ahead::default(),
             profile,
         };
