@@ -33,7 +33,7 @@ use crate::tombstone::Tombstones;
 /// Layout of `journal.inputs`. A change that cannot read older rows takes the next number.
 pub const INPUT_LAYOUT: i16 = 2;
 /// Layout of `vehicle_snapshot.state`.
-pub const STATE_LAYOUT: i16 = 7;
+pub const STATE_LAYOUT: i16 = 8;
 
 const ZSTD_LEVEL: i32 = 1;
 const PAGE: i64 = 2_000;

@@ -40,8 +40,8 @@ impl Lane {
         if draft.is_empty() && snapshots.is_empty() {
             return Ok(Outcome::Committed);
         }
-        let batch = self.batch(draft, snapshots)?;
-        let outcome = self.commit_batch(&batch).await?;
+        let mut batch = self.batch(draft, snapshots)?;
+        let outcome = self.commit_batch(&mut batch).await?;
         if outcome == Outcome::Refused {
             self.dirty.put_back(due);
             return Ok(outcome);
@@ -76,10 +76,11 @@ impl Lane {
             commands: draft.commands.clone(),
             erased: std::mem::take(&mut draft.erased),
             snapshots,
+            corrected: self.corrected,
         })
     }
 
-    async fn commit_batch(&self, batch: &Batch) -> anyhow::Result<Outcome> {
+    async fn commit_batch(&self, batch: &mut Batch) -> anyhow::Result<Outcome> {
         let mut pause = PAUSE;
         loop {
             let started = Instant::now();
@@ -98,6 +99,8 @@ impl Lane {
                     return Ok(Outcome::Committed);
                 }
                 Err(CommitError::Fenced) => return Err(CommitError::Fenced.into()),
+                // A step was taken over while the batch waited: what it writes counts from the clock as it is now.
+                Err(CommitError::ClockStepped { by }) => batch.move_by(by),
                 Err(CommitError::Refused(error)) => {
                     self.common.metrics.commit(CommitOutcome::Refused);
                     tracing::error!(
@@ -150,8 +153,8 @@ impl Lane {
         while self.dirty.waiting() > 0 {
             let ids = self.dirty.take_any(1_024);
             let mut draft = Draft::default();
-            let batch = self.batch(&mut draft, self.snapshots(ids.iter())?)?;
-            if self.commit_batch(&batch).await? == Outcome::Refused {
+            let mut batch = self.batch(&mut draft, self.snapshots(ids.iter())?)?;
+            if self.commit_batch(&mut batch).await? == Outcome::Refused {
                 anyhow::bail!("the store refuses snapshots");
             }
         }

@@ -5,7 +5,7 @@
 //! same batch would be refused for ever.
 
 use rules::reading::{Reason, Sequence};
-use rules::time::Time;
+use rules::time::{Span, Time};
 use rules::vehicle::VehicleId;
 use sqlx::{PgConnection, PgPool, query};
 use uuid::Uuid;
@@ -36,6 +36,18 @@ pub struct Batch {
     /// Vehicles of which nothing is to be left.
     pub erased: Vec<VehicleId>,
     pub snapshots: Vec<SnapshotRow>,
+    /// Steps of the clock under which it was decided, added up; `None` under a clock that makes none.
+    pub corrected: Option<Span>,
+}
+
+impl Batch {
+    /// Moves what people will read and what will be waited for by a step; the journal keeps what was received when.
+    pub fn move_by(&mut self, by: Span) {
+        for written in &mut self.effects {
+            written.effect.move_by(by);
+        }
+        self.corrected = self.corrected.map(|total| total + by);
+    }
 }
 
 /// An effect with the vehicle it belongs to.
@@ -64,6 +76,9 @@ pub struct RejectionRow {
 pub enum CommitError {
     #[error("another engine has taken this database over")]
     Fenced,
+    /// The clock has made a step since the batch was decided; moved by it, the batch can be committed.
+    #[error("the clock was corrected by {by}")]
+    ClockStepped { by: Span },
     /// Something in the batch is not acceptable; retrying it as it is would never end.
     #[error("the store refuses the batch")]
     Refused(#[source] sqlx::Error),
@@ -89,8 +104,11 @@ fn is_refusal(error: &sqlx::Error) -> bool {
 /// Commits a batch.
 pub async fn commit(pool: &PgPool, batch: &Batch) -> Result<(), CommitError> {
     let mut tx = begin_as(pool, As::Engine).await?;
-    if !journal::still_ours(&mut tx, batch.key.incarnation).await? {
+    let Some(corrected) = journal::still_ours(&mut tx, batch.key.incarnation).await? else {
         return Err(CommitError::Fenced);
+    };
+    if let Some(by) = batch.corrected.map(|decided| corrected - decided).filter(|by| *by != Span::ZERO) {
+        return Err(CommitError::ClockStepped { by });
     }
     if batch.input_count > 0 {
         let row = NewBatch {
