@@ -9,6 +9,7 @@ mod archive;
 mod backtest;
 mod bad_input;
 mod campaigns;
+mod clock_step;
 mod commands;
 mod consent;
 mod console;

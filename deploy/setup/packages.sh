@@ -19,6 +19,7 @@ needs() {
     [ "$1" = test ] || return 0
     have mosquitto mosquitto
     have promtool prometheus
+    have faketime faketime
     have chromium chromium
     have chromedriver chromium-driver
     [ -n "$(find /usr/share/fonts -name 'NotoSansCJK*' -print -quit 2>/dev/null)" ] || echo fonts-noto-cjk

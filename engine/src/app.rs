@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::activation::{self, Activation};
 use crate::clock::Clock;
+use crate::clock_watch::{self, ClockMetrics, ClockWatch};
 use crate::config::{Config, Secret, SourceKind};
 use crate::dispatch::Dispatch;
 use crate::http::readiness::Readiness;
@@ -59,6 +60,7 @@ pub struct App {
     dispatch: Dispatch,
     services: Services,
     activation: Activation,
+    clock_watch: ClockWatch,
     listener: TcpListener,
     lock: EngineLock,
     incarnation: i32,
@@ -75,6 +77,7 @@ impl App {
     pub async fn build(config: &Config, clock: Clock, options: Options) -> anyhow::Result<Self> {
         let store = Arc::new(open::open(config, &clock).await.context("opening the store")?);
         let lock = EngineLock::take(&pool::options(&config.database)?, options.take_over).await?;
+        clock_watch::resume(&store.pool, &clock).await?;
         let overlay = config.catalogue.overlay.clone();
         let set = activation::at_start(&store.pool, overlay.as_deref(), &clock).await?;
         let (sets, in_force) = watch::channel(Arc::clone(&set));
@@ -118,6 +121,14 @@ impl App {
             source: &source,
         };
         let services = Services::build(&parts, &readiness).await?;
+        let clock_watch = ClockWatch::new(
+            store.pool.clone(),
+            clock.clone(),
+            incarnation,
+            config.clock.adopt_after,
+            Arc::clone(&readiness),
+            ClockMetrics::try_new(&registry)?,
+        );
 
         let common = Arc::new(Common {
             store: Arc::clone(&store),
@@ -151,6 +162,7 @@ impl App {
             dispatch,
             services,
             activation,
+            clock_watch,
             listener,
             lock,
             incarnation,
@@ -174,6 +186,11 @@ impl App {
         let changes = listen(&mut around, &self.pool, "premend_activation", &end);
         around.spawn(self.activation.run(changes, end.clone()));
         self.services.spawn(&mut around, self.listener, &end);
+        let (clock_watch, token) = (self.clock_watch, end.clone());
+        around.spawn(async move {
+            clock_watch.run(token).await;
+            Ok(())
+        });
         around.spawn(self.lock.keep(self.incarnation, end.clone()));
         around.spawn(follow(self.source.status(), Arc::clone(&self.readiness), end.clone()));
         self.readiness.met(LANES);

@@ -1,18 +1,26 @@
 //! The product's time: the only place that reads the system clock.
 //!
 //! One clock per process. It is the system's, or virtual with an origin and a rate, or it follows
-//! the messages (replay as fast as committed). It never goes back. Log-ins and signed links use
-//! [`Clock::wall`], which is the system's whatever the mode.
+//! the messages (replay as fast as committed). The system's is held by an anchor against steps of the wall clock and goes
+//! back only by one that has stood ([`crate::anchor`], [`crate::clock_watch`]); the others never do. Log-ins and
+//! signed links use [`Clock::wall`], which is the system's whatever the mode.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use rules::time::{Span, Time};
+use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::Notify;
 
+use crate::anchor::{Anchor, Look, Reading};
 use crate::config::{self, ClockMode, ConfigError};
+
+/// What this process holds the system's time by.
+static HELD: LazyLock<Mutex<Anchor>> = LazyLock::new(|| Mutex::new(Anchor::new(raw_wall(), uptime())));
+/// Where [`Clock::steady`] began.
+static BEGAN: LazyLock<(Time, Span)> = LazyLock::new(|| (raw_wall(), uptime()));
 
 /// A shared clock; clones tell the same time.
 #[derive(Clone, Debug)]
@@ -21,9 +29,9 @@ pub struct Clock(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     kind: Kind,
-    /// The latest time told, so that it never goes back.
+    /// The latest time told by a clock that is not the system's, so that it never goes back.
     told: AtomicI64,
-    /// Rings when a following clock moves.
+    /// Rings when a following clock moves, and when a step is taken over.
     moved: Notify,
 }
 
@@ -63,10 +71,10 @@ impl Clock {
         Self(Arc::new(Inner { kind, told: AtomicI64::new(told.micros()), moved: Notify::new() }))
     }
 
-    /// The present; never before an answer given earlier.
+    /// The present; before an answer given earlier only by a step that was taken over.
     pub fn now(&self) -> Time {
         let present = match self.0.kind {
-            Kind::System => Self::wall(),
+            Kind::System => return Self::wall(),
             Kind::Virtual { origin, started, rate } => origin + stretch(started.elapsed(), rate),
             Kind::Messages => Time::from_micros(self.0.told.load(Ordering::Acquire)),
         };
@@ -74,10 +82,63 @@ impl Clock {
         present.max(Time::from_micros(told))
     }
 
-    /// The system's time, whatever the mode: log-ins, signed links, leases.
+    /// The present with the steps that led to it, of the system's clock; the others make none.
+    pub fn reading(&self) -> (Time, Option<Span>) {
+        match self.0.kind {
+            Kind::System => {
+                let Reading { at, total } = held().tell(uptime());
+                (at, Some(total))
+            }
+            Kind::Virtual { .. } | Kind::Messages => (self.now(), None),
+        }
+    }
+
+    /// The present, as far as the system's clock cannot have been set forward wrongly within a day: what deletes asks.
+    pub fn earliest(&self) -> Time {
+        match self.0.kind {
+            Kind::System => Self::earliest_wall(),
+            Kind::Virtual { .. } | Kind::Messages => self.now(),
+        }
+    }
+
+    /// The same of the system's time, whatever the mode.
+    pub fn earliest_wall() -> Time {
+        held().earliest(uptime())
+    }
+
+    /// The system's time, whatever the mode, without steps that have not stood: log-ins, signed links.
     pub fn wall() -> Time {
-        #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
-        Utc::now().into()
+        held().tell(uptime()).at
+    }
+
+    /// A time that no step ever touches, for leases: only differences within this process mean anything.
+    pub fn steady() -> Time {
+        let (began, at) = *BEGAN;
+        began + (uptime() - at)
+    }
+
+    /// How long the machine has been up, with the time it slept.
+    pub fn uptime() -> Span {
+        uptime()
+    }
+
+    /// Goes on from what an earlier process told; see [`Anchor::resume`].
+    pub fn resume(&self, told: Time, since: Option<Span>, total: Span) {
+        if self.is_system() {
+            held().resume(told, since, total, raw_wall(), uptime());
+        }
+    }
+
+    /// Compares with the system's wall clock.
+    pub fn look(&self, after: Span) -> Look {
+        let (wall, uptime) = (raw_wall(), uptime());
+        held().look(wall, uptime, after)
+    }
+
+    /// Takes a step of the wall clock over.
+    pub fn adopt(&self, by: Span) {
+        held().adopt(by, uptime());
+        self.0.moved.notify_waiters();
     }
 
     /// Moves a following clock on to `time`; others and earlier times change nothing.
@@ -88,16 +149,20 @@ impl Clock {
         }
     }
 
-    /// Waits until the clock has reached `time`.
+    /// Waits until the clock has reached `time`, or has made a step.
     pub async fn until(&self, time: Time) {
+        let (_, total) = self.reading();
         loop {
             let moved = self.0.moved.notified();
-            let missing = time.since(self.now());
-            if missing <= Span::ZERO {
+            let (now, steps) = self.reading();
+            let missing = time.since(now);
+            if missing <= Span::ZERO || steps != total {
                 return;
             }
             match self.0.kind {
-                Kind::System => tokio::time::sleep(shrink(missing, 1.0)).await,
+                Kind::System => {
+                    let _ = tokio::time::timeout(shrink(missing, 1.0), moved).await;
+                }
                 Kind::Virtual { rate, .. } => tokio::time::sleep(shrink(missing, rate)).await,
                 Kind::Messages => moved.await,
             }
@@ -127,11 +192,27 @@ impl Clock {
     }
 }
 
+fn held() -> MutexGuard<'static, Anchor> {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The wall clock as it is set.
+fn raw_wall() -> Time {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    Utc::now().into()
+}
+
+/// Since the machine began, the time it slept included: a suspended machine has not stepped.
+fn uptime() -> Span {
+    let up = clock_gettime(ClockId::Boottime);
+    Span::from_micros(up.tv_sec.saturating_mul(1_000_000).saturating_add(up.tv_nsec / 1_000))
+}
+
 fn stretch(elapsed: Duration, rate: f64) -> Span {
     Span::from_micros((elapsed.as_secs_f64() * rate * 1e6) as i64)
 }
 
-/// At most a minute at a time, so that a stepped system clock is noticed.
+/// At most a minute at a time: timers of the runtime may be late after a suspension.
 fn shrink(missing: Span, rate: f64) -> Duration {
     Duration::from_secs_f64((missing.secs_f64() / rate).clamp(0.001, 60.0))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ingest::queue::LaneQueues;
 use ingest::source::{Delivery, Source, Token};
 use rules::command::Command;
-use rules::time::Time;
+use rules::time::{Span, Time};
 use rules::vehicle::VehicleId;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -51,6 +51,13 @@ impl Until {
     }
 }
 
+/// What a lane takes at once.
+pub struct Batch {
+    pub arrived: Vec<Arrived>,
+    /// Steps that the clock had made when it stamped them, added up; `None` if it is one that makes none.
+    pub steps: Option<Span>,
+}
+
 /// One lane's inputs.
 pub struct Inbox {
     queues: LaneQueues,
@@ -80,7 +87,7 @@ impl Inbox {
 
     /// Waits for something to do and takes everything that waits, at most one batch. An empty batch
     /// means that time has passed; `None` that nothing will come any more.
-    pub async fn next(&mut self, until: Until) -> Option<Vec<Arrived>> {
+    pub async fn next(&mut self, until: Until) -> Option<Batch> {
         let queue = self.queues.lane(self.lane)?;
         let mut first = None;
         tokio::select! {
@@ -98,10 +105,10 @@ impl Inbox {
         self.taken_at = Instant::now();
         let mut deliveries = Vec::new();
         queue.take(&mut deliveries, self.batch_max);
-        let received_at = self.clock.now();
+        let (received_at, steps) = self.clock.reading();
         let commands = first.into_iter().chain(std::iter::from_fn(|| self.commands.try_recv().ok()));
         let items = deliveries.into_iter().map(Item::Delivery).chain(commands.map(Item::Command));
-        Some(items.map(|item| Arrived { received_at, item }).collect())
+        Some(Batch { arrived: items.map(|item| Arrived { received_at, item }).collect(), steps })
     }
 
     /// Tells the source that a batch is committed.

@@ -1,12 +1,14 @@
 //! The shell of premend: lanes, store, CRM, outbox, console. It executes what `rules` decides.
 
 pub mod activation;
+pub mod anchor;
 pub mod answer;
 pub mod app;
 pub mod archive;
 pub mod backtest;
 pub mod channel;
 pub mod clock;
+pub mod clock_watch;
 pub mod command;
 pub mod config;
 pub mod crm;

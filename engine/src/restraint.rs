@@ -30,7 +30,8 @@ impl Restraint {
         }
         let key = if self.seen.len() >= MOST { None } else { vehicle.cloned() };
         let (since, count) = self.seen.entry(key).or_insert((at, 0));
-        if at.since(*since) >= HOUR {
+        // Before it began: the clock was set back.
+        if at.since(*since) >= HOUR || at < *since {
             (*since, *count) = (at, 0);
         }
         *count += 1;

@@ -73,6 +73,7 @@ impl Services {
         let metrics = OutboxMetrics::try_new(registry, &channels.keys())?;
         let relay =
             Relay::try_new(pool.clone(), clock.clone(), config.relay.clone(), channels, render, metrics.clone())?;
+        relay.release_leases().await.context("releasing what an earlier engine was delivering")?;
         let keys = Arc::new(person_keys(config)?);
         let http = HttpState::try_new(
             pool.clone(),

@@ -79,7 +79,7 @@ impl EngineLock {
         let locked = try_lock(&mut conn).await.map_err(CommitError::Unavailable)?;
         let mut tx = conn.begin().await.map_err(CommitError::Unavailable)?;
         act_as(&mut tx, As::Engine).await.map_err(CommitError::Unavailable)?;
-        if !rows::still_ours(&mut tx, incarnation).await.map_err(CommitError::Unavailable)? {
+        if rows::still_ours(&mut tx, incarnation).await.map_err(CommitError::Unavailable)?.is_none() {
             return Err(CommitError::Fenced);
         }
         tx.commit().await.map_err(CommitError::Unavailable)?;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::case::Life;
 use crate::component::Component;
-use crate::time::Time;
+use crate::time::{Span, Time};
 use crate::vehicle::{Contact, Profile, Purpose};
 
 /// What was done. The serde tag is `command.kind` in the store.
@@ -80,6 +80,12 @@ pub enum Command {
     /// What was counted of the vehicle begins again, with ids of its own.
     Life {
         life: Life,
+    },
+    /// Our own clock was corrected; no person's act, each lane writes it down for its vehicles. What the state holds
+    /// moves `by` so much, and has then followed a `total` of steps.
+    ClockCorrected {
+        by: Span,
+        total: Span,
     },
 }
 

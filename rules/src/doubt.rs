@@ -17,6 +17,7 @@ use crate::rule_set::{Rule, RuleNo, RuleSet};
 use crate::signal::Slot;
 use crate::state::fold::Step;
 use crate::state::{Readings, SlotSet, Vehicle, is_obsolete};
+use crate::time::Span;
 use crate::watches::{Watch, Watches};
 use crate::window::Windows;
 
@@ -26,6 +27,14 @@ pub(crate) struct Doubt {
     rule: RuleNo,
     cells: Box<[Cell]>,
     watch: Watch,
+}
+
+impl Doubt {
+    /// Moves it by a step of the clock.
+    pub fn move_by(&mut self, by: Span, set: &RuleSet) {
+        self.cells.iter_mut().for_each(|cell| cell.move_by(by));
+        self.watch.move_by(by, set);
+    }
 }
 
 /// Lets the rules that read what waits take the step as if it were true. To be called before they take it really.

@@ -14,7 +14,7 @@ use crate::severity::Severity;
 use crate::shelf::Shelf;
 use crate::signal::SignalNo;
 use crate::text::Text;
-use crate::time::Time;
+use crate::time::{Span, Time};
 use crate::vehicle::{Locale, Purpose};
 
 /// Everything one input led to. Order matters: effects are written as they stand.
@@ -198,6 +198,33 @@ pub enum Effect {
         notices: Vec<Uuid>,
         at: Time,
     },
+}
+
+impl Effect {
+    /// Moves its times of reception, and those that count from them, by a step of the clock that came between
+    /// deciding and writing.
+    pub fn move_by(&mut self, by: Span) {
+        let times: [Option<&mut Time>; 2] = match self {
+            Self::OpenCase { received_at, .. } | Self::CaseChange { received_at, .. } => [Some(received_at), None],
+            Self::ProposeOrder { due_at, opened_at, .. } => [Some(due_at), Some(opened_at)],
+            Self::HastenOrder { due_at, .. } => [Some(due_at), None],
+            Self::Review { queued_at, .. } => [Some(queued_at), None],
+            Self::Notify(notice) => [Some(&mut notice.created_at), Some(&mut notice.valid_until)],
+            Self::Resolve { created_at, valid_until, .. } => [Some(created_at), Some(valid_until)],
+            Self::Seen { at, .. } => [Some(at), None],
+            Self::ChangeCase { .. }
+            | Self::EndCase { .. }
+            | Self::OpenFinding { .. }
+            | Self::ChangeFinding { .. }
+            | Self::EndFinding { .. }
+            | Self::AddLine { .. }
+            | Self::CancelOrFlagOrder { .. }
+            | Self::EndReview { .. } => [None, None],
+        };
+        for time in times.into_iter().flatten() {
+            *time = time.stepped(by);
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

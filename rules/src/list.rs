@@ -183,6 +183,10 @@ impl<T> Queue<T> {
         self.0.as_ref().map_or_else(vec_deque::Iter::default, |all| all.iter())
     }
 
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.0.iter_mut().flat_map(|all| all.iter_mut())
+    }
+
     pub fn front(&self) -> Option<&T> {
         self.0.as_ref()?.front()
     }

@@ -5,6 +5,7 @@
 //! what must be the same everywhere must be one function; the lane adds decoding and the commit.
 
 use crate::apply::{apply, seen};
+use crate::command::Command;
 use crate::decide::decide;
 use crate::effect::Effects;
 use crate::estimate::usage;
@@ -28,6 +29,10 @@ pub const BACKFILL_AGE: Span = Span::from_mins(10);
 ///
 /// Returns how a message arrived; only those that were taken belong into the journal.
 pub fn take(vehicle: &mut Vehicle, input: What, set: &RuleSet, bounds: &Bounds, effects: &mut Effects) -> Arrival {
+    if let What::Command { command: Command::ClockCorrected { by, total }, .. } = &input {
+        vehicle.follow_clock(*by, *total, set, bounds);
+        return Arrival::Taken;
+    }
     vehicle.received = vehicle.received.max(input.received_at());
     let received_at = vehicle.received;
     let mut ready = effects.shelf.ready();

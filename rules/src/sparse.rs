@@ -91,6 +91,15 @@ impl<T: Clone> Sparse<T> {
         places.zip(&self.values)
     }
 
+    /// What is filled, by place, to be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (usize, &mut T)> {
+        let Self { words, values } = self;
+        let places = words.iter().enumerate().flat_map(|(index, word)| {
+            (0..64).filter(|bit| word.used & (1 << bit) != 0).map(move |bit| index * 64 + bit)
+        });
+        places.zip(values.iter_mut())
+    }
+
     fn count(&mut self) {
         let mut before = 0;
         for word in &mut self.words {

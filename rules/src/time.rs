@@ -62,6 +62,16 @@ impl Time {
         Span(self.0.saturating_sub(earlier.0))
     }
 
+    /// The same instant after a step of the clock that told it. What stands for no instant at all stays: never, the
+    /// epoch, and the end of time.
+    #[must_use]
+    pub const fn stepped(self, by: Span) -> Self {
+        match self.0 {
+            i64::MIN | 0 | i64::MAX => self,
+            micros => Self(micros.saturating_add(by.0)),
+        }
+    }
+
     /// The UTC day this instant falls on, counted from 1970-01-01.
     pub const fn day(self) -> i32 {
         self.0.div_euclid(86_400_000_000) as i32
@@ -97,6 +107,20 @@ impl Sub<Span> for Time {
     type Output = Self;
     fn sub(self, span: Span) -> Self {
         Self(self.0.saturating_sub(span.0))
+    }
+}
+
+impl Add for Span {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+}
+
+impl Sub for Span {
+    type Output = Self;
+    fn sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
     }
 }
 
@@ -136,6 +160,11 @@ impl Span {
         Self(self.0 / 2)
     }
 
+    #[must_use]
+    pub const fn abs(self) -> Self {
+        Self(self.0.saturating_abs())
+    }
+
     /// As the standard library has it; a negative one is nothing.
     pub fn to_std(self) -> Duration {
         Duration::from_micros(u64::try_from(self.0).unwrap_or(0))
@@ -147,6 +176,11 @@ impl Span {
 
     pub fn days_f64(self) -> f64 {
         self.0 as f64 / 86.4e9
+    }
+
+    /// Rounded to days: calendars move by whole ones.
+    pub const fn whole_days(self) -> i32 {
+        self.0.saturating_add(43_200_000_000).div_euclid(86_400_000_000) as i32
     }
 
     /// Parses "250ms", "30s", "10m", "4h", "30d".

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::command::Command;
 use crate::effect::Effects;
 use crate::reading::{Refused, What};
 use crate::recipe::{take, wake};
@@ -29,7 +30,9 @@ impl Trial {
     /// Takes an input after the Timers that are due before it; appends what both lead to.
     pub fn take(&mut self, input: What, set: &RuleSet, bounds: &Bounds, effects: &mut Effects) -> Arrival {
         let received_at = input.received_at();
-        if self.timer.is_some_and(|at| at < received_at) {
+        // A step of the clock is no time that passed.
+        let is_a_step = matches!(input, What::Command { command: Command::ClockCorrected { .. }, .. });
+        if !is_a_step && self.timer.is_some_and(|at| at < received_at) {
             self.pass_time(received_at, set, bounds, effects);
         }
         let sequence = if let What::Message(message) = &input { message.sequence } else { None };

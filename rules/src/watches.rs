@@ -10,12 +10,12 @@ use crate::expr::Cell;
 use crate::finding::FindingKey;
 use crate::learned::NO_MODEL;
 use crate::list::List;
-use crate::rule::OnChange;
+use crate::rule::{OnChange, Per};
 use crate::rule_mask::{MASK_WORDS, RuleMask};
 use crate::rule_set::{RuleNo, RuleSet};
 use crate::severity::Severity;
 use crate::sparse::Sparse;
-use crate::time::Time;
+use crate::time::{Span, Time};
 use crate::vehicle::{Profile, VehicleId};
 
 /// What the rules remember of a vehicle: cells of `held`, evidence, open findings.
@@ -63,6 +63,17 @@ impl Watch {
     }
 }
 
+impl Watch {
+    /// Moves what a rule remembers by a step of the clock.
+    pub fn move_by(&mut self, by: Span, set: &RuleSet) {
+        self.open_at = self.open_at.stepped(by);
+        let evidence = set.rule(self.key.rule).and_then(|rule| rule.source.evidence);
+        if evidence.is_some_and(|evidence| evidence.per == Per::Day) && self.period != i32::MIN {
+            self.period = self.period.saturating_add(by.whole_days());
+        }
+    }
+}
+
 impl Watches {
     pub fn new(set: &RuleSet) -> Self {
         Self {
@@ -101,6 +112,17 @@ impl Watches {
                 self.cells.clear(rule.when_cell, rule.cells());
                 self.keep(|watch| watch.key.rule != rule.no);
             }
+        }
+    }
+
+    /// Moves what rules remember by a step of the clock.
+    pub fn move_by(&mut self, by: Span, set: &RuleSet) {
+        for (_, cell) in self.cells.iter_mut() {
+            cell.move_by(by);
+        }
+        self.list.iter_mut().for_each(|watch| watch.move_by(by, set));
+        for doubt in &mut self.doubts {
+            doubt.move_by(by, set);
         }
     }
 

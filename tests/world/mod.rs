@@ -20,6 +20,7 @@ mod proxy;
 pub mod road;
 mod scene;
 mod wait;
+mod wall;
 
 pub use advisor::{Advisor, Filled};
 pub use browser::{Browser, Screen};
@@ -35,3 +36,4 @@ pub use process::{Process, free_port};
 pub use proxy::Proxy;
 pub use scene::{MORNING, Scene, morning};
 pub use wait::eventually;
+pub use wall::Wall;

@@ -15,7 +15,7 @@ use super::{Process, eventually};
 const READY_WITHIN: Duration = Duration::from_secs(60);
 const STOPPED_WITHIN: Duration = Duration::from_secs(30);
 
-/// What a process is started with: a command and `PREMEND_*` settings.
+/// What a process is started with: a command, `PREMEND_*` settings, other variables.
 #[derive(Clone, Debug)]
 pub struct Setup {
     arguments: Vec<String>,
@@ -37,6 +37,12 @@ impl Setup {
     /// Another command with the same settings.
     pub fn command(mut self, arguments: &[&str]) -> Self {
         self.arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        self
+    }
+
+    /// A variable of its environment that is no setting.
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.settings.insert(name.to_owned(), value.to_owned());
         self
     }
 
@@ -143,6 +149,11 @@ impl Premend {
 
     pub async fn is_ready(&self) -> anyhow::Result<bool> {
         Ok(self.client.get(self.url("/readyz")).send().await?.status().is_success())
+    }
+
+    /// What `/readyz` says, ready or not.
+    pub async fn readiness(&self) -> anyhow::Result<serde_json::Value> {
+        Ok(self.client.get(self.url("/readyz")).send().await?.json().await?)
     }
 
     /// The text of `/metrics`.

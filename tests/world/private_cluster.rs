@@ -19,16 +19,23 @@ pub struct PrivateCluster {
     home: PathBuf,
     port: u16,
     password: String,
+    /// Variables that the server is started with, as `NAME=value`.
+    environment: Vec<String>,
 }
 
 impl PrivateCluster {
     /// Makes and starts it, with a role and a database `premend`.
     pub fn start_new() -> anyhow::Result<Self> {
+        Self::start_with(Vec::new())
+    }
+
+    /// The same with more variables in the server's environment.
+    pub fn start_with(environment: Vec<String>) -> anyhow::Result<Self> {
         let bin = server_programs()?;
         let home = act(Path::new("mktemp"), &["-d", "/tmp/premend-cluster-XXXXXXXX"], None)?;
         let home = PathBuf::from(home.trim());
         let password = format!("{:016x}{:016x}", rand::random::<u64>(), rand::random::<u64>());
-        let cluster = Self { bin, home, port: free_port()?, password };
+        let cluster = Self { bin, home, port: free_port()?, password, environment };
         cluster.create()?;
         cluster.start()?;
         cluster.provide_database()?;
@@ -114,9 +121,12 @@ impl PrivateCluster {
 
     fn pg_ctl(&self, arguments: &[&str]) -> anyhow::Result<()> {
         let pgdata = self.pgdata();
-        let mut all = vec!["-D", pgdata.as_str(), "-s"];
+        let program = self.bin.join("pg_ctl");
+        let mut all: Vec<&str> = self.environment.iter().map(String::as_str).collect();
+        let program = program.to_string_lossy();
+        all.extend([&*program, "-D", pgdata.as_str(), "-s"]);
         all.extend(arguments);
-        act(&self.bin.join("pg_ctl"), &all, None).with_context(|| format!("pg_ctl {arguments:?}"))?;
+        act(Path::new("env"), &all, None).with_context(|| format!("pg_ctl {arguments:?}"))?;
         Ok(())
     }
 

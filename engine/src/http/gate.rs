@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::HttpState;
 use super::failure::Failure;
+use crate::clock::Clock;
 use crate::crm::role::Role;
 use crate::store::account::{self, Account};
 use crate::store::session::{As, LOG_IN, Scope, begin_as};
@@ -57,7 +58,7 @@ impl FromRequestParts<HttpState> for Visitor {
         let token_hash = hash_token(token);
         let mut tx =
             begin_as(&state.pool, As::Person { dealer: Scope::Nobody, account: None, purpose: LOG_IN }).await?;
-        match account::by_session(&mut tx, &token_hash).await? {
+        match account::by_session(&mut tx, &token_hash, Clock::wall().to_utc()).await? {
             Some(account) => Ok(Self { account, token_hash }),
             None => Err(Failure::LogIn { next }),
         }

@@ -15,6 +15,7 @@ use super::failure::Failure;
 use super::gate::{LOCALE_COOKIE, SESSION_COOKIE, Visitor, guest_locale, hash_token};
 use super::layout::{Page, Part, html};
 use super::words::fill;
+use crate::clock::Clock;
 use crate::crm::password;
 use crate::store::account;
 use crate::store::session::{As, LOG_IN, Scope, begin_as};
@@ -90,7 +91,8 @@ pub async fn enter(
     };
     let mut tx = begin_as(&state.pool, ANYONE).await?;
     let token = new_token();
-    account::start_session(&mut tx, &account, &hash_token(&token), state.sessions.hours).await?;
+    account::start_session(&mut tx, &account, &hash_token(&token), state.sessions.hours, Clock::wall().to_utc())
+        .await?;
     tx.commit().await?;
     let cookie = set_cookie(&state, &headers, SESSION_COOKIE, &token, i64::from(state.sessions.hours) * 3600);
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to(own_path(&form.next))).into_response())

@@ -23,11 +23,12 @@ pub async fn livez() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: 200, or 503 with what is missing.
+/// `GET /readyz`: 200, or 503 with what is missing; notes for operators either way.
 pub async fn readyz(State(state): State<HttpState>) -> Response {
     let missing = state.readiness.missing();
     let status = if missing.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "ready": missing.is_empty(), "missing": missing }))).into_response()
+    (status, Json(json!({ "ready": missing.is_empty(), "missing": missing, "notes": state.readiness.notes() })))
+        .into_response()
 }
 
 /// `GET /metrics`: what the process counted, and how deep the store's queues are right now. While the

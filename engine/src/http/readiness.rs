@@ -1,21 +1,23 @@
 //! Why the engine is not ready, by named condition.
 //!
-//! Each part of the engine owns a name, says what is missing and withdraws it. No condition: ready.
+//! Each part of the engine owns a name, says what is missing and withdraws it. No condition: ready. Notes are for
+//! operators, and do not keep the engine from being ready.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The conditions that stand between the engine and being ready.
 #[derive(Debug, Default)]
 pub struct Readiness {
     missing: Mutex<BTreeMap<String, String>>,
+    notes: Mutex<BTreeMap<String, String>>,
 }
 
 impl Readiness {
     /// Not ready from the start, until each of these was met once.
     pub fn waiting_for(names: &[&str]) -> Self {
         let missing = names.iter().map(|name| ((*name).to_owned(), "not started yet".to_owned())).collect();
-        Self { missing: Mutex::new(missing) }
+        Self { missing: Mutex::new(missing), notes: Mutex::default() }
     }
 
     /// The condition holds.
@@ -37,8 +39,25 @@ impl Readiness {
         self.lock().is_empty()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, String>> {
+    /// Something an operator should know although the engine is ready.
+    pub fn note(&self, name: &str, text: impl Into<String>) {
+        self.lock_notes().insert(name.to_owned(), text.into());
+    }
+
+    pub fn forget(&self, name: &str) {
+        self.lock_notes().remove(name);
+    }
+
+    pub fn notes(&self) -> BTreeMap<String, String> {
+        self.lock_notes().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
         self.missing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_notes(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -55,5 +74,15 @@ mod tests {
         assert!(readiness.is_ready());
         readiness.unmet("store", "connection refused");
         assert_eq!(readiness.missing()["store"], "connection refused");
+    }
+
+    #[test]
+    fn a_note_is_told_and_does_not_take_readiness_away() {
+        let readiness = Readiness::default();
+        readiness.note("clock", "an hour ahead");
+        assert!(readiness.is_ready());
+        assert_eq!(readiness.notes()["clock"], "an hour ahead");
+        readiness.forget("clock");
+        assert!(readiness.notes().is_empty());
     }
 }

@@ -18,6 +18,7 @@ use crate::store::session::{As, begin_as};
 struct StatusPage {
     p: Page,
     missing: Vec<(String, String)>,
+    notes: Vec<(String, String)>,
     queues: Vec<(String, String)>,
     refused: Vec<RefusedCount>,
 }
@@ -44,5 +45,6 @@ pub async fn show(State(state): State<HttpState>, who: Visitor) -> Result<Respon
     ];
     let queues = queues.into_iter().map(|(title, depth)| (title.clone(), number(depth as f64))).collect();
     let missing = state.readiness.missing().into_iter().collect();
-    html(&StatusPage { p, missing, queues, refused })
+    let notes = state.readiness.notes().into_iter().collect();
+    html(&StatusPage { p, missing, notes, queues, refused })
 }

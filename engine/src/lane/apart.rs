@@ -10,7 +10,6 @@ use std::sync::Arc;
 use ingest::admit::Refusal;
 use ingest::source::Delivery;
 use rules::reading::Reason;
-use rules::recipe::wake;
 use rules::rule_set::RuleSet;
 use rules::state::Vehicle;
 use rules::vehicle::VehicleId;
@@ -120,7 +119,7 @@ impl Lane {
                 continue;
             };
             let told = self.vehicles.remove(&id).map(|held| held.told).unwrap_or_default();
-            let timer = wake(&vehicle, &set, &self.common.bounds);
+            let timer = self.wake(&vehicle, &set);
             if let Some(at) = timer {
                 self.timers.push(std::cmp::Reverse((at, id.clone())));
             }

@@ -42,8 +42,8 @@ impl Lane {
         if draft.is_empty() && snapshots.is_empty() {
             return Ok(Outcome::Committed);
         }
-        let batch = self.batch(draft, snapshots)?;
-        let outcome = self.commit_batch(&batch).await?;
+        let mut batch = self.batch(draft, snapshots)?;
+        let outcome = self.commit_batch(&mut batch).await?;
         if outcome != Outcome::Committed {
             self.dirty.put_back(due);
             return Ok(outcome);
@@ -79,10 +79,11 @@ impl Lane {
             erased: std::mem::take(&mut draft.erased),
             lives: std::mem::take(&mut draft.lives),
             snapshots,
+            corrected: self.corrected,
         })
     }
 
-    async fn commit_batch(&self, batch: &Batch) -> anyhow::Result<Outcome> {
+    async fn commit_batch(&self, batch: &mut Batch) -> anyhow::Result<Outcome> {
         let mut pause = PAUSE;
         loop {
             let started = Instant::now();
@@ -101,6 +102,8 @@ impl Lane {
                     return Ok(Outcome::Committed);
                 }
                 Err(CommitError::Fenced) => return Err(CommitError::Fenced.into()),
+                // A step was taken over while the batch waited: what it writes counts from the clock as it is now.
+                Err(CommitError::ClockStepped { by }) => batch.move_by(by),
                 Err(CommitError::Refused(error)) => {
                     self.common.metrics.commit(CommitOutcome::Refused);
                     tracing::error!(
@@ -158,8 +161,8 @@ impl Lane {
         while self.dirty.waiting() > 0 {
             let ids = self.dirty.take_any(1_024);
             let mut draft = Draft::default();
-            let batch = self.batch(&mut draft, self.snapshots(ids.iter())?)?;
-            if self.commit_batch(&batch).await? != Outcome::Committed {
+            let mut batch = self.batch(&mut draft, self.snapshots(ids.iter())?)?;
+            if self.commit_batch(&mut batch).await? != Outcome::Committed {
                 anyhow::bail!("the store refuses snapshots");
             }
         }

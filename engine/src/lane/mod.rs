@@ -9,6 +9,7 @@
 
 mod apart;
 mod commit;
+mod correct;
 mod tell;
 mod timers;
 
@@ -28,7 +29,7 @@ use rules::recipe::{take, wake};
 use rules::rule_set::RuleSet;
 use rules::state::Vehicle;
 use rules::state::settle::{Arrival, Bounds};
-use rules::time::Time;
+use rules::time::{Span, Time};
 use rules::vehicle::{Profile, VehicleId};
 use tokio::sync::watch;
 
@@ -110,6 +111,8 @@ pub struct Lane {
     lives: HashMap<VehicleId, Life>,
     /// Vehicles of the batch that begin another life before it is taken again.
     reborn: BTreeMap<VehicleId, Life>,
+    /// Steps of the clock that this lane has followed, added up; `None` under a clock that makes none.
+    corrected: Option<Span>,
     /// Number of the last committed batch.
     n: i64,
     effects: Effects,
@@ -138,10 +141,12 @@ impl Lane {
             restraint,
             lives: HashMap::new(),
             reborn: BTreeMap::new(),
+            corrected: None,
             n: 0,
             effects: Effects::default(),
             apart: false,
         };
+        (_, lane.corrected) = lane.common.clock.reading();
         lane.hold(vehicles);
         let waiting: usize = lane.vehicles.values().map(|held| held.vehicle.order.waiting_count()).sum();
         lane.common.metrics.vehicles.add(lane.vehicles.len() as i64);
@@ -151,10 +156,11 @@ impl Lane {
 
     /// Runs until the inbox closes, then leaves snapshots of everything behind.
     pub async fn run(mut self, mut inbox: Inbox) -> anyhow::Result<()> {
-        while let Some(arrived) = inbox.next(self.until_due()).await {
+        while let Some(batch) = inbox.next(self.until_due()).await {
             self.follow_rules();
-            self.take_batch(&arrived).await?;
-            inbox.acknowledge(&arrived);
+            self.follow_clock(batch.steps);
+            self.take_batch(&batch.arrived).await?;
+            inbox.acknowledge(&batch.arrived);
         }
         self.leave_snapshots().await
     }
@@ -253,6 +259,7 @@ impl Lane {
 
     fn settle_message(&mut self, id: &VehicleId, message: Message, payload: &[u8], draft: &mut Draft) {
         let (received_at, sequence) = (message.received_at, message.sequence);
+        self.correct(id, received_at, draft);
         let input = Input { vehicle: id.clone(), what: What::Message(message) };
         let mark = draft.note(&input);
         let arrival = self.take_input(input, draft, Some(&mark));
@@ -294,8 +301,11 @@ impl Lane {
     /// Takes an input of a known vehicle. With a mark it has been noted and is kept only if taken.
     fn take_input(&mut self, input: Input, draft: &mut Draft, mark: Option<&crate::draft::Mark>) -> Arrival {
         let id = input.vehicle.clone();
-        let Some(held) = self.vehicles.get_mut(&id) else { return Arrival::Taken };
         let received_at = input.what.received_at();
+        if mark.is_none() {
+            self.correct(&id, received_at, draft);
+        }
+        let Some(held) = self.vehicles.get_mut(&id) else { return Arrival::Taken };
         if mark.is_none() {
             draft.note(&input);
         }
@@ -403,6 +413,7 @@ impl Lane {
             draft.more_vehicles += 1;
             self.effects.clear();
             self.keep_noted(id, received_at, draft);
+            self.begin_corrected(id, received_at, draft);
             let life = self.life_of(id);
             if life > Life::default() {
                 self.live(id, life, received_at, draft);
@@ -441,25 +452,6 @@ impl Lane {
         self.lives.insert(id.clone(), life);
         draft.more_vehicles -= 1;
         draft.more_waiting -= held.vehicle.order.waiting_count() as i64;
-    }
-
-    fn hold(&mut self, vehicles: impl Iterator<Item = Restored>) {
-        // Oldest change first: the horizon must not pass a change that only the journal has.
-        let mut vehicles: Vec<Restored> = vehicles.collect();
-        vehicles.sort_by_key(|restored| restored.since);
-        for restored in vehicles {
-            let id = restored.vehicle.id.clone();
-            if let Some(since) = restored.since {
-                self.dirty.mark(&id, if since.incarnation == self.common.incarnation { since.n } else { 0 });
-            }
-            let timer = wake(&restored.vehicle, &restored.set, &self.common.bounds);
-            if let Some(at) = timer {
-                self.timers.push(Reverse((at, id.clone())));
-            }
-            let Restored { vehicle, set, position, .. } = restored;
-            let held = Held { vehicle, set, position, told: Told::default(), timer };
-            self.vehicles.insert(id, Box::new(held));
-        }
     }
 }
 

@@ -5,18 +5,46 @@ use std::cmp::Reverse;
 use rules::reading::{Input, What};
 use rules::recipe::wake;
 
-use super::Lane;
+use super::{Held, Lane};
+use crate::answer::Told;
 use crate::draft::Draft;
 use crate::inbox::Until;
+use crate::journal::Restored;
 
 impl Lane {
+    /// Takes vehicles in, each with its timer.
+    pub(super) fn hold(&mut self, vehicles: impl Iterator<Item = Restored>) {
+        // Oldest change first: the horizon must not pass a change that only the journal has.
+        let mut vehicles: Vec<Restored> = vehicles.collect();
+        vehicles.sort_by_key(|restored| restored.since);
+        for restored in vehicles {
+            let id = restored.vehicle.id.clone();
+            if let Some(since) = restored.since {
+                self.dirty.mark(&id, if since.incarnation == self.common.incarnation { since.n } else { 0 });
+            }
+            let timer = self.wake(&restored.vehicle, &restored.set);
+            if let Some(at) = timer {
+                self.timers.push(Reverse((at, id.clone())));
+            }
+            let Restored { vehicle, set, position, .. } = restored;
+            let held = Held { vehicle, set, position, told: Told::default(), timer };
+            self.vehicles.insert(id, Box::new(held));
+        }
+    }
+
     /// Waits that are over, after the messages that may have ended them.
     pub(super) fn take_timers(&mut self, draft: &mut Draft) {
-        let now = self.common.clock.now();
+        let (now, steps) = self.common.clock.reading();
+        if steps != self.corrected {
+            // The clock has just made a step: the next batch follows it, and these with it.
+            return;
+        }
         while self.timers.peek().is_some_and(|Reverse((at, _))| *at <= now) {
             let Some(Reverse((at, id))) = self.timers.pop() else { break };
             let Some(held) = self.vehicles.get_mut(&id).filter(|held| held.timer == Some(at)) else { continue };
             held.timer = None;
+            self.correct(&id, now, draft);
+            let Some(held) = self.vehicles.get_mut(&id) else { continue };
             match wake(&held.vehicle, &held.set, &self.common.bounds) {
                 Some(due) if due <= now => {
                     let at = now.max(held.vehicle.received);

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rules::time::Time;
+use rules::time::{Span, Time};
 use sqlx::{PgConnection, PgPool};
 use tracing::warn;
 
@@ -14,8 +14,9 @@ use super::budget;
 use super::quiet::QuietHours;
 use super::recheck::{Addressee, Audience, CancelReason, HoldReason, Situation, Verdict, recheck};
 use crate::channel::{Channel, Channels, Delivery, Render};
+use crate::clock::Clock;
 use crate::store::notice::{self, Notice};
-use crate::store::outbox::{self, Attempt, AttemptOutcome, Claim};
+use crate::store::outbox::{self, Attempt, AttemptOutcome, Claim, Lease};
 use crate::store::session::{As, Scope, act_as, begin_as};
 use crate::store::standing::{self, Preferences, Standing};
 
@@ -81,7 +82,7 @@ impl Judge {
                 Err(why) => self.park(conn, claim, now, why).await,
                 Ok(rendering) => {
                     let budgeted_at = takes_budget.then_some(now);
-                    outbox::begin_attempt(conn, &mut claim, self.lease, budgeted_at).await?;
+                    outbox::begin_attempt(conn, &mut claim, lease(self.lease), budgeted_at).await?;
                     let delivery = Box::new(Delivery { outbox: claim.outbox, notice: about, rendering });
                     Ok(Judgement::Send { claim, delivery, channel: Arc::clone(channel) })
                 }
@@ -113,12 +114,18 @@ impl Judge {
         outcome: AttemptOutcome,
         because: &str,
     ) -> sqlx::Result<Claim> {
-        outbox::begin_attempt(conn, &mut claim, self.lease, None).await?;
+        outbox::begin_attempt(conn, &mut claim, lease(self.lease), None).await?;
         outbox::end_undelivered(conn, &claim, outcome, because).await?;
         let attempt = Attempt { started_at: now, ended_at: now, outcome, detail: Some(because) };
         outbox::record_attempt(conn, &claim, &attempt).await?;
         Ok(claim)
     }
+}
+
+/// A lease that begins now.
+pub fn lease(duration: Duration) -> Lease {
+    let from = Clock::steady();
+    Lease { from, until: from + Span::from_micros(duration.as_micros() as i64) }
 }
 
 /// Puts together what the decision depends on.

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
-use super::judge::{Judge, Judgement};
+use super::judge::{Judge, Judgement, lease};
 use super::metrics::OutboxMetrics;
 use super::{Backoff, BackoffError, recheck};
 use crate::channel::{Channel, Channels, Delivery, Outcome, Render};
@@ -108,6 +108,13 @@ impl Relay {
         }
     }
 
+    /// At the start of an engine: what an earlier one was delivering is delivered again, at once.
+    pub async fn release_leases(&self) -> sqlx::Result<()> {
+        let mut tx = begin_as(&self.0.pool, As::Engine).await?;
+        outbox::release(&mut tx).await?;
+        tx.commit().await
+    }
+
     /// Claims as much as may be under way and starts it.
     async fn start_due(&self, under_way: &mut JoinSet<()>) -> sqlx::Result<()> {
         let free = self.0.settings.parallel.saturating_sub(under_way.len());
@@ -116,7 +123,7 @@ impl Relay {
         }
         let now = self.0.clock.now();
         let mut tx = begin_as(&self.0.pool, As::Engine).await?;
-        let claims = outbox::claim(&mut tx, now, self.0.lease, free as i64).await?;
+        let claims = outbox::claim(&mut tx, now, lease(self.0.lease), free as i64).await?;
         tx.commit().await?;
         for claim in claims {
             self.0.metrics.claimed(claim.taken_over);

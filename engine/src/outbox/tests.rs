@@ -9,6 +9,7 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use super::fixture::{NIGHT, NOON, Scene, Scripted, Wanted};
+use super::judge::lease;
 use crate::channel::{Channel, ConsoleInbox, Outcome};
 use crate::store::outbox::claim;
 use crate::store::session::{As, begin_as};
@@ -57,7 +58,7 @@ async fn a_lease_keeps_others_away_until_it_expires(pool: PgPool) {
     let entry = scene.enqueue("a", Wanted::default()).await;
     // A relay that claims and is never heard of again.
     let mut tx = begin_as(&scene.pool, As::Engine).await.unwrap();
-    assert_eq!(claim(&mut tx, scene.clock.now(), LEASE, 10).await.unwrap().len(), 1);
+    assert_eq!(claim(&mut tx, scene.clock.now(), lease(LEASE), 10).await.unwrap().len(), 1);
     tx.commit().await.unwrap();
     let channel = Scripted::answering(Outcome::Delivered);
     let relay = scene.relay(vec![channel.clone()]);

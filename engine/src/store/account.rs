@@ -2,6 +2,7 @@
 //!
 //! Everything here is in system time, the database's: sessions never run on a virtual clock.
 
+use chrono::{DateTime, Utc};
 use rules::vehicle::Locale;
 use sqlx::{PgConnection, query, query_as, query_scalar};
 use uuid::Uuid;
@@ -72,13 +73,18 @@ pub async fn by_login(conn: &mut PgConnection, login: &str) -> sqlx::Result<Opti
 }
 
 /// Whose session a token is, while it lasts.
-pub async fn by_session(conn: &mut PgConnection, token_hash: &[u8]) -> sqlx::Result<Option<Account>> {
+pub async fn by_session(
+    conn: &mut PgConnection,
+    token_hash: &[u8],
+    now: DateTime<Utc>,
+) -> sqlx::Result<Option<Account>> {
     query_as!(
         Row,
         "select account_id, dealer_id, login, role, display_name, locale
          from person.account join person.login_session using (account_id)
-         where token_hash = $1 and expires_at > now() and disabled_at is null",
-        token_hash
+         where token_hash = $1 and expires_at > $2 and disabled_at is null",
+        token_hash,
+        now
     )
     .fetch_optional(conn)
     .await?
@@ -86,21 +92,23 @@ pub async fn by_session(conn: &mut PgConnection, token_hash: &[u8]) -> sqlx::Res
     .transpose()
 }
 
-/// Starts a session of `hours`, and forgets failures and sessions that are over.
+/// Starts a session of `hours`, and forgets failures. Sessions that are over are the sweep's: a clock that is wrong for
+/// a moment must not end them for good.
 pub async fn start_session(
     conn: &mut PgConnection,
     account: &Account,
     token_hash: &[u8],
     hours: i32,
+    now: DateTime<Utc>,
 ) -> sqlx::Result<()> {
-    query!("delete from person.login_session where expires_at <= now()").execute(&mut *conn).await?;
     query!("delete from person.login_failure where login = $1", account.login).execute(&mut *conn).await?;
     query!(
         "insert into person.login_session (token_hash, account_id, expires_at)
-         values ($1, $2, now() + make_interval(hours => $3))",
+         values ($1, $2, $4::timestamptz + make_interval(hours => $3))",
         token_hash,
         account.account_id,
-        hours
+        hours,
+        now
     )
     .execute(conn)
     .await?;

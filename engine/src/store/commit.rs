@@ -6,7 +6,7 @@
 
 use rules::case::Life;
 use rules::reading::{Reason, Sequence};
-use rules::time::Time;
+use rules::time::{Span, Time};
 use rules::vehicle::VehicleId;
 use sqlx::{PgConnection, PgPool, query};
 use uuid::Uuid;
@@ -40,6 +40,18 @@ pub struct Batch {
     /// Vehicles whose ids are of another life from now on.
     pub lives: Vec<(VehicleId, Life)>,
     pub snapshots: Vec<SnapshotRow>,
+    /// Steps of the clock under which it was decided, added up; `None` under a clock that makes none.
+    pub corrected: Option<Span>,
+}
+
+impl Batch {
+    /// Moves what people will read and what will be waited for by a step; the journal keeps what was received when.
+    pub fn move_by(&mut self, by: Span) {
+        for written in &mut self.effects {
+            written.effect.move_by(by);
+        }
+        self.corrected = self.corrected.map(|total| total + by);
+    }
 }
 
 /// An effect with the vehicle it belongs to.
@@ -68,6 +80,9 @@ pub struct RejectionRow {
 pub enum CommitError {
     #[error("another engine has taken this database over")]
     Fenced,
+    /// The clock has made a step since the batch was decided; moved by it, the batch can be committed.
+    #[error("the clock was corrected by {by}")]
+    ClockStepped { by: Span },
     /// Something in the batch is not acceptable; retrying it as it is would never end.
     #[error("the store refuses the batch")]
     Refused(#[source] sqlx::Error),
@@ -96,8 +111,11 @@ fn is_refusal(error: &sqlx::Error) -> bool {
 /// Commits a batch.
 pub async fn commit(pool: &PgPool, batch: &Batch) -> Result<(), CommitError> {
     let mut tx = begin_as(pool, As::Engine).await?;
-    if !journal::still_ours(&mut tx, batch.key.incarnation).await? {
+    let Some(corrected) = journal::still_ours(&mut tx, batch.key.incarnation).await? else {
         return Err(CommitError::Fenced);
+    };
+    if let Some(by) = batch.corrected.map(|decided| corrected - decided).filter(|by| *by != Span::ZERO) {
+        return Err(CommitError::ClockStepped { by });
     }
     if batch.input_count > 0 {
         let row = NewBatch {

@@ -1,6 +1,6 @@
 //! Rows of the journal, the runs they belong to, and the catalogues they ran under.
 
-use rules::time::Time;
+use rules::time::{Span, Time};
 use sqlx::{PgConnection, query, query_scalar};
 
 /// Place of a batch: unique for ever.
@@ -42,18 +42,27 @@ pub struct NewBatch<'a> {
 /// Adds a run of the engine and ends every earlier one: from here on only this one commits.
 pub async fn begin_incarnation(conn: &mut PgConnection, version: &str, host: &str) -> sqlx::Result<i32> {
     query!("update incarnation set ended_at = now() where ended_at is null").execute(&mut *conn).await?;
-    query_scalar!("insert into incarnation (version, host) values ($1, $2) returning incarnation", version, host)
-        .fetch_one(conn)
-        .await
+    query_scalar!(
+        "insert into incarnation (version, host, corrected_us)
+         values ($1, $2, coalesce((select corrected_us from incarnation order by incarnation desc limit 1), 0))
+         returning incarnation",
+        version,
+        host
+    )
+    .fetch_one(conn)
+    .await
 }
 
-/// Holds the run's row for the length of the transaction; false if a later run has ended it.
-pub async fn still_ours(conn: &mut PgConnection, incarnation: i32) -> sqlx::Result<bool> {
-    let ours =
-        query_scalar!("select 1 from incarnation where incarnation = $1 and ended_at is null for share", incarnation)
-            .fetch_optional(conn)
-            .await?;
-    Ok(ours.is_some())
+/// Holds the run's row for the length of the transaction, and gives the steps of the clock that it has taken over;
+/// `None` if a later run has ended it.
+pub async fn still_ours(conn: &mut PgConnection, incarnation: i32) -> sqlx::Result<Option<Span>> {
+    let corrected = query_scalar!(
+        "select corrected_us from incarnation where incarnation = $1 and ended_at is null for share",
+        incarnation
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(corrected.map(Span::from_micros))
 }
 
 /// Whether a batch is committed: answers an unknown outcome.

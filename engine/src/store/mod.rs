@@ -10,6 +10,7 @@ pub mod archive;
 pub mod board;
 pub mod campaign;
 pub mod case;
+pub mod clock;
 pub mod cohort_rate;
 pub mod commit;
 pub mod committed;

@@ -1,13 +1,11 @@
 //! The outbox: entries claimed with a lease, and every attempt on record.
 //!
-//! A lease is the database's time, because several relays may look at it and the product's clock
-//! may be virtual; when an entry is due is the product's time. `leased_until` doubles as the token
-//! of the claim: whoever lost the lease can no longer decide what becomes of the entry.
-
-use std::time::Duration;
+//! A lease is a time of the engine that no step of any clock touches ([`crate::clock::Clock::steady`]): one engine runs
+//! on a database, and at its start it releases what an earlier one held. When an entry is due is the product's time.
+//! `leased_until` doubles as the token of the claim: whoever lost the lease can no longer decide what becomes of the
+//! entry.
 
 use rules::time::Time;
-use sqlx::postgres::types::PgInterval;
 use sqlx::{PgConnection, query, query_as, query_scalar};
 use uuid::Uuid;
 
@@ -68,12 +66,21 @@ pub struct Depth {
     pub oldest_due: Option<Time>,
 }
 
-fn interval(lease: Duration) -> PgInterval {
-    PgInterval { months: 0, days: 0, microseconds: lease.as_micros() as i64 }
+/// From when to when a lease lasts, in steady time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    pub from: Time,
+    pub until: Time,
+}
+
+/// Lets go of everything that is held: at the start of an engine nobody holds anything.
+pub async fn release(conn: &mut PgConnection) -> sqlx::Result<u64> {
+    let held = query!("update outbox set leased_until = 'epoch' where leased_until is not null and state = 'queued'");
+    Ok(held.execute(conn).await?.rows_affected())
 }
 
 /// Claims up to `limit` due entries, the most urgent first, skipping what others hold.
-pub async fn claim(conn: &mut PgConnection, now: Time, lease: Duration, limit: i64) -> sqlx::Result<Vec<Claim>> {
+pub async fn claim(conn: &mut PgConnection, now: Time, lease: Lease, limit: i64) -> sqlx::Result<Vec<Claim>> {
     query_as!(
         Claim,
         r#"
@@ -84,22 +91,23 @@ pub async fn claim(conn: &mut PgConnection, now: Time, lease: Duration, limit: i
             where outbox.state = 'queued'
               and outbox.not_before <= $1
               -- A lease that ran out belongs to a relay that died or hangs.
-              and (outbox.leased_until is null or outbox.leased_until < clock_timestamp())
+              and (outbox.leased_until is null or outbox.leased_until < $4)
             order by notification.severity, outbox.not_before
             limit $3
             -- Two relays side by side share the work instead of waiting for each other.
             for update of outbox skip locked
         )
         update outbox
-        set leased_until = clock_timestamp() + $2
+        set leased_until = $2
         from due
         where outbox.outbox_id = due.outbox_id
         returning outbox.outbox_id as outbox, outbox.dealer_id as dealer, outbox.channel, outbox.attempts,
             due.taken_over as "taken_over!", outbox.leased_until as "token!"
         "#,
         now.to_utc(),
-        interval(lease),
+        lease.until.to_utc(),
         limit,
+        lease.from.to_utc(),
     )
     .fetch_all(conn)
     .await
@@ -122,19 +130,19 @@ pub async fn hold_claim(conn: &mut PgConnection, claim: &Claim) -> sqlx::Result<
 pub async fn begin_attempt(
     conn: &mut PgConnection,
     claim: &mut Claim,
-    lease: Duration,
+    lease: Lease,
     budgeted_at: Option<Time>,
 ) -> sqlx::Result<()> {
     let begun = query!(
         r#"
         update outbox
-        set attempts = attempts + 1, because = null, leased_until = clock_timestamp() + $2,
+        set attempts = attempts + 1, because = null, leased_until = $2,
             budgeted_at = coalesce(budgeted_at, $3)
         where outbox_id = $1
         returning attempts, leased_until as "token!"
         "#,
         claim.outbox,
-        interval(lease),
+        lease.until.to_utc(),
         budgeted_at.map(Time::to_utc),
     )
     .fetch_one(conn)

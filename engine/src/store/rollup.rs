@@ -19,6 +19,10 @@ pub async fn roll_up(pool: &PgPool, now: Time) -> Result<u64, sqlx::Error> {
     sqlx::query!("set local statement_timeout = 0").execute(&mut *transaction).await?;
     // One roller at a time.
     sqlx::query!("select only_row from sample_rollup for update").fetch_one(&mut *transaction).await?;
+    // After a clock that was ahead, what is received from now on is a backlog below the watermark.
+    sqlx::query!("update sample_rollup set received_to = $1 where received_to > $1", now.to_utc())
+        .execute(&mut *transaction)
+        .await?;
     let written = sqlx::query!(
         r#"
         with last_run as (
@@ -120,6 +124,17 @@ mod tests {
         insert(&pool, at + Span::from_mins(1), MIDNIGHT + Span::from_hours(6), 3.0).await;
         assert_eq!(roll_up(&pool, MIDNIGHT + Span::from_hours(6)).await.unwrap(), 1);
         assert_eq!(hours(&pool).await, vec![(0, 2, 2.0)]);
+    }
+
+    #[sqlx::test]
+    async fn what_comes_after_a_clock_that_was_ahead_is_rolled(pool: PgPool) {
+        tier::settle(&pool, WantedTier::Auto).await.unwrap();
+        roll_up(&pool, MIDNIGHT + Span::from_days(2)).await.unwrap();
+        let now = MIDNIGHT + Span::from_hours(5);
+        roll_up(&pool, now).await.unwrap();
+        insert(&pool, now + Span::from_mins(1), now + Span::from_mins(1), 4.0).await;
+        assert_eq!(roll_up(&pool, now + Span::from_mins(10)).await.unwrap(), 1);
+        assert_eq!(hours(&pool).await, vec![(5, 1, 4.0)]);
     }
 
     #[sqlx::test]

@@ -227,24 +227,26 @@ impl<'a> Sweep<'a> {
     /// Does one job; gives how many things it made, moved or removed.
     pub async fn run_once(&self, job: Job) -> anyhow::Result<u64> {
         let now = self.clock.now();
+        // What is gone cannot be brought back when a step turns out to have been wrong.
+        let earliest = self.clock.earliest();
         Ok(match job {
             Job::PartitionsAhead => self.partitions.ensure_ahead(now, self.ahead_days).await.map(|()| 0)?,
             Job::RollUp if self.tier.rolls_up_itself() => roll_up(&self.pool, now).await?,
             Job::RollUp => 0,
-            Job::Archive => self.archive(now).await?,
-            Job::Journal => self.drop_journal(now).await?,
+            Job::Archive => self.archive(now, earliest).await?,
+            Job::Journal => self.drop_journal(earliest).await?,
             Job::Readings => {
-                let days = self.partitions.drop_samples(now - self.retention.samples).await?;
-                days as u64 + self.partitions.drop_hours(now - self.retention.hourly).await?
+                let days = self.partitions.drop_samples(earliest - self.retention.samples).await?;
+                days as u64 + self.partitions.drop_hours(earliest - self.retention.hourly).await?
             }
             Job::Rejections => {
                 let mut tx = begin_as(&self.pool, As::Engine).await?;
-                let gone = upkeep::drop_rejections(&mut tx, now - self.retention.rejections).await?;
+                let gone = upkeep::drop_rejections(&mut tx, earliest - self.retention.rejections).await?;
                 tx.commit().await?;
                 gone
             }
             Job::Sessions => self.end_sessions().await?,
-            Job::Proposals => self.expire_proposals(now).await?,
+            Job::Proposals => self.expire_proposals(now, earliest).await?,
             Job::Overdue => self.tell_overdue(now).await?,
             Job::Precision => self.learning.precision().await?,
             Job::Cohorts => self.learning.cohorts().await?,
@@ -254,10 +256,10 @@ impl<'a> Sweep<'a> {
     }
 
     /// Takes the journal's elder part into the archive, and drops what is archived for too long.
-    async fn archive(&self, now: Time) -> anyhow::Result<u64> {
+    async fn archive(&self, now: Time, earliest: Time) -> anyhow::Result<u64> {
         let set = Arc::clone(&self.rules.sets.borrow());
         let parts = archive::roll(&self.pool, &set, &self.rules.bounds, now - self.archive_after).await?;
-        Ok(parts + self.partitions.drop_archive(now - self.retention.archive).await? as u64)
+        Ok(parts + self.partitions.drop_archive(earliest - self.retention.archive).await? as u64)
     }
 
     /// Drops journal days that are old enough, archived, and whose every change is in a snapshot.
@@ -274,17 +276,17 @@ impl<'a> Sweep<'a> {
     async fn end_sessions(&self) -> sqlx::Result<u64> {
         let who = As::Person { dealer: Scope::All, account: None, purpose: LOG_IN };
         let mut tx = begin_as(&self.pool, who).await?;
-        let gone = upkeep::end_sessions(&mut tx, Clock::wall()).await?;
+        let gone = upkeep::end_sessions(&mut tx, Clock::earliest_wall()).await?;
         tx.commit().await?;
         Ok(gone)
     }
 
     /// One transaction per order: its row, the move, and the command to the vehicle's lane.
-    async fn expire_proposals(&self, now: Time) -> sqlx::Result<u64> {
+    async fn expire_proposals(&self, now: Time, earliest: Time) -> sqlx::Result<u64> {
         let mut expired = 0;
         loop {
             let mut tx = begin_as(&self.pool, As::Engine).await?;
-            let one = upkeep::expire_proposal(&mut tx, now, now - PROPOSAL_GRACE).await?;
+            let one = upkeep::expire_proposal(&mut tx, now, earliest - PROPOSAL_GRACE).await?;
             tx.commit().await?;
             if !one {
                 return Ok(expired);
@@ -294,7 +296,8 @@ impl<'a> Sweep<'a> {
     }
 
     async fn tell_overdue(&self, now: Time) -> sqlx::Result<u64> {
-        let since = *self.told_overdue.lock().unwrap_or_else(PoisonError::into_inner);
+        // A clock that was set back passes the same hour again.
+        let since = (*self.told_overdue.lock().unwrap_or_else(PoisonError::into_inner)).min(now);
         let mut tx = begin_as(&self.pool, As::Engine).await?;
         let dealers = upkeep::tell_overdue(&mut tx, since, now).await?;
         tx.commit().await?;

@@ -140,6 +140,13 @@ impl Drain {
 }
 
 impl Battery12v {
+    /// Moves what is remembered by a step of the clock.
+    pub fn move_by(&mut self, by: Span) {
+        for stamp in [&mut self.started, &mut self.rested, &mut self.key_on.stood, &mut self.drain.at] {
+            stamp.move_by(by);
+        }
+    }
+
     fn begin_trip(&mut self, at: Time, volts: f64) {
         (self.median, self.before, self.readings) = (0.0, volts as f32, 0);
         let key_on = &mut self.key_on;

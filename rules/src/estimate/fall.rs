@@ -43,6 +43,13 @@ impl Level {
 }
 
 impl Fall {
+    /// Moves what is remembered by a step of the clock.
+    pub fn move_by(&mut self, by: Span) {
+        for stamp in [&mut self.last_at, &mut self.older_at, &mut self.newer_at] {
+            stamp.move_by(by);
+        }
+    }
+
     /// Takes a reading. What is lost a minute, once that is known over the least time and no more than the longest.
     pub fn take(&mut self, value: f64, at: Time, least: Span, longest: Span) -> Option<f64> {
         let before = *self;

@@ -99,6 +99,14 @@ impl Health {
         }
     }
 
+    /// Moves what is remembered by a step of the clock.
+    pub fn move_by(&mut self, by: Span) {
+        self.seen.move_by(by);
+        if let Some(session) = &mut self.session {
+            session.at = session.at.stepped(by);
+        }
+    }
+
     /// Level and standard deviation, percent; `None` before the first weighing.
     pub fn level(&self) -> Option<(f64, f64)> {
         (!self.level.is_nan()).then(|| (f64::from(self.level), f64::from(self.variance).sqrt()))

@@ -35,6 +35,11 @@ pub struct Imbalance {
 }
 
 impl Imbalance {
+    /// Moves what is remembered by a step of the clock.
+    pub fn move_by(&mut self, by: Span) {
+        self.day.move_by(by);
+    }
+
     /// Ends a day; gives mean, slope per month and the share of days with the same lowest cell.
     fn end_day(&mut self, since: f64) -> (f64, Option<f64>) {
         let mean = f64::from(self.sum) / f64::from(self.count.max(1));

@@ -7,6 +7,7 @@ use super::{EIGHTY, Forecast, Stamp, emit, within};
 use crate::known::Known;
 use crate::state::Vehicle;
 use crate::state::fold::Step;
+use crate::time::Span;
 
 /// What a forecast is about.
 pub(super) const COMPONENT: &str = "traction.insulation";
@@ -28,6 +29,11 @@ pub struct Insulation {
 }
 
 impl Insulation {
+    /// Moves what is remembered by a step of the clock.
+    pub fn move_by(&mut self, by: Span) {
+        self.day.move_by(by);
+    }
+
     /// The line, if it falls for certain.
     fn falling(&self) -> Option<Line> {
         let line = self.trend.line_with(DAY_SD).filter(|_| self.trend.count() >= DAYS)?;

@@ -85,6 +85,24 @@ impl Estimates {
         self.usage.take_profile(profile, set);
     }
 
+    /// Moves what is remembered by a step of the clock; dates that people gave stay.
+    pub fn move_by(&mut self, by: Span) {
+        self.battery12v.move_by(by);
+        self.tyres.iter_mut().for_each(|wheel| wheel.move_by(by));
+        self.warm_up.move_by(by);
+        if let Some(health) = &mut self.health {
+            health.move_by(by);
+        }
+        if let Some(imbalance) = &mut self.imbalance {
+            imbalance.move_by(by);
+        }
+        if let Some(insulation) = &mut self.insulation {
+            insulation.move_by(by);
+        }
+        self.severity.move_by(by);
+        self.usage.move_by(by);
+    }
+
     /// Forgets what was learned of a part that was replaced: its baseline is the old part's.
     pub fn restart(&mut self, component: &Component) {
         let replaced = |own: &str| component.same_branch(&Component::new(own));
@@ -234,6 +252,13 @@ pub struct Stamp(u32);
 impl Stamp {
     fn at(at: Time) -> Self {
         Self(at.micros().div_euclid(1_000_000).clamp(1, i64::from(u32::MAX)) as u32)
+    }
+
+    /// Moves it by a step of the clock.
+    fn move_by(&mut self, by: Span) {
+        if self.is_set() {
+            *self = Self::at(Time::from_secs(i64::from(self.0)).stepped(by));
+        }
     }
 
     /// Whether it was ever done.

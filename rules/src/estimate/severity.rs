@@ -7,6 +7,7 @@ use super::{Turn, measured, recent};
 use crate::known::Known;
 use crate::state::Vehicle;
 use crate::state::fold::Step;
+use crate::time::{Span, Time};
 
 /// Time constant, days.
 const DAYS: f64 = 60.0;
@@ -47,6 +48,14 @@ impl Default for Severity {
 }
 
 impl Severity {
+    /// Moves what is remembered by a step of the clock.
+    pub fn move_by(&mut self, by: Span) {
+        if self.last_s != 0 {
+            let stepped = Time::from_secs(i64::from(self.last_s)).stepped(by);
+            self.last_s = stepped.micros().div_euclid(1_000_000).clamp(0, i64::from(u32::MAX)) as u32;
+        }
+    }
+
     /// The share of an interval that is left of it: 1 for normal use, never below 0.5.
     pub fn factor(&self) -> f64 {
         let factor = 1.0 - 0.5 * f64::from(self.score).clamp(0.0, 1.0);

@@ -147,6 +147,12 @@ fn median(a: Kpa, b: Kpa, c: Kpa) -> Kpa {
 }
 
 impl Wheel {
+    /// Moves what is remembered by a step of the clock.
+    pub fn move_by(&mut self, by: Span) {
+        self.cold_at.move_by(by);
+        self.loss.move_by(by);
+    }
+
     /// Takes a day's pressure, and its difference to the axle mate's, kPa.
     fn compare(&mut self, kpa: f64, above_mate: f64, days: f64) {
         let newest = Day { kpa: Kpa::new(kpa), above_mate: Kpa::new(above_mate) };

@@ -84,6 +84,13 @@ impl Usage {
         self.utc_offset_h = profile.attributes.get("UtcOffset").map_or(8, |hours| hours as i8);
     }
 
+    /// Moves the running day by a step of the clock; a step of hours leaves it.
+    pub fn move_by(&mut self, by: Span) {
+        if self.day != NO_DAY {
+            self.day = self.day.saturating_add(by.whole_days());
+        }
+    }
+
     /// A new owner drives differently.
     pub fn restart(&mut self, _at: Time) {
         self.workday = Class::default();

@@ -92,6 +92,17 @@ impl Start {
 }
 
 impl WarmUp {
+    /// Moves what is remembered by a step of the clock.
+    pub fn move_by(&mut self, by: Span) {
+        self.rise.move_by(by);
+        for stamp in [&mut self.began, &mut self.plateau.at] {
+            stamp.move_by(by);
+        }
+        if let Some(start) = &mut self.start {
+            start.at = start.at.stepped(by);
+        }
+    }
+
     pub fn restart(&mut self) {
         *self = Self { rise: self.rise, began: self.began, ..Self::default() };
     }

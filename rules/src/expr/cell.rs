@@ -58,6 +58,14 @@ impl Cell {
         self.flags() & Self::UNSURE != 0
     }
 
+    /// Moves what is remembered by a step of the clock.
+    pub(crate) const fn move_by(&mut self, by: Span) {
+        if self.flags() != 0 {
+            self.since = self.since.stepped(by);
+            self.look(self.last().stepped(by), self.flags());
+        }
+    }
+
     /// Since when the condition holds, or when the event came, if so.
     pub const fn holds_since(&self) -> Option<Time> {
         if self.flags() & Self::HOLDS != 0 { Some(self.since) } else { None }

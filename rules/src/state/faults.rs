@@ -201,6 +201,14 @@ fn phase_of(status: UdsStatus) -> Option<FaultPhase> {
 }
 
 impl Storm {
+    /// Moves what is remembered by a step of the clock.
+    pub fn move_by(&mut self, by: Span) {
+        self.low_at = self.low_at.stepped(by);
+        for (at, _) in &mut self.recent {
+            *at = at.stepped(by);
+        }
+    }
+
     fn notice_voltage(&mut self, conditions: Conditions, at: Time) {
         if conditions.starting || conditions.volts.is_some_and(|volts| volts < STORM_VOLTS) {
             self.low_at = at;

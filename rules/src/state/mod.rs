@@ -14,6 +14,7 @@ mod readings;
 pub mod segment;
 pub mod settle;
 mod slots;
+mod step;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -35,7 +36,7 @@ use crate::rule_set::RuleSet;
 use crate::severity::Severity;
 use crate::signal::Slot;
 use crate::sparse::Sparse;
-use crate::time::Time;
+use crate::time::{Span, Time};
 use crate::vehicle::{Profile, VehicleId};
 use crate::watches::Watches;
 use crate::window::{Window, Windows};
@@ -83,6 +84,8 @@ pub struct Vehicle {
     /// Physical acts: readings of the component measured before the time no longer count.
     pub resets: List<(Component, Time)>,
     pub snoozed: List<(Uuid, Time)>,
+    /// Steps of our own clock that this state has followed, added up.
+    pub corrected: Span,
     #[serde(skip)]
     pub ahead: Ahead,
 }
@@ -167,6 +170,7 @@ impl Vehicle {
             warned: List::new(),
             resets: List::new(),
             snoozed: List::new(),
+            corrected: Span::ZERO,
             ahead: Ahead::default(),
             profile,
         };

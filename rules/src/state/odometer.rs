@@ -54,6 +54,14 @@ impl Default for Odometer {
 }
 
 impl Odometer {
+    /// Moves what is remembered by a step of the clock.
+    pub fn move_by(&mut self, by: Span) {
+        self.at = self.at.stepped(by);
+        if let Some(held) = &mut self.held {
+            (held.since, held.at) = (held.since.stepped(by), held.at.stepped(by));
+        }
+    }
+
     /// Judges a reading of the cluster, in kilometres.
     pub fn take(&mut self, shown_km: f64, at: Time) -> Odometry {
         let km = shown_km + self.offset_km;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::SlotSet;
 use crate::expr::Last;
-use crate::time::Time;
+use crate::time::{Span, Time};
 
 const WORDS: usize = SlotSet::CAPACITY / 64;
 
@@ -114,6 +114,13 @@ impl Readings {
             self.cells[place.cell] = (last.value as f32).to_bits();
         }
         self.date(place.value, last.at);
+    }
+
+    /// Moves the times of all values by a step of the clock.
+    pub fn move_by(&mut self, by: Span) {
+        for instant in &mut self.instants {
+            *instant = Instant(Instant::new(instant.at().stepped(by)).0 | instant.values());
+        }
     }
 
     /// Gives a value its time.

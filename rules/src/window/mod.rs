@@ -192,6 +192,26 @@ impl Window {
         }
     }
 
+    /// Moves what the window holds by a step of the clock. Buckets stay as they were cut: their edges are off by at
+    /// most half a bucket until the ring has turned.
+    pub fn move_by(&mut self, spec: &WindowSpec, by: Span) {
+        let newest = self.newest.stepped(by);
+        match spec.extent {
+            Extent::Time(span) => {
+                let bucket = bucket_of(span);
+                let moved = number_of(newest, bucket) - number_of(self.newest, bucket);
+                self.head += moved;
+                let turned = moved.rem_euclid(RING) as usize * spec.parts.count();
+                self.data.rotate_right(turned.min(self.data.len()));
+            }
+            // They are named by the instant at which they began.
+            Extent::Charge | Extent::Session(_) if self.newest != Time::NEVER => self.head += by.micros(),
+            Extent::Charge | Extent::Session(_) | Extent::Readings(_) | Extent::Step | Extent::Trip => {}
+        }
+        (self.newest, self.since) = (newest, self.since.stepped(by));
+        self.closed = Closed::default();
+    }
+
     /// Answers at `now`, given the signal's last value; NaN for unknown.
     pub fn ask(&self, spec: &WindowSpec, stat: Stat, now: Time, last: f64, segment: &Segment) -> f64 {
         match spec.extent {

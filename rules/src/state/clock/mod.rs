@@ -78,6 +78,8 @@ struct Doubt {
     told: Told,
     /// What was added to the times of the last message.
     shift: Span,
+    /// It follows from a step of our own clock and has not been seen yet.
+    assumed: bool,
 }
 
 /// What a clock is compared with.
@@ -159,6 +161,40 @@ impl Clock {
         told
     }
 
+    /// Our own clock made a step; the vehicle's did not. Gives by how much the times of what was measured move.
+    ///
+    /// A clock that agreed with ours now differs by the step, and what was taken off before changes by it. A vehicle
+    /// that has not agreed with us, as in a backlog, stays where its own clock says it is.
+    pub fn move_by(&mut self, by: Span, heard: Time, skew: Span) -> Span {
+        let is_right = |offset: Span| offset <= BACKFILL_AGE && offset.micros() >= -skew.micros();
+        let Some(doubt) = &mut self.0 else {
+            if is_right(by) {
+                return Span::ZERO;
+            }
+            self.0 = Some(Box::new(Doubt::of_a_step(by, heard)));
+            return by;
+        };
+        let is_ours = doubt.applied.is_some() || doubt.told == Told::Received;
+        let before = doubt.applied.unwrap_or(doubt.seen);
+        (doubt.seen, doubt.least) = (doubt.seen + by, doubt.least + by);
+        doubt.applied = doubt.applied.map(|offset| offset + by);
+        (doubt.since, doubt.heard) = (doubt.since.stepped(by), doubt.heard.stepped(by));
+        doubt.shift = doubt.applied.unwrap_or(doubt.shift);
+        match (is_right(before + by), is_ours) {
+            (true, true) => {
+                // Its own times hold again.
+                self.0 = None;
+                Span::ZERO - before
+            }
+            (true, false) => {
+                self.0 = None;
+                Span::ZERO
+            }
+            (false, true) => by,
+            (false, false) => Span::ZERO,
+        }
+    }
+
     /// What was done with the times of the last message, and what was added to them.
     pub fn told(&self) -> (Told, Span) {
         self.0.as_ref().map_or((Told::Right, Span::ZERO), |doubt| (doubt.told, doubt.shift))
@@ -175,9 +211,11 @@ impl Clock {
         let is_slow = since >= BURST && since >= newest.since(oldest).half();
         let keeps_up = since >= newest.since(doubt.shown).half();
         (doubt.heard, doubt.shown) = (received_at, newest);
+        // What a step of ours made us expect is given up as soon as the vehicle says otherwise.
+        let nearer_ours = doubt.assumed && lag.abs() < (lag - doubt.seen).abs();
         let lasts = doubt.agree(lag, received_at);
         let is_right = |offset: Span| offset <= BACKFILL_AGE && offset.micros() >= -known.skew.micros();
-        if !steps_back && is_right(lag) && (doubt.applied.is_none() || (lasts && is_right(doubt.seen))) {
+        if !steps_back && is_right(lag) && (nearer_ours || doubt.applied.is_none() || (lasts && is_right(doubt.seen))) {
             self.0 = None;
             return Pace::default();
         }
@@ -216,6 +254,20 @@ impl Doubt {
             is_far: false,
             told: Told::Right,
             shift: Span::ZERO,
+            assumed: false,
+        }
+    }
+
+    /// Of a vehicle whose clock was right before ours made a step.
+    fn of_a_step(by: Span, heard: Time) -> Self {
+        Self {
+            applied: Some(by),
+            agreeing: BEHIND.messages,
+            since: heard - BEHIND.over,
+            told: Told::Corrected,
+            shift: by,
+            assumed: true,
+            ..Self::new(heard - by, heard)
         }
     }
 

@@ -262,6 +262,17 @@ impl Order {
         }
     }
 
+    /// Moves the receptions of what waits by a step of the clock: it waits no longer and no shorter for it.
+    pub fn move_by(&mut self, by: Span) {
+        for message in self.waiting.iter_mut().chain(self.unsequenced.iter_mut()) {
+            message.received_at = message.received_at.stepped(by);
+        }
+        if let Some(stream) = &mut self.stream {
+            stream.opening = stream.opening.stepped(by);
+        }
+        self.odd.move_by(by);
+    }
+
     /// When a wait ends, if anything waits.
     pub fn wake(&self, bounds: &Bounds) -> Option<Time> {
         let first = |queue: &Queue<Message>| queue.iter().map(|message| message.received_at).min();

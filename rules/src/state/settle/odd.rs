@@ -40,6 +40,13 @@ impl Odd {
         self.0 = None;
     }
 
+    /// Moves the reception of the first one by a step of the clock.
+    pub fn move_by(&mut self, by: Span) {
+        if let Some(run) = &mut self.0 {
+            run.received_at = run.received_at.stepped(by);
+        }
+    }
+
     pub fn note_stray(&mut self, sequence: Sequence, received_at: Time, measured_at: Option<Time>) {
         self.note(Kind::Stray, sequence, received_at, measured_at);
     }
