@@ -65,6 +65,8 @@ pub struct Common {
     pub ingest: ingest::metrics::Metrics,
     /// Set while the store is away: sources stop, `/readyz` says why.
     pub store_away: Arc<dyn Fn(bool) + Send + Sync>,
+    /// Told when a lane begins a batch and when it has ended it.
+    pub at_work: Arc<dyn Fn(i16, bool) + Send + Sync>,
 }
 
 /// A vehicle with what the lane keeps about it.
@@ -132,8 +134,10 @@ impl Lane {
     pub async fn run(mut self, mut inbox: Inbox) -> anyhow::Result<()> {
         while let Some(arrived) = inbox.next(self.until_due()).await {
             self.follow_rules();
+            (self.common.at_work)(self.no, true);
             self.take_batch(&arrived).await?;
             inbox.acknowledge(&arrived);
+            (self.common.at_work)(self.no, false);
         }
         self.leave_snapshots().await
     }
@@ -238,13 +242,6 @@ impl Lane {
                 );
                 self.note_rejection(&refusal, received_at, draft);
             }
-        }
-    }
-
-    fn answer_at_once(&mut self, id: &VehicleId, draft: &mut Draft) {
-        if let Some(held) = self.vehicles.get_mut(id) {
-            held.told.ask();
-            draft.asked.push(id.clone());
         }
     }
 

@@ -2,11 +2,20 @@
 
 use bytes::Bytes;
 use ingest::down::Down;
+use rules::vehicle::VehicleId;
 
 use super::Lane;
 use crate::draft::Draft;
 
 impl Lane {
+    /// The vehicle hears its position with the next commit, also if that is the one it knows.
+    pub(super) fn answer_at_once(&mut self, id: &VehicleId, draft: &mut Draft) {
+        if let Some(held) = self.vehicles.get_mut(id) {
+            held.told.ask();
+            draft.asked.push(id.clone());
+        }
+    }
+
     /// Tells vehicles what is committed now.
     pub(super) fn acknowledge(&mut self, draft: &Draft) {
         let mut said = Vec::new();
