@@ -96,7 +96,7 @@ async fn no_store_function_gives_rows_of_another_dealer() -> anyhow::Result<()> 
     assert!(vehicle::rejections(&mut tx, "car-of-a").await?.is_empty());
     assert!(vehicle::last_values(&mut tx, "car-of-a").await?.is_empty());
     assert!(review::answer(&mut tx, cases[0], true, uuid::Uuid::nil()).await?.is_none());
-    tx.rollback().await?;
+    drop(tx);
 
     let mut tx = begin_as(scene.ledger.pool(), As::Console { dealer: demo_dealer(1) }).await?;
     let vehicle = rules::vehicle::VehicleId::try_new("car-of-a")?;

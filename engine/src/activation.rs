@@ -241,8 +241,7 @@ impl Activation {
             return Ok(());
         }
         let proposed = self.propose_files(&files, told).await;
-        let store_was_away =
-            proposed.as_ref().is_err_and(|error| error.chain().any(<dyn std::error::Error>::is::<sqlx::Error>));
+        let store_was_away = proposed.as_ref().is_err_and(is_of_the_store);
         if !store_was_away {
             // What cannot be used now cannot be used in two seconds either.
             self.seen = files;
@@ -285,10 +284,21 @@ impl Activation {
         let Some(approved) = rows::approved(&mut tx).await? else { return Ok(false) };
         let id = approved.activation_id;
         let stored = journal::stored_rule_set(&mut tx, &approved.rule_set_hash).await;
+        // Nobody else follows approvals: the row is the same when the set is compiled and kept.
+        drop(tx);
         let current = Arc::clone(&self.sets.borrow());
-        match stored.and_then(|set| laid_over(current, set, &approved.origin)) {
+        let followed = match stored.and_then(|set| laid_over(current, set, &approved.origin)) {
+            Ok(set) => Ok(set),
+            // A store that is away says nothing about the rules.
+            Err(error) if is_of_the_store(&error) => return Err(error),
+            Err(error) => Err(error),
+        };
+        if let Ok(set) = &followed {
+            journal::keep_rule_set(&self.pool, set).await?;
+        }
+        let mut tx = begin_as(&self.pool, As::Engine).await?;
+        match followed {
             Ok(set) => {
-                journal::keep_rule_set(&self.pool, &set).await?;
                 rows::activate(&mut tx, id, &set.hash, self.clock.now().to_utc()).await?;
                 tx.commit().await?;
                 tracing::info!(activation.id = id, rules = set.rules.len(), "other rules are in force");
@@ -301,6 +311,10 @@ impl Activation {
         }
         Ok(true)
     }
+}
+
+fn is_of_the_store(error: &anyhow::Error) -> bool {
+    error.chain().any(<dyn std::error::Error>::is::<sqlx::Error>)
 }
 
 /// What an approved set means today: between its proposal and now, tables or rules may have become others.

@@ -18,6 +18,7 @@ use rules::state::settle::Bounds;
 use rules::vehicle::{Particulars, Powertrain, Profile, Purpose};
 use sqlx::PgPool;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -34,6 +35,7 @@ use crate::lane::{Common, Lane};
 use crate::metrics::LaneMetrics;
 use crate::services::{Parts, Services};
 use crate::start::{self, EngineLock};
+use crate::store::pool::Pools;
 use crate::store::{open, pool};
 use crate::wake::Wake;
 
@@ -49,7 +51,7 @@ const LANES: &str = "lanes";
 pub struct App {
     pub mqtt: Option<SocketAddr>,
     pub http: SocketAddr,
-    pub pool: PgPool,
+    pub pools: Pools,
     pub registry: Registry,
     pub set: Arc<RuleSet>,
     pub clock: Clock,
@@ -77,16 +79,17 @@ impl App {
     pub async fn build(config: &Config, clock: Clock, options: Options) -> anyhow::Result<Self> {
         let store = Arc::new(open::open(config, &clock).await.context("opening the store")?);
         let lock = EngineLock::take(&pool::options(&config.database)?, options.take_over).await?;
-        clock_watch::resume(&store.pool, &clock).await?;
+        clock_watch::resume(&store.pools.jobs, &clock).await?;
         let overlay = config.catalogue.overlay.clone();
-        let set = activation::at_start(&store.pool, overlay.as_deref(), &clock).await?;
+        let set = activation::at_start(&store.pools.jobs, overlay.as_deref(), &clock).await?;
         let (sets, in_force) = watch::channel(Arc::clone(&set));
-        let activation = Activation::new(store.pool.clone(), clock.clone(), overlay, sets);
+        let activation = Activation::new(store.pools.jobs.clone(), clock.clone(), overlay, sets);
         let bounds = bounds(config);
-        let incarnation = start::begin_run(&store.pool).await?;
+        let incarnation = start::begin_run(&store.pools.lanes).await?;
         let restoring = Instant::now();
-        let (restored, replayed) =
-            start::restore_all(&store.pool, &set, &bounds, incarnation).await.context("restoring the vehicles")?;
+        let (restored, replayed) = start::restore_all(&store.pools.lanes, &set, &bounds, incarnation)
+            .await
+            .context("restoring the vehicles")?;
         tracing::info!(
             vehicles = restored.len(),
             inputs = replayed.inputs,
@@ -122,7 +125,7 @@ impl App {
         };
         let services = Services::build(&parts, &readiness).await?;
         let clock_watch = ClockWatch::new(
-            store.pool.clone(),
+            store.pools.jobs.clone(),
             clock.clone(),
             incarnation,
             config.clock.adopt_after,
@@ -146,12 +149,13 @@ impl App {
             metrics,
             ingest: ingest_metrics,
             store_away: store_away(&readiness),
+            at_work: at_work(&readiness),
         });
         let (lanes, dispatch) = build_lanes(&common, &in_force, &queues, restored, &clock);
         Ok(Self {
             mqtt,
             http,
-            pool: store.pool.clone(),
+            pools: store.pools.clone(),
             registry,
             set,
             clock,
@@ -177,14 +181,16 @@ impl App {
         }
         let mut around = JoinSet::new();
         let end = CancellationToken::new();
-        let commands = listen(&mut around, &self.pool, "premend_command", &end);
+        let commands = listen(&mut around, &self.pools.listeners, "premend_command", &end);
         let (dispatch, token) = (self.dispatch, end.clone());
         around.spawn(async move {
             dispatch.run(commands, token).await;
             Ok(())
         });
-        let changes = listen(&mut around, &self.pool, "premend_activation", &end);
-        around.spawn(self.activation.run(changes, end.clone()));
+        let changes = listen(&mut around, &self.pools.listeners, "premend_activation", &end);
+        // Compiling rules takes a core for a while; lanes and pages must not wait for it.
+        let (activation, token) = (self.activation, end.clone());
+        around.spawn_blocking(move || Handle::current().block_on(activation.run(changes, token)));
         self.services.spawn(&mut around, self.listener, &end);
         let (clock_watch, token) = (self.clock_watch, end.clone());
         around.spawn(async move {
@@ -267,7 +273,7 @@ fn build_lanes(
         let inbox = Inbox::new(queues.clone(), no, commands, source, clock.clone(), &common.limits);
         lanes.push((Lane::new(no as i16, Arc::clone(common), sets.clone(), share.into_iter()), inbox));
     }
-    (lanes, Dispatch::new(common.store.pool.clone(), senders))
+    (lanes, Dispatch::new(common.store.pools.jobs.clone(), senders))
 }
 
 async fn open_source(
@@ -353,6 +359,12 @@ fn store_away(readiness: &Arc<Readiness>) -> Arc<dyn Fn(bool) + Send + Sync> {
             readiness.met(STORE);
         }
     })
+}
+
+/// Keeps readiness true to the lanes: a batch that takes too long is a reason not to be ready.
+fn at_work(readiness: &Arc<Readiness>) -> Arc<dyn Fn(i16, bool) + Send + Sync> {
+    let readiness = Arc::clone(readiness);
+    Arc::new(move |lane, works| if works { readiness.begin_batch(lane) } else { readiness.end_batch(lane) })
 }
 
 /// How long messages may wait, as configured.

@@ -51,6 +51,8 @@ impl Dispatch {
         )
         .fetch_all(&mut *tx)
         .await?;
+        // A lane that is full takes as long as its commit does: no connection is held meanwhile.
+        drop(tx);
         let waiting: HashSet<i64> = rows.iter().map(|row| row.command_id).collect();
         self.under_way.retain(|id| waiting.contains(id));
         for row in rows {
@@ -60,6 +62,7 @@ impl Dispatch {
             let read = (VehicleId::try_new(&row.vehicle_id), serde_json::from_value::<Command>(row.body));
             let (Ok(vehicle), Ok(command)) = read else {
                 tracing::error!(command.id = row.command_id, "a command cannot be read and is passed over");
+                let mut tx = begin_as(&self.pool, As::Engine).await?;
                 query!(
                     "update command set applied_at = $2 where command_id = $1",
                     row.command_id,
@@ -67,6 +70,7 @@ impl Dispatch {
                 )
                 .execute(&mut *tx)
                 .await?;
+                tx.commit().await?;
                 continue;
             };
             let lane = lane_of(vehicle.as_str(), self.lanes.len());
@@ -77,6 +81,6 @@ impl Dispatch {
                 let _ = lane.send(ordered).await;
             }
         }
-        tx.commit().await
+        Ok(())
     }
 }

@@ -8,8 +8,8 @@ use ingest::source::Source;
 use prometheus::Registry;
 use rules::rule_set::RuleSet;
 use rules::vehicle::VehicleId;
-use sqlx::PgPool;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +25,7 @@ use crate::http::{self, HttpState};
 use crate::learning::{Learning, LearningMetrics};
 use crate::outbox::{OutboxMetrics, Relay};
 use crate::store::open::Store;
+use crate::store::pool::Pools;
 use crate::sweep::{InForce, Sweep, SweepMetrics};
 
 /// What an engine is built from.
@@ -46,7 +47,7 @@ pub struct Services {
     relay: Relay,
     in_car: Arc<InCar>,
     sweeping: Sweeping,
-    pool: PgPool,
+    pools: Pools,
 }
 
 /// What the sweep needs once it runs.
@@ -62,7 +63,7 @@ struct Sweeping {
 impl Services {
     pub async fn build(parts: &Parts<'_>, readiness: &Arc<Readiness>) -> anyhow::Result<Self> {
         let Parts { config, store, clock, sets, registry, source, ref problem } = *parts;
-        let pool = store.pool.clone();
+        let pool = store.pools.relay.clone();
         let in_force = sets.clone();
         let render = render_with(move || Arc::clone(&in_force.borrow().catalogue));
         let downlink: Arc<dyn Downlink> = Arc::new(Down(Arc::clone(source)));
@@ -76,25 +77,27 @@ impl Services {
         relay.release_leases().await.context("releasing what an earlier engine was delivering")?;
         let keys = Arc::new(person_keys(config)?);
         let http = HttpState::try_new(
-            pool.clone(),
+            store.pools.console.clone(),
             sets.clone(),
             registry.clone(),
             Arc::clone(readiness),
             clock.clone(),
             keys,
         )
-        .context("loading the console's words")?
-        .with_sessions(&config.http)
+        .context("building the console")?
+        .with_config(&config.http)
+        .with_pools(store.pools.clone())
         .with_outbox(metrics)
         .with_problem(problem.clone())
         .with_bounds(bounds(config));
         let learned = LearningMetrics::try_new(registry)?;
-        let learning = Learning::new(pool.clone(), clock.clone(), sets.clone(), learned);
+        let learning = Learning::new(store.pools.jobs.clone(), clock.clone(), sets.clone(), learned);
         let metrics = SweepMetrics::try_new(registry)?;
         let rules = InForce { sets: sets.clone(), bounds: bounds(config) };
+        let pools = store.pools.clone();
         let (store, clock, config) = (Arc::clone(store), clock.clone(), config.clone());
         let sweeping = Sweeping { store, clock, config, rules, learning, metrics };
-        Ok(Self { http, relay, in_car, sweeping, pool })
+        Ok(Self { http, relay, in_car, sweeping, pools })
     }
 
     /// Called by lanes when a vehicle listens again: what it has not seen is said once more.
@@ -108,17 +111,22 @@ impl Services {
 
     pub fn spawn(self, tasks: &mut JoinSet<anyhow::Result<()>>, listener: TcpListener, end: &CancellationToken) {
         let token = end.clone();
-        tasks.spawn(async move { http::serve(listener, self.http, token).await.context("serving the console") });
-        let wake = listen(tasks, &self.pool, "premend_outbox", end);
+        tasks.spawn(async move {
+            http::serve(listener, self.http, token).await;
+            Ok(())
+        });
+        let wake = listen(tasks, &self.pools.listeners, "premend_outbox", end);
         let (relay, token) = (self.relay, end.clone());
         tasks.spawn(async move {
             relay.run(wake, token).await;
             Ok(())
         });
         let (sweeping, token) = (self.sweeping, end.clone());
-        tasks.spawn(async move {
+        // Jobs read and replay for seconds on end: on a thread of their own, so that nothing waits behind them.
+        tasks.spawn_blocking(move || {
             let Sweeping { store, clock, config, rules, learning, metrics } = sweeping;
-            Sweep::new(&store, clock, &config, rules, learning, metrics).run(token).await;
+            let sweep = Sweep::new(&store, clock, &config, rules, learning, metrics);
+            Handle::current().block_on(sweep.run(token));
             Ok(())
         });
     }

@@ -26,8 +26,16 @@ pub struct Filled<'a> {
 impl Advisor {
     /// Logs in with one of the demo's accounts, such as `li` of the first dealer or `anna` of the second.
     pub async fn log_in(premend: &Premend, login: &str) -> anyhow::Result<Self> {
-        let client =
-            Client::builder().cookie_store(true).redirect(Policy::none()).timeout(Duration::from_secs(10)).build()?;
+        Self::log_in_for(premend, login, Duration::from_secs(10)).await
+    }
+
+    /// Somebody who waits for slow pages as a browser does.
+    pub async fn log_in_patiently(premend: &Premend, login: &str) -> anyhow::Result<Self> {
+        Self::log_in_for(premend, login, Duration::from_secs(120)).await
+    }
+
+    async fn log_in_for(premend: &Premend, login: &str, patience: Duration) -> anyhow::Result<Self> {
+        let client = Client::builder().cookie_store(true).redirect(Policy::none()).timeout(patience).build()?;
         let advisor = Self { client, base: premend.url("") };
         let password = engine::crm::seed::DEMO_PASSWORD;
         let answer = advisor.post("/login", &[("login", login), ("password", password)]).await?;

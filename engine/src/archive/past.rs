@@ -21,6 +21,8 @@ use crate::store::session::{As, begin_as};
 use crate::tombstone::Tombstones;
 
 const BATCHES: i64 = 64;
+/// Inputs replayed between two looks at whether anybody still waits.
+const AT_A_TIME: usize = 256;
 
 /// A vehicle at a past time.
 #[derive(Debug)]
@@ -95,7 +97,11 @@ pub async fn recorded(
     for row in &parts {
         for (Run { rule_set_hash, .. }, run) in part::read(row)? {
             let set = sets.get(&rule_set_hash).await?;
-            for input in run {
+            for (place, input) in run.into_iter().enumerate() {
+                if place % AT_A_TIME == AT_A_TIME - 1 {
+                    // A day is long: whoever asked may have left, or waited long enough.
+                    tokio::task::yield_now().await;
+                }
                 let received_at = input.what.received_at();
                 if received_at < from {
                     effects.clear();
@@ -132,7 +138,8 @@ async fn replay_journal(
 ) -> anyhow::Result<()> {
     let mut erased = Tombstones::load(pool).await?;
     let mut effects = Effects::default();
-    for lane in rows::unfinished(&mut *begin_as(pool, As::Engine).await?).await? {
+    let lanes = rows::unfinished(&mut *begin_as(pool, As::Engine).await?).await?;
+    for lane in lanes {
         let mut after = lane.reached;
         loop {
             let batches = rows::batches_after(&mut *begin_as(pool, As::Engine).await?, after, None, BATCHES).await?;

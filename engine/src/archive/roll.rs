@@ -33,7 +33,8 @@ pub async fn roll(pool: &PgPool, set: &Arc<RuleSet>, bounds: &Bounds, until: Tim
     let mut sets = RuleSets::new(pool.clone(), Arc::clone(set));
     let mut parts = 0;
     let mut run = None;
-    for lane in rows::unfinished(&mut *begin_as(pool, As::Engine).await?).await? {
+    let lanes = rows::unfinished(&mut *begin_as(pool, As::Engine).await?).await?;
+    for lane in lanes {
         // A vehicle may have had another lane in an earlier run: its inputs there come first.
         let mut reached = lane.reached;
         if *run.get_or_insert(reached.incarnation) != reached.incarnation {
@@ -135,7 +136,8 @@ impl Chunk {
         let mut ids: Vec<String> = self.days.keys().map(|(vehicle, _)| vehicle.as_str().to_owned()).collect();
         ids.dedup();
         let mut heads = BTreeMap::new();
-        for row in rows::heads(&mut *begin_as(pool, As::Engine).await?, &ids).await? {
+        let rows = rows::heads(&mut *begin_as(pool, As::Engine).await?, &ids).await?;
+        for row in rows {
             let id = VehicleId::try_new(&row.vehicle_id).context("the archive has a head without vehicle")?;
             let set = sets.get(&row.state.rule_set_hash).await?;
             let restored = journal::read_state(row.state.layout, &row.state.state, set, Position::NOWHERE)

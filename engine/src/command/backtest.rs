@@ -131,8 +131,8 @@ fn run_from_store(args: &Args, config: &Config) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
     let (pool, in_force) = runtime.block_on(async {
         let store = open::open(config, &Clock::system()).await.context("opening the store")?;
-        let set = activation::in_force(&store.pool).await?.context("no engine has run on this database yet")?;
-        anyhow::Ok((store.pool, set))
+        let set = activation::in_force(&store.pools.jobs).await?.context("no engine has run on this database yet")?;
+        anyhow::Ok((store.pools.jobs, set))
     })?;
     let mut named = names(args, config);
     let mut sets = sets(args, config)?;

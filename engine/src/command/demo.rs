@@ -67,8 +67,8 @@ pub async fn run(_args: Args, mut config: Config) -> anyhow::Result<ExitCode> {
     let Some(mqtt) = app.mqtt else { bail!("the demo needs the embedded broker: set mqtt.source = \"embedded\"") };
     let demo_vehicles: Vec<DemoVehicle> =
         vehicles.iter().map(|vehicle| enrolled(&vehicle.spec, story.start, &app.set)).collect();
-    let logins = seed(&app.pool, &config, &demo_vehicles).await?;
-    let (http, pool) = (app.http, app.pool.clone());
+    let logins = seed(&app.pools.jobs, &config, &demo_vehicles).await?;
+    let (http, pool) = (app.http, app.pools.jobs.clone());
 
     let engine_stop = CancellationToken::new();
     let engine = tokio::spawn(app.run(engine_stop.clone()));

@@ -32,12 +32,12 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> {
         bail!("this deletes state, archive, charts and evidence of vehicle {vehicle} for good; say --yes");
     }
     let store = open::open(&config, &Clock::system()).await.context("opening the store")?;
-    let mut tx = begin_as(&store.pool, As::Engine).await?;
+    let mut tx = begin_as(&store.pools.jobs, As::Engine).await?;
     console::command(&mut tx, &vehicle, &Command::Erase).await?;
     tx.commit().await?;
     let until = Instant::now() + WITHIN;
     while Instant::now() < until {
-        if console::all_applied(&mut *begin_as(&store.pool, As::Engine).await?, &vehicle).await? {
+        if console::all_applied(&mut *begin_as(&store.pools.jobs, As::Engine).await?, &vehicle).await? {
             println!("everything that vehicle {vehicle} said is erased; the journal's copy goes with its partition");
             return Ok(ExitCode::SUCCESS);
         }

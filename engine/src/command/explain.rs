@@ -33,7 +33,7 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> {
     let vehicle = VehicleId::try_new(&args.vehicle)?;
     let clock = Clock::system();
     let store = open::open(&config, &clock).await.context("opening the store")?;
-    let set = activation::in_force(&store.pool).await?.context("no engine has run on this database yet")?;
+    let set = activation::in_force(&store.pools.jobs).await?.context("no engine has run on this database yet")?;
     let at = args.at.as_deref().map(Time::parse).transpose().context("--at")?;
     let keys = set.catalogue.rules.iter().map(|rule| rule.key.as_str());
     // An older set may have had others.
@@ -43,8 +43,8 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> {
     }
     let bounds = app::bounds(&config);
     let found = match at {
-        Some(at) => explanation::at(&store.pool, &set, &bounds, &vehicle, &args.rule, at).await??,
-        None => explanation::of(&store.pool, &set, &bounds, &vehicle, &args.rule, clock.now())
+        Some(at) => explanation::at(&store.pools.jobs, &set, &bounds, &vehicle, &args.rule, at).await??,
+        None => explanation::of(&store.pools.jobs, &set, &bounds, &vehicle, &args.rule, clock.now())
             .await?
             .with_context(|| format!("the engine does not know vehicle {vehicle}"))?,
     };

@@ -22,14 +22,14 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> {
     let clock = Clock::configured(&config.clock)?;
     let store = open::open(&config, &clock).await.context("cannot prepare the store")?;
     println!("the database is up to date, readings are kept on tier `{}`", store.tier);
-    store.pool.close().await;
+    store.pools.close().await;
     Ok(ExitCode::SUCCESS)
 }
 
 async fn check(config: &Config) -> anyhow::Result<ExitCode> {
-    let pool = pool::connect(&config.database).await?;
-    let missing = pool::missing_migrations(&pool).await.context("cannot read the applied migrations")?;
-    pool.close().await;
+    let pools = pool::connect(&config.database, 1).await?;
+    let missing = pool::missing_migrations(&pools.jobs).await.context("cannot read the applied migrations")?;
+    pools.close().await;
     if missing.is_empty() {
         println!("the database is up to date");
         return Ok(ExitCode::SUCCESS);

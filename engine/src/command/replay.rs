@@ -139,7 +139,7 @@ async fn replay(args: &Args, plan: &Plan, config: Config, stop: &CancellationTok
     };
     let app = App::build(&config, clock.clone(), Options::default()).await?;
     let mqtt = app.mqtt.context("replay needs the embedded broker")?;
-    let (pool, registry) = (app.pool.clone(), app.registry.clone());
+    let (pool, registry) = (app.pools.jobs.clone(), app.registry.clone());
     enrol_dealer(&pool, &config).await?;
     let engine_stop = CancellationToken::new();
     let engine = tokio::spawn(app.run(engine_stop.clone()));

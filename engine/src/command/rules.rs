@@ -93,7 +93,7 @@ fn list(set: &RuleSet) {
 
 async fn in_force(config: &Config) -> anyhow::Result<Arc<RuleSet>> {
     let store = open::open(config, &Clock::system()).await.context("opening the store")?;
-    activation::in_force(&store.pool).await?.context("no engine has run on this database yet")
+    activation::in_force(&store.pools.jobs).await?.context("no engine has run on this database yet")
 }
 
 fn list_with_precision(set: &RuleSet) {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, Secret};
+use crate::store::pool::{LISTENERS, SPARE_OF_LANES};
 use rules::time::Span;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -10,8 +11,12 @@ use rules::time::Span;
 pub struct Database {
     /// Address with user and password. The user owns the database and is no superuser: row-level security would not bind one.
     pub url: Secret,
-    /// Most connections this process opens; lanes, console and relay share them.
-    pub max_connections: u32,
+    /// Connections of pages and API. Lanes have one each and two more, which cannot be set.
+    pub console_connections: u32,
+    /// Connections of the relay.
+    pub relay_connections: u32,
+    /// Connections of periodic jobs, activations and commands.
+    pub job_connections: u32,
     /// How long the start waits for a server that does not answer yet.
     pub connect_timeout: Span,
     /// A statement that takes longer is cancelled by the server. Migrations are exempt.
@@ -24,7 +29,9 @@ impl Default for Database {
     fn default() -> Self {
         Self {
             url: Secret::new("postgres://premend@127.0.0.1:5432/premend"),
-            max_connections: 16,
+            console_connections: 8,
+            relay_connections: 4,
+            job_connections: 4,
             connect_timeout: Span::from_secs(30),
             statement_timeout: Span::from_secs(60),
             lock_timeout: Span::from_secs(30),
@@ -33,13 +40,25 @@ impl Default for Database {
 }
 
 impl Database {
+    /// Most connections that an engine with so many lanes opens: pools, listeners and its lock.
+    pub fn connections(&self, lanes: usize) -> u32 {
+        let parts = self.console_connections + self.relay_connections + self.job_connections;
+        lanes as u32 + SPARE_OF_LANES + parts + LISTENERS + 1
+    }
+
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         let address = self.url.expose();
         if !address.starts_with("postgres://") && !address.starts_with("postgresql://") {
             return Err(ConfigError::invalid("database.url", "write postgres://user:password@host:port/database"));
         }
-        if !(5..=500).contains(&self.max_connections) {
-            return Err(ConfigError::invalid("database.max_connections", "write a number from 5 to 500"));
+        for (key, connections) in [
+            ("database.console_connections", self.console_connections),
+            ("database.relay_connections", self.relay_connections),
+            ("database.job_connections", self.job_connections),
+        ] {
+            if !(1..=500).contains(&connections) {
+                return Err(ConfigError::invalid(key, "write a number from 1 to 500"));
+            }
         }
         for (key, span) in
             [("database.statement_timeout", self.statement_timeout), ("database.lock_timeout", self.lock_timeout)]

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
@@ -18,6 +19,10 @@ pub struct Http {
     pub secure_cookies: bool,
     /// How long a log-in lasts.
     pub session: Span,
+    /// Proxies in front of the console, as networks, whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Most connections at once. When all are taken, strangers make room.
+    pub max_connections: usize,
 }
 
 impl Default for Http {
@@ -27,6 +32,8 @@ impl Default for Http {
             public_url: None,
             secure_cookies: true,
             session: Span::from_hours(12),
+            trusted_proxies: Vec::new(),
+            max_connections: 2_000,
         }
     }
 }
@@ -42,6 +49,9 @@ impl Http {
         }
         if self.session < Span::from_mins(5) || self.session > Span::from_days(30) {
             return Err(ConfigError::invalid("http.session", "write a duration from \"5m\" to \"30d\""));
+        }
+        if !(16..=100_000).contains(&self.max_connections) {
+            return Err(ConfigError::invalid("http.max_connections", "write a number from 16 to 100000"));
         }
         Ok(())
     }

@@ -17,6 +17,7 @@ use super::layout::{Page, Part, html};
 use super::show::number;
 use super::titles::Titles;
 use super::words::fill;
+use crate::metrics::HeavyPage;
 use crate::store::campaign::{self, Concerned, ProposalRow};
 use crate::store::session::begin_as;
 use crate::store::vehicle::{Point, Window};
@@ -234,9 +235,14 @@ pub async fn vehicles(
     if !who.account.role.decides_campaigns() {
         return Err(Failure::Forbidden);
     }
-    let mut tx = begin_as(&state.pool, who.sees()).await?;
-    let vehicles = campaign::concerned(&mut tx, proposal).await?.ok_or(Failure::NotFound)?;
-    let table = table(&vehicles).map_err(Failure::Broken)?;
+    let pool = state.pool.clone();
+    let listed = async move || {
+        let mut tx = begin_as(&pool, who.sees()).await?;
+        let vehicles = campaign::concerned(&mut tx, proposal).await?.ok_or(Failure::NotFound)?;
+        drop(tx);
+        table(&vehicles).map_err(Failure::Broken)
+    };
+    let table = state.heavy.run(HeavyPage::Campaign, listed).await?;
     let name = format!("attachment; filename=\"campaign-{proposal}.csv\"");
     let headers = [(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)];
     Ok((headers, table).into_response())

@@ -17,6 +17,7 @@ use super::failure::Failure;
 use super::gate::Visitor;
 use super::layout::{Page, Part, html};
 use crate::explanation::{self, NotThen};
+use crate::metrics::HeavyPage;
 use crate::store::session::begin_as;
 use crate::store::vehicle;
 
@@ -114,11 +115,13 @@ async fn explained(
     if rule.is_empty() || (at.is_none() && !set.catalogue.rules.iter().any(|source| source.key == rule)) {
         return Ok(None);
     }
-    let found = match at {
-        Some(at) => explanation::at(&state.pool, &set, &state.bounds, &id, rule, at).await.map(Some),
-        None => explanation::of(&state.pool, &set, &state.bounds, &id, rule, state.clock.now())
-            .await
-            .map(|found| found.map(Ok)),
+    let (pool, bounds, now, rule) = (state.pool.clone(), state.bounds, state.clock.now(), rule.to_owned());
+    let replay = async move || {
+        let found = match at {
+            Some(at) => explanation::at(&pool, &set, &bounds, &id, &rule, at).await.map(Some),
+            None => explanation::of(&pool, &set, &bounds, &id, &rule, now).await.map(|found| found.map(Ok)),
+        };
+        found.map_err(Failure::of)
     };
-    found.map_err(Failure::Broken)
+    state.heavy.run(HeavyPage::Explain, replay).await
 }

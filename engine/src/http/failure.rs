@@ -1,6 +1,6 @@
 //! What a visitor sees when a page cannot be shown.
 
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use tracing::error;
 
@@ -19,13 +19,33 @@ pub enum Failure {
     BadForm(String),
     /// Somebody else changed it first; the page is read again.
     Changed { back: String },
+    /// Too much is asked for at once: later.
+    Busy,
     /// Our fault or the store's.
     Broken(anyhow::Error),
 }
 
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
-        Self::Broken(error.into())
+        if is_busy(&error) { Self::Busy } else { Self::Broken(error.into()) }
+    }
+}
+
+impl Failure {
+    /// Of something longer; a store that is busy is not a fault.
+    pub fn of(error: anyhow::Error) -> Self {
+        let busy = |cause: &(dyn std::error::Error + 'static)| cause.downcast_ref().is_some_and(is_busy);
+        if error.chain().any(busy) { Self::Busy } else { Self::Broken(error) }
+    }
+}
+
+/// No connection was free, or the server ended a statement that took too long.
+fn is_busy(error: &sqlx::Error) -> bool {
+    const QUERY_CANCELED: &str = "57014";
+    match error {
+        sqlx::Error::PoolTimedOut => true,
+        sqlx::Error::Database(refusal) => refusal.code().as_deref() == Some(QUERY_CANCELED),
+        _ => false,
     }
 }
 
@@ -50,6 +70,14 @@ impl IntoResponse for Failure {
             Self::NotFound => plain(StatusCode::NOT_FOUND, "未找到 · Not found here", ""),
             Self::BadForm(what) => {
                 plain(StatusCode::UNPROCESSABLE_ENTITY, "表单无法处理 · The form was not understood", &what)
+            }
+            Self::Busy => {
+                let page = plain(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "当前查询较多 · Too much is being looked up right now",
+                    "请稍等几秒后刷新页面,数据没有丢失。 · Wait a few seconds and load this page again. Nothing is lost.",
+                );
+                ([(header::RETRY_AFTER, "5")], page).into_response()
             }
             Self::Broken(error) => {
                 error!(error = format!("{error:#}"), "page failed");

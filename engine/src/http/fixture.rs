@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::config::WantedTier;
 use crate::crm::crypto::PersonKeys;
 use crate::crm::seed::{DEMO_PASSWORD, DemoService, DemoVehicle, demo_dealer, seed_demo};
+use crate::store::pool::Pools;
 use crate::store::session::{As, begin_as};
 use crate::store::tier;
 
@@ -69,6 +70,12 @@ pub struct Console {
 }
 
 pub async fn console(pool: PgPool) -> Console {
+    console_on(Pools::of_one(&pool)).await
+}
+
+/// On pools of its own choice.
+pub async fn console_on(pools: Pools) -> Console {
+    let pool = pools.console.clone();
     let demo = demo(&pool).await;
     let set = crate::journal::rule_set(Arc::new(Catalogue::builtin().unwrap())).unwrap();
     let (_, sets) = watch::channel(set);
@@ -76,6 +83,7 @@ pub async fn console(pool: PgPool) -> Console {
     let registry = prometheus::Registry::new();
     let keys = Arc::clone(&demo.keys);
     let state = HttpState::try_new(pool.clone(), sets, registry, readiness, Clock::system(), keys).unwrap();
+    let state = state.with_pools(pools);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     let shutdown = CancellationToken::new();

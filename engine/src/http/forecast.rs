@@ -1,8 +1,6 @@
 //! What is coming for a vehicle: every forecast its estimators make, calibrated, as of its last snapshot; on its page
 //! and as JSON. Figures of how such forecasts held are on the page *Rules*.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
@@ -13,6 +11,7 @@ use serde::Serialize;
 use super::HttpState;
 use super::failure::Failure;
 use super::gate::Visitor;
+use super::heavy::aside;
 use super::layout::Page;
 use super::show::number;
 use super::titles::Titles;
@@ -117,8 +116,13 @@ pub async fn json(
 
 /// The vehicle's last snapshot; `None` before its first.
 pub async fn snapshot(state: &HttpState, vehicle: &VehicleId) -> Result<Option<journal::Restored>, Failure> {
-    let mut sets = RuleSets::new(state.pool.clone(), Arc::clone(&state.sets.borrow()));
-    journal::snapshot_of(&state.pool, &mut sets, vehicle).await.map_err(Failure::Broken)
+    let (pool, set, vehicle) = (state.pool.clone(), state.set_in_force(), vehicle.clone());
+    // A vehicle that has been quiet for long lies under rules that must be compiled again.
+    aside(async move || {
+        let mut sets = RuleSets::new(pool.clone(), set);
+        journal::snapshot_of(&pool, &mut sets, &vehicle).await.map_err(Failure::of)
+    })
+    .await
 }
 
 #[cfg(test)]

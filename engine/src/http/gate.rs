@@ -1,5 +1,9 @@
 //! Who comes in: sessions by cookie, POSTs only from our own pages, headers on every answer.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -7,9 +11,11 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use rules::vehicle::Locale;
 use sha2::{Digest, Sha256};
+use tokio_stream::StreamExt as _;
 use uuid::Uuid;
 
 use super::HttpState;
+use super::door::peer::Peer;
 use super::failure::Failure;
 use crate::clock::Clock;
 use crate::crm::role::Role;
@@ -20,6 +26,9 @@ use crate::store::session::{As, LOG_IN, Scope, begin_as};
 pub const SESSION_COOKIE: &str = "premend_session";
 /// Cookie of the language of people who are not logged in.
 pub const LOCALE_COOKIE: &str = "premend_locale";
+
+/// A token is so long, in hexadecimal.
+pub const TOKEN_DIGITS: usize = 64;
 
 /// Someone who is logged in.
 #[derive(Clone, Debug)]
@@ -55,11 +64,23 @@ impl FromRequestParts<HttpState> for Visitor {
     async fn from_request_parts(parts: &mut Parts, state: &HttpState) -> Result<Self, Failure> {
         let next = parts.uri.path_and_query().map_or("/board", |path| path.as_str()).to_owned();
         let Some(token) = cookie(&parts.headers, SESSION_COOKIE) else { return Err(Failure::LogIn { next }) };
+        if token.len() != TOKEN_DIGITS || !token.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(Failure::LogIn { next });
+        }
         let token_hash = hash_token(token);
+        let standing = parts.extensions.get::<Peer>().map(|peer| Arc::clone(&peer.standing));
+        let is_known = standing.as_ref().is_some_and(|standing| standing.is_known());
+        // Anybody can make up a cookie: strangers share few of the console's connections.
+        let _turn = if is_known { None } else { state.door.checks.acquire().await.ok() };
         let mut tx =
             begin_as(&state.pool, As::Person { dealer: Scope::Nobody, account: None, purpose: LOG_IN }).await?;
         match account::by_session(&mut tx, &token_hash, Clock::wall().to_utc()).await? {
-            Some(account) => Ok(Self { account, token_hash }),
+            Some(account) => {
+                if let Some(standing) = standing {
+                    standing.make_known();
+                }
+                Ok(Self { account, token_hash })
+            }
             None => Err(Failure::LogIn { next }),
         }
     }
@@ -108,6 +129,22 @@ fn is_own_origin(headers: &HeaderMap) -> bool {
         (None, Some(_)) => headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin"),
         _ => false,
     }
+}
+
+/// A body that stops for so long is not waited for.
+const BODY_PAUSE: Duration = Duration::from_secs(10);
+
+/// Gives up on bodies that stop coming.
+pub async fn impatient_with_bodies(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    if body.is_end_stream() {
+        return next.run(Request::from_parts(parts, body)).await;
+    }
+    let chunks = body.into_data_stream().timeout(BODY_PAUSE).map(|chunk| match chunk {
+        Ok(chunk) => chunk,
+        Err(elapsed) => Err(axum::Error::new(elapsed)),
+    });
+    next.run(Request::from_parts(parts, Body::from_stream(chunks))).await
 }
 
 const HEADERS: &[(&str, &str)] = &[

@@ -1,29 +1,41 @@
 //! Log in, log out, switch the language.
 
 use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
 
 use askama::Template;
 use axum::Form;
-use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::body::Body;
+use axum::extract::{FromRequest as _, Query, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{AppendHeaders, Html, IntoResponse, Redirect, Response};
+use bytes::Bytes;
 use rules::vehicle::Locale;
 use serde::Deserialize;
 
 use super::HttpState;
+use super::door::browser::{self, BROWSER_COOKIE};
+use super::door::form::{self, Unread};
+use super::door::peer::Origin;
+use super::door::queue::Place;
+use super::door::tries::{Try, Wait};
 use super::failure::Failure;
 use super::gate::{LOCALE_COOKIE, SESSION_COOKIE, Visitor, guest_locale, hash_token};
 use super::layout::{Page, Part, html};
 use super::words::fill;
 use crate::clock::Clock;
 use crate::crm::password;
-use crate::store::account;
+use crate::metrics::LogIn;
+use crate::store::account::{self, Account};
 use crate::store::session::{As, LOG_IN, Scope, begin_as};
 
 const ANYONE: As<'static> = As::Person { dealer: Scope::Nobody, account: None, purpose: LOG_IN };
 /// Verified when there is no such account, so that answers take the same time.
 const NOBODY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$Q2WvHAvrZ1JFNvhRKzy2wEJrFqz7dPN4WJxVt0yFMRk";
+/// When a browser that found the queue full may come again; it then goes ahead.
+const AFTER_BUSY: Duration = Duration::from_secs(1);
 
 #[derive(Template)]
 #[template(path = "login.html")]
@@ -40,9 +52,11 @@ pub struct LoginQuery {
     next: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub struct LoginForm {
+    #[serde(default)]
     login: String,
+    #[serde(default)]
     password: String,
     #[serde(default)]
     next: String,
@@ -66,36 +80,78 @@ pub async fn show(
 }
 
 /// `POST /login`
-pub async fn enter(
-    State(state): State<HttpState>,
-    headers: HeaderMap,
-    Form(form): Form<LoginForm>,
-) -> Result<Response, Failure> {
-    let login = form.login.trim().to_lowercase();
-    let mut tx = begin_as(&state.pool, ANYONE).await?;
-    let (failures, since) = account::failures(&mut tx, &login).await?;
-    let wait = password::delay_after(failures).as_secs_f64() - since.unwrap_or(f64::MAX);
-    if wait > 0.0 {
-        return refuse(&state, &headers, form, Some(wait.ceil()));
-    }
-    let found = account::by_login(&mut tx, &login).await?;
-    // Counted before it is tried, so that tries side by side count too; a success forgets it.
-    account::record_failure(&mut tx, &login).await?;
-    tx.commit().await?;
-
-    let (known, phc) = found.map_or((None, NOBODY.to_owned()), |(account, phc)| (Some(account), phc));
-    let tried = form.password.clone();
-    let right = tokio::task::spawn_blocking(move || password::verify(&tried, &phc)).await;
-    let Some(account) = known.filter(|_| right.unwrap_or(false)) else {
-        return refuse(&state, &headers, form, None);
+pub async fn enter(State(state): State<HttpState>, request: Request) -> Result<Response, Failure> {
+    let (parts, body) = request.into_parts();
+    let form = match read_form(&parts, body).await {
+        Ok(form) => form,
+        Err(unread) => {
+            let form = what_arrived(&parts, &unread).await;
+            return refuse(&state, &parts.headers, form, Refusal::Unread(unread));
+        }
     };
+    let login = form.login.trim().to_lowercase();
+    let origin = Origin::of_request(&parts.headers, parts.extensions.get(), &state.door.proxies);
+    let browser = browser::known(&parts.headers, &state.keys, &login);
+    let one = Try { name: &login, origin, browser: browser.as_deref() };
+    let goes_ahead = match state.door.tries.begin(&one, Instant::now()) {
+        Ok(goes_ahead) => goes_ahead,
+        Err(wait) => return refuse(&state, &parts.headers, form, Refusal::Wait(wait)),
+    };
+    let Ok(place) = state.door.queue.enter(origin, goes_ahead).await else {
+        state.door.tries.not_tried(&one, Instant::now());
+        return refuse(&state, &parts.headers, form, Refusal::Busy);
+    };
+    let verified = verify(&state, place, &login, form.password.clone()).await;
+    if verified.is_err() {
+        state.door.tries.not_tried(&one, Instant::now());
+    }
+    let Some(account) = verified? else { return refuse(&state, &parts.headers, form, Refusal::Wrong) };
+    state.door.tries.succeeded(&one, Instant::now());
     let mut tx = begin_as(&state.pool, ANYONE).await?;
     let token = new_token();
     account::start_session(&mut tx, &account, &hash_token(&token), state.sessions.hours, Clock::wall().to_utc())
         .await?;
     tx.commit().await?;
-    let cookie = set_cookie(&state, &headers, SESSION_COOKIE, &token, i64::from(state.sessions.hours) * 3600);
-    Ok(([(header::SET_COOKIE, cookie)], Redirect::to(own_path(&form.next))).into_response())
+    state.metrics.log_in(LogIn::In);
+    let known = browser::value(&state.keys, browser.as_deref(), &login);
+    let cookies = AppendHeaders([
+        (
+            header::SET_COOKIE,
+            set_cookie(&state, &parts.headers, SESSION_COOKIE, &token, i64::from(state.sessions.hours) * 3600),
+        ),
+        (header::SET_COOKIE, set_cookie(&state, &parts.headers, BROWSER_COOKIE, &known, 365 * 86_400)),
+    ]);
+    Ok((cookies, Redirect::to(own_path(&form.next))).into_response())
+}
+
+async fn read_form(parts: &Parts, body: Body) -> Result<LoginForm, Unread> {
+    parsed(parts, form::read(body).await?).await.ok_or(Unread::Broken)
+}
+
+/// The fields in front of the one that was too long.
+async fn what_arrived(parts: &Parts, unread: &Unread) -> LoginForm {
+    let Unread::TooLong(kept) = unread else { return LoginForm::default() };
+    let whole = kept.iter().rposition(|byte| *byte == b'&').map(|end| kept.slice(..end));
+    parsed(parts, whole.unwrap_or_default()).await.unwrap_or_default()
+}
+
+async fn parsed(parts: &Parts, body: Bytes) -> Option<LoginForm> {
+    let mut request = Request::new(Body::from(body));
+    *request.method_mut() = Method::POST;
+    if let Some(kind) = parts.headers.get(header::CONTENT_TYPE) {
+        request.headers_mut().insert(header::CONTENT_TYPE, kind.clone());
+    }
+    Form::<LoginForm>::from_request(request, &()).await.ok().map(|Form(form)| form)
+}
+
+/// Whose password it is, if anybody's. The place is held for that long and no longer.
+async fn verify(state: &HttpState, mut place: Place, login: &str, tried: String) -> Result<Option<Account>, Failure> {
+    let mut tx = begin_as(&state.pool, ANYONE).await?;
+    let found = account::by_login(&mut tx, login).await?;
+    drop(tx);
+    let (known, phc) = found.map_or((None, NOBODY.to_owned()), |(account, phc)| (Some(account), phc));
+    let right = tokio::task::spawn_blocking(move || password::verify(place.memory(), &tried, &phc)).await;
+    Ok(known.filter(|_| right.unwrap_or(false)))
 }
 
 /// `POST /logout`
@@ -132,15 +188,44 @@ fn came_from(headers: &HeaderMap) -> String {
     after_host.unwrap_or("/").to_owned()
 }
 
-fn refuse(state: &HttpState, headers: &HeaderMap, form: LoginForm, wait: Option<f64>) -> Result<Response, Failure> {
+/// Why nobody was let in.
+enum Refusal {
+    Wrong,
+    Wait(Wait),
+    Busy,
+    Unread(Unread),
+}
+
+/// The page again, with what was typed and the reason.
+fn refuse(state: &HttpState, headers: &HeaderMap, form: LoginForm, refusal: Refusal) -> Result<Response, Failure> {
     let locale: Locale = guest_locale(headers);
     let p = Page::bare(state, locale, Part::Elsewhere);
-    let (status, problem) = match wait {
-        Some(seconds) => (StatusCode::TOO_MANY_REQUESTS, fill(&p.w.login.wait, "n", seconds)),
-        None => (StatusCode::UNAUTHORIZED, p.w.login.wrong.clone()),
+    let words = &p.w.login;
+    let later = |sentence: &str, wait: Duration| {
+        let seconds = wait.as_secs_f64().ceil().max(1.0);
+        (StatusCode::TOO_MANY_REQUESTS, fill(sentence, "n", seconds), Some(seconds as u64))
     };
+    let (status, problem, after) = match &refusal {
+        Refusal::Wrong => (StatusCode::UNAUTHORIZED, words.wrong.clone(), None),
+        Refusal::Wait(Wait::Name(wait)) => later(&words.wait, *wait),
+        Refusal::Wait(Wait::Address(wait)) => later(&words.busy, *wait),
+        Refusal::Busy => later(&words.busy, AFTER_BUSY),
+        Refusal::Unread(Unread::TooLong(_)) => (StatusCode::PAYLOAD_TOO_LARGE, words.too_long.clone(), None),
+        Refusal::Unread(Unread::TooSlow) => (StatusCode::REQUEST_TIMEOUT, words.unread.clone(), None),
+        Refusal::Unread(Unread::Broken) => (StatusCode::UNPROCESSABLE_ENTITY, words.unread.clone(), None),
+    };
+    state.metrics.log_in(match refusal {
+        Refusal::Wrong => LogIn::Wrong,
+        Refusal::Wait(_) => LogIn::Delayed,
+        Refusal::Busy => LogIn::Busy,
+        Refusal::Unread(_) => LogIn::Unread,
+    });
     let page = LoginPage { p, next: form.next, login: form.login, problem: Some(problem) };
-    Ok((status, Html(page.render()?)).into_response())
+    let mut response = (status, Html(page.render()?)).into_response();
+    if let Some(after) = after {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(after));
+    }
+    Ok(response)
 }
 
 /// 32 random bytes in hexadecimal.
@@ -170,6 +255,7 @@ fn own_path(next: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use super::super::gate::TOKEN_DIGITS;
     use super::*;
     use crate::crm::seed::DEMO_PASSWORD;
     use crate::http::fixture;
@@ -207,6 +293,68 @@ mod tests {
     }
 
     #[sqlx::test]
+    async fn says_why_beside_the_field_and_keeps_the_name(pool: sqlx::PgPool) {
+        let console = fixture::console(pool).await;
+        let long = "a".repeat(100_000);
+        for (language, password, status, says) in [
+            ("zh-CN", "guess", StatusCode::UNAUTHORIZED, "账号或密码不正确"),
+            ("en", "guess", StatusCode::UNAUTHORIZED, "Account or password is wrong"),
+            ("en", long.as_str(), StatusCode::PAYLOAD_TOO_LARGE, "Account or password is too long"),
+        ] {
+            let form = [("login", "Li <b>"), ("next", "/inbox"), ("password", password)];
+            let answer = console.post("/login", "", &form).header("accept-language", language).send().await.unwrap();
+            assert_eq!(answer.status(), status);
+            let page = answer.text().await.unwrap();
+            let field = page.split("name=\"password\"").nth(1).unwrap();
+            assert!(field.contains("aria-describedby=\"problem\"") && field.contains(says), "{page}");
+            assert!(page.contains("value=\"Li &#60;b&#62;\"") && page.contains("value=\"/inbox\""), "{page}");
+        }
+    }
+
+    #[sqlx::test]
+    async fn tells_browsers_when_to_come_again(pool: sqlx::PgPool) {
+        let console = fixture::console(pool).await;
+        for _ in 0..3 {
+            console.try_log_in("li", "guess").await;
+        }
+        let answer = console.try_log_in("li", "guess").await;
+        assert_eq!(
+            (answer.status(), &answer.headers()[header::RETRY_AFTER]),
+            (StatusCode::TOO_MANY_REQUESTS, &HeaderValue::from(2))
+        );
+    }
+
+    #[sqlx::test]
+    async fn nobody_is_locked_out_of_a_browser_they_use(pool: sqlx::PgPool) {
+        let console = fixture::console(pool).await;
+        let entered = console.try_log_in("li", DEMO_PASSWORD).await;
+        let cookies = entered.headers().get_all(header::SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let browser =
+            cookies.filter_map(|value| value.split(';').next()).find(|value| value.starts_with(BROWSER_COOKIE));
+        let browser = browser.unwrap().to_owned();
+        for _ in 0..5 {
+            console.try_log_in("li", "guess").await;
+        }
+        assert_eq!(console.try_log_in("li", DEMO_PASSWORD).await.status(), StatusCode::TOO_MANY_REQUESTS);
+        let form = [("login", "li"), ("password", DEMO_PASSWORD)];
+        let answer = console.post("/login", &browser, &form).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    }
+
+    #[sqlx::test]
+    async fn one_account_has_so_many_sessions_and_the_oldest_end(pool: sqlx::PgPool) {
+        let console = fixture::console(pool).await;
+        let first = console.log_in("li").await;
+        let mut last = String::new();
+        for _ in 0..50 {
+            last = console.log_in("li").await;
+        }
+        console.page("/board", &last).await;
+        let old = console.get("/board", &first).send().await.unwrap();
+        assert_eq!(old.headers()[header::LOCATION], "/login?next=/board");
+    }
+
+    #[sqlx::test]
     async fn takes_forms_from_its_own_pages_only(pool: sqlx::PgPool) {
         let console = fixture::console(pool).await;
         let cookie = console.log_in("li").await;
@@ -236,7 +384,7 @@ mod tests {
 
     #[test]
     fn tokens_are_long_and_never_the_same() {
-        assert_eq!(new_token().len(), 64);
+        assert_eq!(new_token().len(), TOKEN_DIGITS);
         assert_ne!(new_token(), new_token());
     }
 }

@@ -11,12 +11,15 @@ mod campaign_page;
 mod case_view;
 mod chart;
 mod chart_scale;
+mod connections;
+mod door;
 mod explain_page;
 mod failure;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod forecast;
 mod gate;
+mod heavy;
 mod held;
 mod inbox;
 mod layout;
@@ -29,6 +32,8 @@ mod people;
 mod probe;
 pub mod readiness;
 mod review;
+#[cfg(test)]
+mod route_tests;
 mod rule_page;
 mod rule_standing;
 mod show;
@@ -42,6 +47,7 @@ mod words;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
 use axum::response::Redirect;
 use axum::routing::{get, post};
@@ -59,7 +65,11 @@ use crate::activation::Problem;
 use crate::clock::Clock;
 use crate::config;
 use crate::crm::crypto::PersonKeys;
+use crate::metrics::ConsoleMetrics;
 use crate::outbox::OutboxMetrics;
+use crate::store::pool::Pools;
+use door::Door;
+use heavy::Heavy;
 use live::Live;
 use readiness::Readiness;
 use words::Dictionary;
@@ -80,8 +90,25 @@ pub struct HttpState {
     pub clock: Clock,
     pub keys: Arc<PersonKeys>,
     sessions: Sessions,
+    door: Door,
+    heavy: Heavy,
+    metrics: ConsoleMetrics,
+    /// All pools of the engine, for the metrics; `pool` is the console's.
+    pools: Option<Pools>,
+    /// One reading of the store for all who scrape at the same time.
+    scraped: probe::LastScrape,
+    most_connections: usize,
     live: Live,
     dictionary: Dictionary,
+}
+
+/// Why a console cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum ConsoleError {
+    #[error(transparent)]
+    Words(#[from] WordsError),
+    #[error("register the console's metrics")]
+    Metrics(#[from] prometheus::Error),
 }
 
 /// How log-ins are kept.
@@ -100,8 +127,9 @@ impl HttpState {
         readiness: Arc<Readiness>,
         clock: Clock,
         keys: Arc<PersonKeys>,
-    ) -> Result<Self, WordsError> {
+    ) -> Result<Self, ConsoleError> {
         let dictionary = Dictionary::load()?;
+        let metrics = ConsoleMetrics::try_new(&registry)?;
         let sessions = Sessions { secure: true, hours: 12 };
         Ok(Self {
             pool,
@@ -114,15 +142,29 @@ impl HttpState {
             clock,
             keys,
             sessions,
+            door: Door::new(&metrics),
+            heavy: Heavy::new(metrics.clone()),
+            metrics,
+            pools: None,
+            scraped: probe::LastScrape::default(),
+            most_connections: config::Http::default().max_connections,
             live: Live::default(),
             dictionary,
         })
     }
 
-    /// Keeps log-ins as configured.
-    pub fn with_sessions(mut self, http: &config::Http) -> Self {
+    /// Keeps log-ins, and strangers at the door, as configured.
+    pub fn with_config(mut self, http: &config::Http) -> Self {
         let hours = (http.session.secs_f64() / 3600.0).ceil() as i32;
         self.sessions = Sessions { secure: http.secure_cookies, hours };
+        self.door.proxies = Arc::new(http.trusted_proxies.clone());
+        self.most_connections = http.max_connections;
+        self
+    }
+
+    /// Listens on a pool of its own, and tells how all of them are used.
+    pub fn with_pools(mut self, pools: Pools) -> Self {
+        self.pools = Some(pools);
         self
     }
 
@@ -157,6 +199,10 @@ impl HttpState {
     }
 }
 
+/// A form, and a request to the API unless it brings a catalogue.
+const FORM_BYTES: usize = 64 * 1024;
+const CATALOGUE_BYTES: usize = 2 * 1024 * 1024;
+
 /// All routes.
 pub fn router(state: HttpState) -> Router {
     let pages = Router::new()
@@ -186,7 +232,10 @@ pub fn router(state: HttpState) -> Router {
         .route("/rules/{activation}/answer", post(rule_page::answer))
         .route("/rules/{activation}/return", post(rule_page::roll_back))
         .route("/rules/tasks/{task}/close", post(rule_standing::close))
-        .route("/api/rules", get(rule_page::list).post(rule_page::propose_rules))
+        .route(
+            "/api/rules",
+            get(rule_page::list).post(rule_page::propose_rules).layer(DefaultBodyLimit::max(CATALOGUE_BYTES)),
+        )
         .route("/campaigns", get(campaign_page::show))
         .route("/campaigns/{proposal}/answer", post(campaign_page::answer))
         .route("/campaigns/{proposal}/vehicles.csv", get(campaign_page::vehicles))
@@ -195,6 +244,8 @@ pub fn router(state: HttpState) -> Router {
         .route("/status", get(status::show))
         .route("/live/stream", get(board::counts_stream))
         .route("/assets/{name}", get(asset::asset))
+        .layer(DefaultBodyLimit::max(FORM_BYTES))
+        .layer(from_fn(gate::impatient_with_bodies))
         .layer(from_fn(gate::own_origin_only))
         .layer(from_fn(gate::protective_headers));
     let probes = Router::new()
@@ -210,10 +261,9 @@ async fn home(who: gate::Visitor) -> Redirect {
 }
 
 /// Serves until shutdown; streams end at once, requests are finished.
-pub async fn serve(listener: TcpListener, state: HttpState, shutdown: CancellationToken) -> std::io::Result<()> {
-    let (live, pool) = (state.live.clone(), state.pool.clone());
-    let stop = shutdown.clone();
-    let server = axum::serve(listener, router(state)).with_graceful_shutdown(stop.cancelled_owned());
-    let (served, ()) = tokio::join!(server, live.run(&pool, &shutdown));
-    served
+pub async fn serve(listener: TcpListener, state: HttpState, shutdown: CancellationToken) {
+    let pool = state.pools.as_ref().map_or_else(|| state.pool.clone(), |pools| pools.listeners.clone());
+    let (live, most, metrics) = (state.live.clone(), state.most_connections, state.metrics.clone());
+    let server = connections::serve(listener, router(state), most, metrics, shutdown.clone());
+    tokio::join!(server, live.run(&pool, &shutdown));
 }

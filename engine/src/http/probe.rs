@@ -1,22 +1,33 @@
 //! Probes and metrics. Labels come from closed sets; no vehicle, dealer or person appears.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use prometheus::{Encoder, IntGauge, Registry, TextEncoder};
+use prometheus::{Encoder, Gauge, IntGauge, Registry, TextEncoder};
 use serde_json::json;
+use tokio::sync::Mutex;
 use tracing::warn;
 
 use super::HttpState;
 use crate::metrics::scrape::{self, Standing};
 use crate::store::console::{self, Depths};
+use crate::store::pool::Pools;
 use crate::store::session::{As, begin_as};
 
 /// A scrape must answer within Prometheus' patience, even when the store does not.
 const STORE_WITHIN: Duration = Duration::from_secs(3);
+/// Anybody may ask for the metrics: the store is read once for all who ask within this.
+const ONE_READING: Duration = Duration::from_millis(250);
+
+type Reading = Arc<(Depths, Standing)>;
+
+/// The last reading of the store; whoever comes while it is being read waits for it.
+#[derive(Clone, Debug, Default)]
+pub struct LastScrape(Arc<Mutex<Option<(Instant, Reading)>>>);
 
 /// `GET /livez`: the process answers.
 pub async fn livez() -> &'static str {
@@ -64,16 +75,23 @@ pub async fn depths(state: &HttpState) -> sqlx::Result<Depths> {
     console::depths(&mut tx).await
 }
 
-async fn scrape_store(state: &HttpState) -> sqlx::Result<(Depths, Standing)> {
-    let now = state.clock.now();
-    if let Some(outbox) = &state.outbox {
-        outbox.scrape(&state.pool, now).await?;
+async fn scrape_store(state: &HttpState) -> sqlx::Result<Reading> {
+    let mut last = state.scraped.0.lock().await;
+    if let Some((_, reading)) = last.as_ref().filter(|(at, _)| at.elapsed() < ONE_READING) {
+        return Ok(Arc::clone(reading));
     }
-    let mut tx = begin_as(&state.pool, As::Engine).await?;
-    Ok((console::depths(&mut tx).await?, scrape::read(&mut tx, now).await?))
+    let now = state.clock.now();
+    let pool = state.pools.as_ref().map_or(&state.pool, |pools| &pools.jobs);
+    if let Some(outbox) = &state.outbox {
+        outbox.scrape(pool, now).await?;
+    }
+    let mut tx = begin_as(pool, As::Engine).await?;
+    let reading = Arc::new((console::depths(&mut tx).await?, scrape::read(&mut tx, now).await?));
+    *last = Some((Instant::now(), Arc::clone(&reading)));
+    Ok(reading)
 }
 
-fn gauges(state: &HttpState, scraped: Option<(Depths, Standing)>) -> prometheus::Result<Registry> {
+fn gauges(state: &HttpState, scraped: Option<Reading>) -> prometheus::Result<Registry> {
     let registry = Registry::new();
     let add = |name: &str, help: &str, value: i64| -> prometheus::Result<()> {
         let gauge = IntGauge::new(name, help)?;
@@ -82,11 +100,17 @@ fn gauges(state: &HttpState, scraped: Option<(Depths, Standing)>) -> prometheus:
     };
     add("premend_engine_ready", "Whether the engine is ready.", i64::from(state.readiness.is_ready()))?;
     add("premend_db_up", "Whether the store answered this scrape.", i64::from(scraped.is_some()))?;
-    if let Some((depths, standing)) = scraped {
+    let age =
+        Gauge::new("premend_engine_batch_age_seconds", "How long the slowest lane has been at work on one batch.")?;
+    age.set(state.readiness.batch_age().as_secs_f64());
+    registry.register(Box::new(age))?;
+    if let Some((depths, standing)) = scraped.as_deref() {
         add("premend_db_waiting_commands", "Commands that their lane has not applied yet.", depths.commands_waiting)?;
         add("premend_db_waiting_reviews", "Cases that wait for an advisor's judgement.", depths.reviews_waiting)?;
         add("premend_db_open_orders", "Work orders whose visit is not over.", depths.orders_open)?;
-        scrape::register(&registry, &standing, &state.pool)?;
+        let console = [("console", &state.pool)];
+        let named = state.pools.as_ref().map(Pools::named);
+        scrape::register(&registry, standing, named.as_ref().map_or(&console[..], |named| &named[..]))?;
     }
     Ok(registry)
 }

@@ -24,6 +24,7 @@ use super::layout::{Page, Part, html};
 use super::rule_standing::{RuleLine, TaskLine, standing};
 use crate::activation::{Proposal, propose};
 use crate::journal;
+use crate::metrics::HeavyPage;
 use crate::store::activation::{self as rows, ActivationRow};
 use crate::store::session::{As, begin_as};
 
@@ -85,12 +86,18 @@ pub async fn show(State(state): State<HttpState>, who: Visitor) -> Result<Respon
     let mut tx = begin_as(&state.pool, who.sees()).await?;
     let p = Page::of(&mut tx, &state, &who, Part::Rules).await?;
     drop(tx);
-    let entries = entries(&state, &who, &p).await?;
+    let entries = entries_in_turn(&state, &who, &p).await?;
     let (waiting, history) = entries.into_iter().partition(|entry| entry.state == "waiting");
     let (rules, tasks) = standing(&state, &p).await?;
     let may_close = who.account.role.changes_rules();
     let held = held::lines(&state, &p).await?;
     html(&RulesPage { problem: state.rules_problem(), rules, tasks, held, may_close, waiting, history, p })
+}
+
+/// The history compiles every set it compares.
+async fn entries_in_turn(state: &HttpState, who: &Visitor, p: &Page) -> Result<Vec<Entry>, Failure> {
+    let (own, who, p) = (state.clone(), who.clone(), p.clone());
+    state.heavy.run(HeavyPage::Rules, async move || entries(&own, &who, &p).await).await
 }
 
 async fn entries(state: &HttpState, who: &Visitor, p: &Page) -> Result<Vec<Entry>, Failure> {
@@ -215,11 +222,12 @@ pub async fn roll_back(
     let set = journal::stored_rule_set(&mut tx, &row.rule_set_hash).await.map_err(Failure::Broken)?;
     drop(tx);
     let reason = format!("back to {activation}: {}", row.reason);
-    let proposal = Proposal { origin: "rollback", author: &who.account.login, reason: &reason };
-    let current = state.set_in_force();
-    propose(&state.pool, &current, Catalogue::clone(&set.catalogue), proposal, &state.clock)
-        .await
-        .map_err(Failure::Broken)?;
+    let (pool, current, clock) = (state.pool.clone(), state.set_in_force(), state.clock.clone());
+    let back = async move || {
+        let proposal = Proposal { origin: "rollback", author: &who.account.login, reason: &reason };
+        propose(&pool, &current, Catalogue::clone(&set.catalogue), proposal, &clock).await.map_err(Failure::of)
+    };
+    state.heavy.run(HeavyPage::Rules, back).await?;
     Ok(Redirect::to("/rules").into_response())
 }
 
@@ -238,7 +246,7 @@ pub async fn list(State(state): State<HttpState>, who: Visitor) -> Result<Respon
         return Err(Failure::Forbidden);
     }
     let p = Page::bare(&state, who.account.locale, Part::Rules);
-    let activations = entries(&state, &who, &p).await?;
+    let activations = entries_in_turn(&state, &who, &p).await?;
     let (rules, tasks) = standing(&state, &p).await?;
     Ok(Json(RulesBody { problem: state.rules_problem(), rules, tasks, activations }).into_response())
 }
@@ -267,13 +275,16 @@ pub async fn propose_rules(
         return Ok(refused("a change of rules needs a reason".to_owned()));
     }
     let files: Vec<(String, String)> = body.files.into_iter().collect();
-    let catalogue = match Catalogue::builtin().and_then(|builtin| builtin.overlay(&files)) {
-        Ok(catalogue) => catalogue,
-        Err(error) => return Ok(refused(error.to_string())),
+    let (pool, current, clock) = (state.pool.clone(), state.set_in_force(), state.clock.clone());
+    let checked = async move || {
+        let catalogue = match Catalogue::builtin().and_then(|builtin| builtin.overlay(&files)) {
+            Ok(catalogue) => catalogue,
+            Err(error) => return Ok(Err(anyhow::Error::from(error))),
+        };
+        let proposal = Proposal { origin: "api", author: &who.account.login, reason: &body.reason };
+        Ok(propose(&pool, &current, catalogue, proposal, &clock).await)
     };
-    let proposal = Proposal { origin: "api", author: &who.account.login, reason: &body.reason };
-    let current = state.set_in_force();
-    match propose(&state.pool, &current, catalogue, proposal, &state.clock).await {
+    match state.heavy.run(HeavyPage::Rules, checked).await? {
         Ok(None) => Ok(Json(serde_json::json!({ "changes": [] })).into_response()),
         Ok(Some(proposed)) => Ok((
             StatusCode::ACCEPTED,

@@ -211,7 +211,8 @@ async fn load_snapshots(
     let mut vehicles = BTreeMap::new();
     if let Some(only) = only {
         let ids: Vec<String> = only.iter().map(|id| id.as_str().to_owned()).collect();
-        for row in snapshot::of(&mut *begin_as(pool, As::Engine).await?, &ids).await? {
+        let rows = snapshot::of(&mut *begin_as(pool, As::Engine).await?, &ids).await?;
+        for row in rows {
             take_snapshot(&row, sets, &mut vehicles).await?;
         }
         return Ok(vehicles);

@@ -93,7 +93,7 @@ impl Lane {
 
     /// Forgets what of these vehicles is not committed: the same way a start takes.
     pub(super) async fn rewind(&mut self, touched: BTreeSet<VehicleId>) -> anyhow::Result<()> {
-        let pool = &self.common.store.pool;
+        let pool = &self.common.store.pools.lanes;
         let mut sets = RuleSets::new(pool.clone(), Arc::clone(&self.set));
         let (vehicles, _) = journal::restore(pool, &mut sets, &self.common.bounds, Some(&touched)).await?;
         for id in &touched {

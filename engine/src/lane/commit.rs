@@ -131,7 +131,8 @@ impl Lane {
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                     // The failed attempt may have been the one that succeeded.
-                    if batch.input_count > 0 && is_committed(&self.common.store.pool, batch.key).await.unwrap_or(false)
+                    if batch.input_count > 0
+                        && is_committed(&self.common.store.pools.lanes, batch.key).await.unwrap_or(false)
                     {
                         (self.common.store_away)(false);
                         self.common.metrics.commit(CommitOutcome::FoundCommitted);
@@ -145,7 +146,7 @@ impl Lane {
     async fn try_commit(&self, batch: &Batch) -> Result<(), CommitError> {
         let days = batch.samples.days().iter().copied().chain([batch.received_to.day()]).collect();
         self.common.store.partitions.ensure_days(&days).await?;
-        commit(&self.common.store.pool, batch).await
+        commit(&self.common.store.pools.lanes, batch).await
     }
 
     fn snapshots<'a>(&self, ids: impl Iterator<Item = &'a VehicleId>) -> anyhow::Result<Vec<SnapshotRow>> {

@@ -81,6 +81,8 @@ pub struct Common {
     pub ingest: ingest::metrics::Metrics,
     /// Set while the store is away: sources stop, `/readyz` says why.
     pub store_away: Arc<dyn Fn(bool) + Send + Sync>,
+    /// Told when a lane begins a batch and when it has ended it.
+    pub at_work: Arc<dyn Fn(i16, bool) + Send + Sync>,
 }
 
 /// A vehicle with what the lane keeps about it.
@@ -159,8 +161,10 @@ impl Lane {
         while let Some(batch) = inbox.next(self.until_due()).await {
             self.follow_rules();
             self.follow_clock(batch.steps);
+            (self.common.at_work)(self.no, true);
             self.take_batch(&batch.arrived).await?;
             inbox.acknowledge(&batch.arrived);
+            (self.common.at_work)(self.no, false);
         }
         self.leave_snapshots().await
     }
@@ -280,21 +284,6 @@ impl Lane {
         }
         if let Some((sequence, reason)) = sequence.zip(arrival.counts_as_refused()) {
             self.take_input(refused_input(id, sequence, received_at, reason), draft, None);
-        }
-    }
-
-    fn answer_at_once(&mut self, id: &VehicleId, draft: &mut Draft) {
-        if let Some(held) = self.vehicles.get_mut(id) {
-            held.told.ask();
-            draft.asked.push(id.clone());
-        }
-    }
-
-    /// The first message after a connect is answered, and not the connect itself: only the message shows whether
-    /// the vehicle still counts as it did.
-    fn answer_next(&mut self, id: &VehicleId) {
-        if let Some(held) = self.vehicles.get_mut(id) {
-            held.told.ask();
         }
     }
 

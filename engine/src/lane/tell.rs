@@ -2,11 +2,28 @@
 
 use bytes::Bytes;
 use ingest::down::Down;
+use rules::vehicle::VehicleId;
 
 use super::Lane;
 use crate::draft::Draft;
 
 impl Lane {
+    /// The vehicle hears its position with the next commit, also if that is the one it knows.
+    pub(super) fn answer_at_once(&mut self, id: &VehicleId, draft: &mut Draft) {
+        if let Some(held) = self.vehicles.get_mut(id) {
+            held.told.ask();
+            draft.asked.push(id.clone());
+        }
+    }
+
+    /// The first message after a connect is answered, and not the connect itself: only the message shows whether
+    /// the vehicle still counts as it did.
+    pub(super) fn answer_next(&mut self, id: &VehicleId) {
+        if let Some(held) = self.vehicles.get_mut(id) {
+            held.told.ask();
+        }
+    }
+
     /// Tells vehicles what is committed now.
     pub(super) fn acknowledge(&mut self, draft: &Draft) {
         let mut said = Vec::new();

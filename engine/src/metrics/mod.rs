@@ -5,11 +5,13 @@
 //! ever a label. Everything is counted per batch. Depths of queues that live in the database are read
 //! when Prometheus asks (`scrape`).
 
+mod console;
 mod histogram;
 mod labelled;
 mod lane;
 pub mod scrape;
 
+pub use console::{ConsoleMetrics, HeavyOutcome, HeavyPage, LogIn};
 pub use histogram::{Histogram, HistogramFamily};
 pub use labelled::Labelled;
 pub use lane::{CommitOutcome, EffectCounts, LaneMetrics, Stage};

@@ -50,7 +50,7 @@ pub async fn read(connection: &mut PgConnection, now: Time) -> sqlx::Result<Stan
 }
 
 /// Puts one reading of the store on a registry made for this scrape.
-pub fn register(registry: &Registry, standing: &Standing, pool: &PgPool) -> prometheus::Result<()> {
+pub fn register(registry: &Registry, standing: &Standing, pools: &[(&str, &PgPool)]) -> prometheus::Result<()> {
     let add = |name: &str, help: &str, value: f64| -> prometheus::Result<()> {
         let gauge = Gauge::new(name, help)?;
         gauge.set(value);
@@ -68,11 +68,13 @@ pub fn register(registry: &Registry, standing: &Standing, pool: &PgPool) -> prom
     }
     registry.register(Box::new(cases))?;
 
-    let connections =
-        IntGaugeVec::new(Opts::new("premend_db_connections", "Connections of this process, by state."), &["state"])?;
-    let idle = pool.num_idle() as i64;
-    connections.with_label_values(&["idle"]).set(idle);
-    connections.with_label_values(&["used"]).set((i64::from(pool.size()) - idle).max(0));
+    let help = "Connections of this process, by whom they are for and by state.";
+    let connections = IntGaugeVec::new(Opts::new("premend_db_connections", help), &["pool", "state"])?;
+    for (name, pool) in pools {
+        let idle = pool.num_idle() as i64;
+        connections.with_label_values(&[*name, "idle"]).set(idle);
+        connections.with_label_values(&[*name, "used"]).set((i64::from(pool.size()) - idle).max(0));
+    }
     registry.register(Box::new(connections))
 }
 
@@ -90,7 +92,7 @@ mod tests {
         assert_eq!(standing.open_cases, [0; 4]);
         assert!(standing.size_bytes > 0);
         let registry = Registry::new();
-        register(&registry, &standing, &pool).unwrap();
+        register(&registry, &standing, &[("jobs", &pool)]).unwrap();
         let text = prometheus::TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
         assert!(text.contains("premend_db_open_cases{severity=\"S1\"} 0"), "{text}");
     }

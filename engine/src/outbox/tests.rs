@@ -94,8 +94,8 @@ async fn two_relays_never_deliver_one_entry_at_once(pool: PgPool) {
     }
     let channel = Scripted::answering(Outcome::Delivered);
     let (one, two) = (scene.relay(vec![channel.clone()]), scene.relay(vec![channel.clone()]));
-    let (one, two) = tokio::join!(one.settle(), two.settle());
-    one.and(two).unwrap();
+    let (one, two) = (tokio::spawn(async move { one.settle().await }), tokio::spawn(async move { two.settle().await }));
+    one.await.unwrap().and(two.await.unwrap()).unwrap();
     assert_eq!((channel.count(), channel.carried.lock().unwrap().len()), (40, 40));
 }
 
@@ -167,8 +167,10 @@ async fn two_notices_at_once_take_one_place_of_the_budget(pool: PgPool) {
     let channel = Scripted::answering(Outcome::Delivered);
     let (one, two) = (scene.relay(vec![channel.clone()]), scene.relay(vec![channel.clone()]));
     for _ in 0..2 {
-        let (first, second) = tokio::join!(one.settle(), two.settle());
-        first.and(second).unwrap();
+        let (first, second) = (one.clone(), two.clone());
+        let first = tokio::spawn(async move { first.settle().await });
+        let second = tokio::spawn(async move { second.settle().await });
+        first.await.unwrap().and(second.await.unwrap()).unwrap();
     }
     assert_eq!(channel.count(), 1);
     scene.later(Span::from_days(1));

@@ -1,4 +1,4 @@
-//! Accounts of the console, their log-ins and their failures to log in.
+//! Accounts of the console and their log-ins. Failures to log in are kept in memory (`http::door`).
 //!
 //! Everything here is in system time, the database's: sessions never run on a virtual clock.
 
@@ -9,6 +9,9 @@ use uuid::Uuid;
 
 use super::unknown_word;
 use crate::crm::role::Role;
+
+/// Browsers in which one account is logged in at once.
+const SESSIONS_OF_AN_ACCOUNT: i64 = 50;
 
 /// Someone who logs in.
 #[derive(Clone, Debug)]
@@ -92,8 +95,8 @@ pub async fn by_session(
     .transpose()
 }
 
-/// Starts a session of `hours`, and forgets failures. Sessions that are over are the sweep's: a clock that is wrong for
-/// a moment must not end them for good.
+/// Starts a session of `hours`, of one account no more than the newest few. Sessions that are over are the sweep's: a
+/// clock that is wrong for a moment must not end them for good.
 pub async fn start_session(
     conn: &mut PgConnection,
     account: &Account,
@@ -101,7 +104,14 @@ pub async fn start_session(
     hours: i32,
     now: DateTime<Utc>,
 ) -> sqlx::Result<()> {
-    query!("delete from person.login_failure where login = $1", account.login).execute(&mut *conn).await?;
+    query!(
+        "delete from person.login_session where token_hash in (
+             select token_hash from person.login_session where account_id = $1 order by created_at desc offset $2)",
+        account.account_id,
+        SESSIONS_OF_AN_ACCOUNT - 1
+    )
+    .execute(&mut *conn)
+    .await?;
     query!(
         "insert into person.login_session (token_hash, account_id, expires_at)
          values ($1, $2, $4::timestamptz + make_interval(hours => $3))",
@@ -118,25 +128,6 @@ pub async fn start_session(
 /// Ends a session; ending one that does not exist is fine.
 pub async fn end_session(conn: &mut PgConnection, token_hash: &[u8]) -> sqlx::Result<()> {
     query!("delete from person.login_session where token_hash = $1", token_hash).execute(conn).await?;
-    Ok(())
-}
-
-/// Failures of the last hour, and the seconds since the last one.
-pub async fn failures(conn: &mut PgConnection, login: &str) -> sqlx::Result<(i64, Option<f64>)> {
-    let row = query!(
-        r#"select count(*) as "count!", extract(epoch from now() - max(failed_at))::float8 as since
-           from person.login_failure where login = $1 and failed_at > now() - interval '1 hour'"#,
-        login
-    )
-    .fetch_one(conn)
-    .await?;
-    Ok((row.count, row.since))
-}
-
-/// Remembers a failure, of a login that need not exist.
-pub async fn record_failure(conn: &mut PgConnection, login: &str) -> sqlx::Result<()> {
-    query!("delete from person.login_failure where failed_at < now() - interval '1 day'").execute(&mut *conn).await?;
-    query!("insert into person.login_failure (login) values ($1)", login).execute(conn).await?;
     Ok(())
 }
 

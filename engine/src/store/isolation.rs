@@ -236,8 +236,6 @@ mod tests {
         ("by_session", "logs in"),
         ("start_session", "logs in"),
         ("end_session", "logs out"),
-        ("failures", "logs in"),
-        ("record_failure", "logs in"),
         ("set_locale", "changes the visitor's own account"),
         ("exists", "run when accounts are made"),
         ("add", "run when people and accounts are made"),

@@ -19,6 +19,7 @@ pub mod effect;
 pub mod enrol;
 pub mod erase;
 pub mod forecast;
+mod held;
 pub mod isolation;
 pub mod journal;
 pub mod label;

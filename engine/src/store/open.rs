@@ -1,9 +1,7 @@
 //! The store, opened: connected, migrated, its tier settled, its next days made.
 
-use sqlx::PgPool;
-
 use super::partition::Partitions;
-use super::pool::{self, PoolError};
+use super::pool::{self, PoolError, Pools};
 use super::tier::{self, Tier, TierError};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -11,7 +9,7 @@ use crate::config::Config;
 /// What every part of the engine gets of the store.
 #[derive(Debug)]
 pub struct Store {
-    pub pool: PgPool,
+    pub pools: Pools,
     pub tier: Tier,
     pub partitions: Partitions,
 }
@@ -29,11 +27,11 @@ pub enum OpenError {
 
 /// Connects, migrates and prepares; safe to run from several processes at once.
 pub async fn open(config: &Config, clock: &Clock) -> Result<Store, OpenError> {
-    let pool = pool::connect(&config.database).await?;
+    let pools = pool::connect(&config.database, config.lanes.effective_count()).await?;
     pool::migrate(&config.database).await?;
-    let tier = tier::settle(&pool, config.store.tier).await?;
-    let partitions = Partitions::new(pool.clone(), tier);
+    let tier = tier::settle(&pools.lanes, config.store.tier).await?;
+    let partitions = Partitions::new(pools.lanes.clone(), tier);
     let ahead = partitions.ensure_ahead(clock.now(), config.store.partitions_ahead_days);
     ahead.await.map_err(OpenError::Partition)?;
-    Ok(Store { pool, tier, partitions })
+    Ok(Store { pools, tier, partitions })
 }

@@ -1,8 +1,12 @@
-//! The way to PostgreSQL: one pool per process, patient at the start, and the embedded migrations.
+//! The way to PostgreSQL: a pool for each part of the engine, patient at the start, and the embedded migrations.
+//!
+//! Lanes, relay, jobs and console have connections of their own: whatever happens in one of them, a commit
+//! never waits for a page.
 
 use std::str::FromStr;
 use std::time::Duration;
 
+use rules::time::Span;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgConnection, PgPool};
@@ -12,6 +16,56 @@ use crate::config::Database;
 
 /// The migrations, embedded; `premend migrate` and every start apply what is missing.
 pub static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
+
+/// Channels of NOTIFY that are listened to, each on a connection that is never given back.
+pub const LISTENERS: u32 = 4;
+/// Connections of the lanes beyond one for each: the sweep makes and drops partitions on one.
+pub const SPARE_OF_LANES: u32 = 2;
+/// A page that gets no connection for so long says so.
+const PAGE_WAITS: Duration = Duration::from_secs(5);
+/// Whoever is not a page can wait.
+const OTHERS_WAIT: Duration = Duration::from_secs(30);
+/// No statement of a page runs longer.
+const PAGE_STATEMENT: Span = Span::from_secs(30);
+
+/// The connections of an engine, apart by who uses them.
+#[derive(Clone, Debug)]
+pub struct Pools {
+    /// Commits, and the partitions they need.
+    pub lanes: PgPool,
+    pub relay: PgPool,
+    /// Sweeps, learning, activation, dispatch; and commands that people type.
+    pub jobs: PgPool,
+    /// Pages and the API.
+    pub console: PgPool,
+    pub listeners: PgPool,
+}
+
+impl Pools {
+    /// One pool in all places, for tests.
+    #[cfg(test)]
+    pub fn of_one(pool: &PgPool) -> Self {
+        let [lanes, relay, jobs, console, listeners] = std::array::from_fn(|_| pool.clone());
+        Self { lanes, relay, jobs, console, listeners }
+    }
+
+    /// By name, for metrics.
+    pub fn named(&self) -> [(&'static str, &PgPool); 5] {
+        [
+            ("lanes", &self.lanes),
+            ("relay", &self.relay),
+            ("jobs", &self.jobs),
+            ("console", &self.console),
+            ("listeners", &self.listeners),
+        ]
+    }
+
+    pub async fn close(&self) {
+        for (_, pool) in self.named() {
+            pool.close().await;
+        }
+    }
+}
 
 /// Why the store cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +79,7 @@ pub enum PoolError {
 }
 
 /// Connects, waiting as long as configured for a server that does not answer yet.
-pub async fn connect(database: &Database) -> Result<PgPool, PoolError> {
+pub async fn connect(database: &Database, lanes: usize) -> Result<Pools, PoolError> {
     let options = options(database)?;
     let deadline = Instant::now() + database.connect_timeout.to_std();
     let mut pause = Duration::from_millis(100);
@@ -44,12 +98,19 @@ pub async fn connect(database: &Database) -> Result<PgPool, PoolError> {
         sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(2));
     }
-    let pool = PgPoolOptions::new()
-        .max_connections(database.max_connections)
-        .min_connections(1)
-        .acquire_timeout(Duration::from_secs(30))
-        .max_lifetime(Duration::from_secs(3_600));
-    Ok(pool.connect_lazy_with(options))
+    let pool = |most, wait, options: &PgConnectOptions| {
+        let pool = PgPoolOptions::new().max_connections(most).acquire_timeout(wait);
+        pool.max_lifetime(Duration::from_secs(3_600)).connect_lazy_with(options.clone())
+    };
+    let statement = database.statement_timeout.min(PAGE_STATEMENT);
+    let of_pages = options.clone().options([("statement_timeout", milliseconds(statement))]);
+    Ok(Pools {
+        lanes: pool(lanes as u32 + SPARE_OF_LANES, OTHERS_WAIT, &options),
+        relay: pool(database.relay_connections, OTHERS_WAIT, &options),
+        jobs: pool(database.job_connections, OTHERS_WAIT, &options),
+        console: pool(database.console_connections, PAGE_WAITS, &of_pages),
+        listeners: pool(LISTENERS, OTHERS_WAIT, &options),
+    })
 }
 
 /// How this process introduces itself to the server, and the limits it asks for.
@@ -57,10 +118,14 @@ pub fn options(database: &Database) -> Result<PgConnectOptions, PoolError> {
     let options = PgConnectOptions::from_str(database.url.expose()).map_err(PoolError::Address)?;
     Ok(options.application_name("premend").statement_cache_capacity(256).options([
         ("timezone", "UTC".to_owned()),
-        ("statement_timeout", database.statement_timeout.micros().div_euclid(1_000).to_string()),
-        ("lock_timeout", database.lock_timeout.micros().div_euclid(1_000).to_string()),
+        ("statement_timeout", milliseconds(database.statement_timeout)),
+        ("lock_timeout", milliseconds(database.lock_timeout)),
         ("idle_in_transaction_session_timeout", "300000".to_owned()),
     ]))
+}
+
+fn milliseconds(span: Span) -> String {
+    span.micros().div_euclid(1_000).to_string()
 }
 
 /// Applies the migrations that are missing, on a connection without the pool's time-outs.
@@ -99,7 +164,6 @@ fn transient(error: &sqlx::Error) -> bool {
 mod tests {
     use super::*;
     use crate::config::Secret;
-    use rules::time::Span;
 
     #[tokio::test]
     async fn gives_up_on_a_silent_port_after_the_configured_time() {
@@ -109,7 +173,7 @@ mod tests {
             ..Database::default()
         };
         let since = Instant::now();
-        assert!(matches!(connect(&database).await, Err(PoolError::Connect(_))));
+        assert!(matches!(connect(&database, 1).await, Err(PoolError::Connect(_))));
         assert!(since.elapsed() < Duration::from_secs(5));
     }
 

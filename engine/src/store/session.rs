@@ -3,9 +3,16 @@
 //! The database decides what each may see (migrations 0008 and 0020); this file only says who asks.
 //! Role and settings are local to the transaction, so that nothing of them is left on a connection
 //! that goes back to the pool.
+//!
+//! Nobody may take a second connection while holding one: some such holders would use up the pool, and
+//! each would wait for the others. Builds for tests stop where it happens ([`super::held`]).
+
+use std::ops::{Deref, DerefMut};
 
 use sqlx::{PgConnection, PgPool, Postgres, Transaction, query};
 use uuid::Uuid;
+
+use super::held::Held;
 
 /// Whose rows a transaction sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,11 +57,40 @@ impl As<'_> {
     }
 }
 
-/// Opens a transaction in which every statement is theirs.
-pub async fn begin_as(pool: &PgPool, who: As<'_>) -> sqlx::Result<Transaction<'static, Postgres>> {
-    let mut tx = pool.begin().await?;
-    act_as(&mut tx, who).await?;
-    Ok(tx)
+/// An open transaction; rolled back when it is dropped.
+#[derive(Debug)]
+pub struct Session {
+    tx: Transaction<'static, Postgres>,
+    _held: Held,
+}
+
+impl Session {
+    pub async fn commit(self) -> sqlx::Result<()> {
+        self.tx.commit().await
+    }
+}
+
+impl Deref for Session {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.tx
+    }
+}
+
+impl DerefMut for Session {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.tx
+    }
+}
+
+/// Opens a transaction in which every statement is theirs. The caller holds no other connection.
+pub async fn begin_as(pool: &PgPool, who: As<'_>) -> sqlx::Result<Session> {
+    let held = Held::take();
+    let tx = pool.begin().await?;
+    let mut session = Session { tx, _held: held };
+    act_as(&mut session, who).await?;
+    Ok(session)
 }
 
 /// Goes on as someone else within an open transaction, for what must be written together.

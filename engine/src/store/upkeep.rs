@@ -1,7 +1,7 @@
 //! What the sweep reads and writes: rows whose time is over.
 
 use rules::command::{Command, OrderMove};
-use rules::time::{Span, Time};
+use rules::time::Time;
 use rules::vehicle::VehicleId;
 use sqlx::{PgConnection, query, query_scalar};
 
@@ -11,8 +11,6 @@ use crate::crm::order_state::{Facts, OrderState, step};
 
 /// Why an order expired; read by people.
 const NOBODY: &str = "nobody took the proposal up";
-/// Failed log-ins older than this no longer slow anybody down.
-const FAILURES_KEPT: Span = Span::from_days(1);
 
 /// Midnight of the first day whose journal a start would still have to read; none if snapshots
 /// contain every change.
@@ -39,10 +37,8 @@ pub async fn drop_rejections(conn: &mut PgConnection, first_kept: Time) -> sqlx:
     Ok(gone.rows_affected())
 }
 
-/// Removes log-ins that ended and failures that no longer count; as `premend_person`, in system time.
+/// Removes log-ins that ended; as `premend_person`, in system time.
 pub async fn end_sessions(conn: &mut PgConnection, now: Time) -> sqlx::Result<u64> {
-    let failures = (now - FAILURES_KEPT).to_utc();
-    query!("delete from person.login_failure where failed_at < $1", failures).execute(&mut *conn).await?;
     let gone = query!("delete from person.login_session where expires_at < $1", now.to_utc()).execute(conn).await?;
     Ok(gone.rows_affected())
 }

@@ -173,7 +173,7 @@ impl<'a> Sweep<'a> {
     ) -> Self {
         let told_overdue = Mutex::new(clock.now());
         Self {
-            pool: store.pool.clone(),
+            pool: store.pools.jobs.clone(),
             clock,
             tier: store.tier,
             partitions: &store.partitions,

@@ -7,18 +7,19 @@ use super::*;
 use crate::config::WantedTier;
 use crate::journal;
 use crate::outbox::fixture::{NOON, Scene};
+use crate::store::pool::Pools;
 use crate::store::tier;
 
 async fn store(pool: &PgPool) -> Store {
     let tier = tier::settle(pool, WantedTier::Auto).await.unwrap();
-    Store { pool: pool.clone(), tier, partitions: Partitions::new(pool.clone(), tier) }
+    Store { pools: Pools::of_one(pool), tier, partitions: Partitions::new(pool.clone(), tier) }
 }
 
 fn sweep<'a>(store: &'a Store, scene: &Scene) -> Sweep<'a> {
     let metrics = SweepMetrics::try_new(&Registry::new()).unwrap();
     let set = journal::rule_set(Arc::new(Catalogue::builtin().unwrap())).unwrap();
     let rules = InForce { sets: watch::channel(set).1, bounds: Bounds::default() };
-    let learning = crate::learning::tests::learning(&store.pool, &scene.clock);
+    let learning = crate::learning::tests::learning(&store.pools.jobs, &scene.clock);
     Sweep::new(store, scene.clock.clone(), &config::Config::default(), rules, learning, metrics)
 }
 

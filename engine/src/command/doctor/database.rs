@@ -137,10 +137,10 @@ async fn connections(pool: &PgPool, config: &Config) -> Look {
         r#"select current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint as "n!""#
     );
     let allowed = allowed.fetch_one(pool).await.map_err(|error| (NAME, error))?;
-    let ours = i64::from(config.database.max_connections);
+    let ours = i64::from(config.database.connections(config.lanes.effective_count()));
     Ok(if allowed < ours + OTHERS {
         let found = format!("the server allows {allowed}, we may open {ours}");
-        Check::doubtful(NAME, found, "raise max_connections of the server or lower database.max_connections")
+        Check::doubtful(NAME, found, "raise max_connections of the server or lower database.console_connections")
     } else {
         Check::good(NAME, format!("the server allows {allowed}, we open at most {ours}"))
     })

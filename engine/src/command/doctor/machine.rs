@@ -18,7 +18,8 @@ pub fn look(config: &Config, checks: &mut Vec<Check>) {
 fn files(config: &Config, limit: Option<u64>) -> Check {
     const NAME: &str = "machine.files";
     let vehicles = if config.mqtt.source == SourceKind::Embedded { config.mqtt.max_connections as u64 } else { 1 };
-    let wanted = vehicles + u64::from(config.database.max_connections) + SPARE_FILES;
+    let others = config.database.connections(config.lanes.effective_count()) as usize + config.http.max_connections;
+    let wanted = vehicles + others as u64 + SPARE_FILES;
     match limit {
         None => Check::unknown(NAME, "the limit of open files cannot be read", "look at /proc/self/limits"),
         Some(limit) if limit < wanted => {
@@ -69,9 +70,11 @@ mod tests {
 
     #[test]
     fn too_few_files_name_the_number_to_set() {
-        let check = files(&Config::default(), Some(1_024));
+        let mut config = Config::default();
+        config.lanes.count = 2;
+        let check = files(&config, Some(1_024));
         assert_eq!(check.verdict, Verdict::Doubtful);
-        assert!(check.remedy.contains("6272"), "{check:?}");
+        assert!(check.remedy.contains("8281"), "{check:?}");
         assert_eq!(files(&Config::default(), Some(65_536)).verdict, Verdict::Good);
     }
 

@@ -34,6 +34,9 @@ pub struct LoginWords {
     pub enter: String,
     pub wrong: String,
     pub wait: String,
+    pub busy: String,
+    pub too_long: String,
+    pub unread: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]
