@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod architecture;
+mod agreement;
 mod archive;
 mod backtest;
 mod bad_input;

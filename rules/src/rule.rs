@@ -103,11 +103,6 @@ impl RuleSource {
         (place as f64 / u64::MAX as f64) < self.canary
     }
 
-    /// Whether its findings can reach the owner or the car by themselves.
-    pub fn contacts_owner(&self) -> bool {
-        self.mode == Mode::Live && self.severity != Some(Severity::S4)
-    }
-
     /// Whether it is for some dealers' vehicles only: it may add cases, and takes nothing from what holds for all.
     pub fn is_local(&self) -> bool {
         !self.scope.dealer.is_empty()

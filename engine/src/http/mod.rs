@@ -29,6 +29,7 @@ mod people;
 mod probe;
 pub mod readiness;
 mod review;
+mod rule_entry;
 mod rule_page;
 mod rule_standing;
 mod show;
