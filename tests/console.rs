@@ -171,7 +171,7 @@ pub async fn look(browser: &Browser, name: &str, screen: Screen, language: &str)
 }
 
 /// What a page of any language must be, and a picture of it; its text.
-async fn see(browser: &Browser, name: &str, screen: Screen, language: &str) -> anyhow::Result<String> {
+pub async fn see(browser: &Browser, name: &str, screen: Screen, language: &str) -> anyhow::Result<String> {
     browser.find("main").await?;
     let place = format!("{name} on {screen:?} in {language}");
     assert!(!browser.overflows().await?, "{place} has to be scrolled sideways");

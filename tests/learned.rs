@@ -11,6 +11,7 @@ use simulator::signal::{COOLANT, ODOMETER};
 use tempfile::TempDir;
 use uuid::Uuid;
 
+use crate::reload::agree;
 use crate::world::road::{petrol, trip, with};
 use crate::world::{Advisor, Filled, NewCar, SOON, Scene, eventually, morning, run};
 
@@ -173,6 +174,8 @@ async fn a_rule_that_is_seldom_right_demotes_itself_and_a_grave_one_gives_its_au
 
     // Neither other rules nor a kill forget it; a new version begins anew.
     write(overlay.path(), 3, &rule("own.news", 1, "S4", "engine.oil"))?;
+    let olivia = Advisor::log_in(&scene.premend, "oem").await?;
+    agree(&olivia).await?;
     eventually("the other rule", SOON, || async {
         Ok((!line(&api(&chen).await?, "own.news").is_null()).then_some(()))
     })
@@ -191,14 +194,7 @@ async fn a_rule_that_is_seldom_right_demotes_itself_and_a_grave_one_gives_its_au
     let chen = Advisor::log_in(&scene.premend, "chen").await?;
     assert!(!line(&api(&chen).await?, "own.mild")["demoted"].is_null());
     write(overlay.path(), 4, "")?;
-    let olivia = Advisor::log_in(&scene.premend, "oem").await?;
-    let waiting = eventually("the new version waits", SOON, || async {
-        let answer = api(&chen).await?;
-        let entry = answer["activations"].as_array().and_then(|all| all.iter().find(|one| one["state"] == "waiting"));
-        Ok(entry.and_then(|entry| entry["id"].as_i64()))
-    })
-    .await?;
-    olivia.post(&format!("/rules/{waiting}/answer"), &[("answer", "approve")]).await?;
+    agree(&Advisor::log_in(&scene.premend, "oem").await?).await?;
     eventually("the new version is live", SOON, || async {
         let answer = api(&chen).await?;
         let line = line(&answer, "own.mild");

@@ -1,5 +1,5 @@
-//! Rules change while vehicles drive: whole or not at all, with author and reason, and what reaches
-//! owners only after a second person agreed. Nothing that runs loses its state.
+//! Rules change while vehicles drive: whole or not at all, with author and reason, and what can change a decision or a
+//! text only after a second person agreed. Nothing that runs loses its state.
 
 use std::fs;
 use std::path::Path;
@@ -64,16 +64,33 @@ async fn becomes(person: &Advisor, wanted: Option<u64>) -> anyhow::Result<()> {
     .await
 }
 
+/// Agrees to the proposal that waits, as soon as there is one.
+pub async fn agree(person: &Advisor) -> anyhow::Result<i64> {
+    let waiting = eventually("a proposal waits", SOON, || async {
+        let answer = rules(person).await?;
+        let entry = answer["activations"].as_array().and_then(|all| all.iter().find(|one| one["state"] == "waiting"));
+        Ok(entry.and_then(|entry| entry["id"].as_i64()))
+    })
+    .await?;
+    person.post(&format!("/rules/{waiting}/answer"), &[("answer", "approve")]).await?;
+    Ok(waiting)
+}
+
 #[tokio::test]
 async fn a_changed_file_takes_effect_and_a_broken_one_changes_nothing() -> anyhow::Result<()> {
     let overlay = tempfile::tempdir()?;
     let scene = scene(&overlay).await?;
-    let chen = Advisor::log_in(&scene.premend, "chen").await?;
+    let (chen, olivia) =
+        (Advisor::log_in(&scene.premend, "chen").await?, Advisor::log_in(&scene.premend, "oem").await?);
     becomes(&chen, None).await?;
 
-    // Information for the workshop only: nobody has to agree.
+    // The operator who writes to the directory is one person; another one agrees.
     write(overlay.path(), &rule(1, "S4", 95))?;
+    let proposed = agree(&olivia).await?;
     becomes(&chen, Some(1)).await?;
+    let entry = rules(&chen).await?["activations"][0].clone();
+    assert_eq!((entry["id"].as_i64(), entry["author"].as_str()), (Some(proposed), Some("operator")));
+    assert!(entry["proof"]["courses"].as_u64().is_some_and(|courses| courses > 100), "{entry}");
     let now = morning();
     let mut car = scene.car("a").await?;
     let warm = trip(now - Span::from_mins(2), now, STEP).map(|frame| with(frame, COOLANT, 97.0));
@@ -84,6 +101,7 @@ async fn a_changed_file_takes_effect_and_a_broken_one_changes_nothing() -> anyho
 
     // The next version keeps the open finding; only its own end closes it.
     write(overlay.path(), &rule(2, "S4", 90))?;
+    agree(&olivia).await?;
     becomes(&chen, Some(2)).await?;
     let last = car.drive([with(petrol(now + Span::from_secs(10), 0), COOLANT, 97.0)]).await?;
     car.committed(last).await?;
@@ -110,6 +128,7 @@ async fn a_changed_file_takes_effect_and_a_broken_one_changes_nothing() -> anyho
 
     // A removed rule withdraws what it had open, at the vehicle's next word.
     fs::remove_file(overlay.path().join("rules/own.toml"))?;
+    agree(&olivia).await?;
     becomes(&chen, None).await?;
     let last = car.drive([with(petrol(now + Span::from_secs(20), 0), COOLANT, 97.0)]).await?;
     car.committed(last).await?;
@@ -119,28 +138,31 @@ async fn a_changed_file_takes_effect_and_a_broken_one_changes_nothing() -> anyho
 }
 
 #[tokio::test]
-async fn what_reaches_owners_waits_for_a_second_person() -> anyhow::Result<()> {
+async fn what_changes_decisions_waits_for_a_second_person() -> anyhow::Result<()> {
     let overlay = tempfile::tempdir()?;
     let mut scene = scene(&overlay).await?;
     let (chen, olivia) =
         (Advisor::log_in(&scene.premend, "chen").await?, Advisor::log_in(&scene.premend, "oem").await?);
+    let oscar = Advisor::log_in(&scene.premend, "oem2").await?;
     let body = json!({ "reason": "coolant runs warm in summer", "files": { "rules/own.toml": rule(1, "S2", 95) } });
-    let (status, answer) = chen.send_json("/api/rules", &body).await?;
+    let (status, answer) = olivia.send_json("/api/rules", &body).await?;
     assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
     assert_eq!(answer["needs_approval"], true);
     let activation = answer["activation"].as_i64().unwrap();
-    let (_, page) = olivia.page("/rules").await?;
+    let (_, page) = oscar.page("/rules").await?;
     assert!(page.contains("coolant runs warm in summer") && page.contains("own.warm"), "{page}");
+    assert!(page.contains("drives of the S1 drill hold"), "{page}");
 
-    // Whoever proposed it cannot agree to it.
+    // Its author cannot agree to it, nor can a dealer's manager.
     let answer = format!("/rules/{activation}/answer");
-    chen.post(&answer, &[("answer", "approve")]).await?;
-    assert_eq!(version(&rules(&chen).await?), None);
     olivia.post(&answer, &[("answer", "approve")]).await?;
+    assert_eq!(chen.post(&answer, &[("answer", "approve")]).await?, StatusCode::FORBIDDEN);
+    assert_eq!(version(&rules(&chen).await?), None);
+    oscar.post(&answer, &[("answer", "approve")]).await?;
     becomes(&chen, Some(1)).await?;
     let history = rules(&chen).await?;
     let entry = &history["activations"][0];
-    assert_eq!((entry["author"].as_str(), entry["decided_by"].as_str()), (Some("chen"), Some("oem")));
+    assert_eq!((entry["author"].as_str(), entry["decided_by"].as_str()), (Some("oem"), Some("oem2")));
 
     // A restart runs what was agreed to, not what lies on the disk.
     scene.restart_at(morning() + Span::from_mins(5)).await?;
@@ -148,7 +170,9 @@ async fn what_reaches_owners_waits_for_a_second_person() -> anyhow::Result<()> {
     becomes(&chen, Some(1)).await?;
 
     let first = history["activations"].as_array().unwrap().last().unwrap()["id"].as_i64().unwrap();
-    chen.post(&format!("/rules/{first}/return"), &[]).await?;
+    assert_eq!(chen.post(&format!("/rules/{first}/return"), &[]).await?, StatusCode::FORBIDDEN);
+    let olivia = Advisor::log_in(&scene.premend, "oem").await?;
+    olivia.post(&format!("/rules/{first}/return"), &[]).await?;
     becomes(&chen, None).await?;
 
     let (status, refused) = chen.send_json("/api/rules", &json!({ "reason": " ", "files": {} })).await?;
@@ -167,6 +191,7 @@ async fn a_signal_reads_the_directory_at_once() -> anyhow::Result<()> {
     let chen = Advisor::log_in(&scene.premend, "chen").await?;
     write(overlay.path(), &rule(1, "S4", 95))?;
     scene.premend.process().signal(rustix::process::Signal::HUP)?;
+    agree(&Advisor::log_in(&scene.premend, "oem").await?).await?;
     becomes(&chen, Some(1)).await?;
     let entry = &rules(&chen).await?["activations"][0];
     assert_eq!(entry["origin"], "file");

@@ -1,8 +1,8 @@
 //! Which rules are in force: the directory, the signal, the API and the history brought together.
 //!
-//! A change is proposed whole or not at all; what does not compile leaves everything as it is and says
-//! why. Proposals are rows; one that reaches owners waits for a second person. The engine follows the
-//! rows: what is approved becomes the set of all lanes, between two of their batches.
+//! A change is proposed whole or not at all; what does not compile, or loses safety, leaves everything as it is and
+//! says why. Proposals are rows ([`crate::proposal`]); all that can change a decision or a text waits for a second
+//! person. The engine follows the rows: what is approved becomes the set of all lanes, between two of their batches.
 //!
 //! People propose rules, a job proposes what was learned. Whichever comes, the other is kept as it is in force:
 //! new rules, or those of last month, are judged by today's tables.
@@ -13,9 +13,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use rules::catalogue::Catalogue;
-use rules::rule_change::{RuleChange, compare};
 use rules::rule_set::RuleSet;
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgPool;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -23,7 +22,9 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::journal::{self, catalogue_hash};
 use crate::overlay;
-use crate::store::activation::{self as rows, NewActivation};
+use crate::proposal::{Follower, Proposal, insert, is_of_the_store, needs_approval, propose, recheck, refusal, weigh};
+use crate::safety;
+use crate::store::activation as rows;
 use crate::store::session::{As, begin_as};
 use crate::wake::Wake;
 
@@ -55,18 +56,10 @@ pub struct Activation {
     seen: Vec<(String, String)>,
 }
 
-/// A proposal and what it would change.
-#[derive(Debug)]
-pub struct Proposed {
-    pub activation_id: i64,
-    pub needs_approval: bool,
-    pub changes: Vec<RuleChange>,
-}
-
 /// The set to start with: what was in force, unless the directory says something that was never proposed.
 ///
-/// The first start takes the directory as it is. So does one with other shipped rules; but rules of
-/// one's own that reach owners wait for a second person, and until then the old set goes on.
+/// The first start takes the directory as it is, if it is safe. So does one with other shipped rules; but what people
+/// wrote waits for a second person, and until then the old set goes on.
 pub async fn at_start(
     pool: &PgPool,
     directory: Option<&std::path::Path>,
@@ -91,39 +84,39 @@ pub async fn at_start(
         return Ok(old);
     }
     drop(tx);
-    let found = match written.with_learned(&old.catalogue.learned_files()) {
-        Ok(catalogue) => journal::rule_set(Arc::new(catalogue)).context("compiling the rules")?,
+    let proposal = Proposal::by_operator("start", "other files at a start");
+    let found = match weigh(&old, &written, proposal.origin, proposal.dealer).await {
+        Ok(Some(found)) => found,
+        Ok(None) => return Ok(old),
         Err(error) => {
-            tracing::error!(error = error.to_string(), "the rules on disk cannot follow those in force, which go on");
+            let error = format!("{error:#}");
+            tracing::error!(error, "the rules on disk cannot follow those in force, which go on");
             return Ok(old);
         }
     };
-    let changes = match compare(&old, &found, &Catalogue::builtin()?, false) {
-        Ok(changes) => changes,
-        Err(errors) => {
-            let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            tracing::error!(error = errors.join("; "), "the rules on disk cannot follow those in force, which go on");
-            return Ok(old);
-        }
-    };
-    let needs_approval = changes.iter().any(|change| change.needs_approval);
-    let proposal = Proposal { origin: "start", author: "operator", reason: "other files at a start" };
-    journal::keep_rule_set(pool, &found).await?;
+    for loss in &found.proof.losses {
+        tracing::error!(loss = loss.to_string(), "the rules on disk lose safety and are refused; those in force go on");
+    }
+    let waits = !found.proof.losses.is_empty() || needs_approval(&found.changes, proposal);
+    journal::keep_rule_set(pool, &found.set).await?;
     let mut tx = begin_as(pool, As::Engine).await?;
-    let id = insert(&mut tx, &found, &changes, needs_approval, proposal, clock).await?;
-    if !needs_approval {
-        rows::activate(&mut tx, id, &found.hash, clock.now().to_utc()).await?;
+    let id = insert(&mut tx, &found, proposal, clock).await?;
+    if !waits {
+        rows::activate(&mut tx, id, &found.set.hash, clock.now().to_utc()).await?;
     }
     tx.commit().await?;
-    Ok(if needs_approval { old } else { found })
+    Ok(if waits { old } else { found.set })
 }
 
 async fn first(pool: &PgPool, catalogue: Catalogue, clock: &Clock) -> anyhow::Result<Arc<RuleSet>> {
     let set = journal::rule_set(Arc::new(catalogue)).context("compiling the rules")?;
+    let proof = safety::prove(&set).await?;
+    anyhow::ensure!(proof.losses.is_empty(), "the directory of rules: {}", refusal(&proof));
     journal::keep_rule_set(pool, &set).await?;
     let mut tx = begin_as(pool, As::Engine).await?;
-    let proposal = Proposal { origin: "start", author: "operator", reason: "the first start" };
-    let id = insert(&mut tx, &set, &[], false, proposal, clock).await?;
+    let proposal = Proposal::by_operator("start", "the first start");
+    let follower = Follower { set: Arc::clone(&set), changes: Vec::new(), proof };
+    let id = insert(&mut tx, &follower, proposal, clock).await?;
     rows::activate(&mut tx, id, &set.hash, clock.now().to_utc()).await?;
     tx.commit().await?;
     Ok(set)
@@ -136,66 +129,6 @@ pub async fn in_force(pool: &PgPool) -> anyhow::Result<Option<Arc<RuleSet>>> {
         Some(hash) => journal::stored_rule_set(&mut tx, &hash).await.map(Some),
         None => Ok(None),
     }
-}
-
-/// The origin of what was learned.
-const JOB: &str = "job";
-
-/// Who proposes, and why.
-#[derive(Clone, Copy, Debug)]
-pub struct Proposal<'a> {
-    pub origin: &'a str,
-    pub author: &'a str,
-    pub reason: &'a str,
-}
-
-/// Proposes a set to follow the one in force; `None` if they are the same. Rules keep what was learned; the job
-/// brings other tables, and nobody else does.
-pub async fn propose(
-    pool: &PgPool,
-    current: &RuleSet,
-    catalogue: Catalogue,
-    proposal: Proposal<'_>,
-    clock: &Clock,
-) -> anyhow::Result<Option<Proposed>> {
-    let catalogue = match proposal.origin {
-        JOB => catalogue,
-        _ => catalogue.with_learned(&current.catalogue.learned_files())?,
-    };
-    if catalogue_hash(&catalogue) == current.hash {
-        return Ok(None);
-    }
-    let set = journal::rule_set(Arc::new(catalogue))?;
-    let changes = compare(current, &set, &Catalogue::builtin()?, proposal.origin == "rollback")
-        .map_err(|errors| anyhow::anyhow!(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))?;
-    // A set that was in force has been agreed to.
-    let needs_approval = proposal.origin != "rollback" && changes.iter().any(|change| change.needs_approval);
-    journal::keep_rule_set(pool, &set).await?;
-    let mut tx = begin_as(pool, As::Engine).await?;
-    let activation_id = insert(&mut tx, &set, &changes, needs_approval, proposal, clock).await?;
-    tx.commit().await?;
-    Ok(Some(Proposed { activation_id, needs_approval, changes }))
-}
-
-async fn insert(
-    conn: &mut PgConnection,
-    set: &RuleSet,
-    changes: &[RuleChange],
-    needs_approval: bool,
-    proposal: Proposal<'_>,
-    clock: &Clock,
-) -> anyhow::Result<i64> {
-    let new = NewActivation {
-        rule_set_hash: &set.hash,
-        written_hash: &journal::written_hash(&set.catalogue),
-        origin: proposal.origin,
-        author: proposal.author,
-        reason: proposal.reason,
-        changes: serde_json::to_value(changes)?,
-        needs_approval,
-        proposed_at: clock.now().to_utc(),
-    };
-    Ok(rows::propose(conn, new).await?)
 }
 
 impl Activation {
@@ -212,6 +145,7 @@ impl Activation {
     /// Runs until it is stopped.
     pub async fn run(mut self, wake: Wake, stop: CancellationToken) -> anyhow::Result<()> {
         let mut hangup = signal(SignalKind::hangup()).context("listening for SIGHUP")?;
+        self.doubt().await?;
         let mut told = false;
         while !stop.is_cancelled() {
             if let Err(error) = self.read_directory(told).await {
@@ -229,6 +163,18 @@ impl Activation {
                 hung_up = hangup.recv() => hung_up.is_some(),
                 () = wake.wait(TICK) => false,
             };
+        }
+        Ok(())
+    }
+
+    /// A set from before safety was proved may be in force: it goes on, as no start may change it alone, and is told.
+    async fn doubt(&self) -> anyhow::Result<()> {
+        let current = Arc::clone(&self.sets.borrow());
+        let proof = safety::prove(&current).await?;
+        if !proof.losses.is_empty() {
+            let problem = format!("the rules in force: {}", refusal(&proof));
+            tracing::error!(problem, "the rules in force lose safety: go back to others on the page Rules");
+            self.problem.set(Some(problem));
         }
         Ok(())
     }
@@ -259,7 +205,7 @@ impl Activation {
         drop(tx);
         if !is_waiting {
             let reason = if told { "a signal to read the directory again" } else { "files of the directory changed" };
-            let proposal = Proposal { origin: "file", author: "operator", reason };
+            let proposal = Proposal::by_operator("file", reason);
             let proposed = propose(&self.pool, &current, catalogue, proposal, &self.clock).await?;
             if let Some(proposed) = proposed {
                 tracing::info!(
@@ -282,47 +228,25 @@ impl Activation {
     async fn follow_one(&mut self) -> anyhow::Result<bool> {
         let mut tx = begin_as(&self.pool, As::Engine).await?;
         let Some(approved) = rows::approved(&mut tx).await? else { return Ok(false) };
-        let id = approved.activation_id;
-        let stored = journal::stored_rule_set(&mut tx, &approved.rule_set_hash).await;
-        // Nobody else follows approvals: the row is the same when the set is compiled and kept.
         drop(tx);
+        let id = approved.activation_id;
         let current = Arc::clone(&self.sets.borrow());
-        let followed = match stored.and_then(|set| laid_over(current, set, &approved.origin)) {
-            Ok(set) => Ok(set),
-            // A store that is away says nothing about the rules.
-            Err(error) if is_of_the_store(&error) => return Err(error),
-            Err(error) => Err(error),
-        };
-        if let Ok(set) = &followed {
-            journal::keep_rule_set(&self.pool, set).await?;
-        }
-        let mut tx = begin_as(&self.pool, As::Engine).await?;
-        match followed {
+        match recheck(&self.pool, &current, &approved).await? {
             Ok(set) => {
+                journal::keep_rule_set(&self.pool, &set).await?;
+                let mut tx = begin_as(&self.pool, As::Engine).await?;
                 rows::activate(&mut tx, id, &set.hash, self.clock.now().to_utc()).await?;
                 tx.commit().await?;
                 tracing::info!(activation.id = id, rules = set.rules.len(), "other rules are in force");
                 self.sets.send_replace(set);
             }
-            Err(error) => {
-                rows::refuse(&mut tx, id, &format!("{error:#}")).await?;
+            Err(why) => {
+                tracing::warn!(activation.id = id, why, "an approved proposal cannot take effect");
+                let mut tx = begin_as(&self.pool, As::Engine).await?;
+                rows::refuse(&mut tx, id, &why).await?;
                 tx.commit().await?;
             }
         }
         Ok(true)
     }
-}
-
-fn is_of_the_store(error: &anyhow::Error) -> bool {
-    error.chain().any(<dyn std::error::Error>::is::<sqlx::Error>)
-}
-
-/// What an approved set means today: between its proposal and now, tables or rules may have become others.
-fn laid_over(current: Arc<RuleSet>, approved: Arc<RuleSet>, origin: &str) -> anyhow::Result<Arc<RuleSet>> {
-    let (rules, tables) = if origin == JOB { (current, approved) } else { (approved, current) };
-    let tables = tables.catalogue.learned_files();
-    if rules.catalogue.learned_files() == tables {
-        return Ok(rules);
-    }
-    journal::rule_set(Arc::new(rules.catalogue.with_learned(&tables)?))
 }

@@ -28,10 +28,12 @@ pub fn decide(
                 regrade(vehicle, key, severity, at, received_at, set, effects);
             }
             FindingChange::Closed { key, at, because } => {
-                end(vehicle, key, End { at, because, withdrawn: false }, received_at, set, effects);
+                let local = is_local(key, set);
+                end(vehicle, key, End { at, because, withdrawn: false, local }, received_at, set, effects);
             }
             FindingChange::Withdrawn { key, at, because } => {
-                end(vehicle, key, End { at, because, withdrawn: true }, received_at, set, effects);
+                let local = is_local(key, set);
+                end(vehicle, key, End { at, because, withdrawn: true, local }, received_at, set, effects);
             }
         }
     }
@@ -41,6 +43,8 @@ struct End {
     at: Time,
     because: String,
     withdrawn: bool,
+    /// What ended was a dealer's own finding: what holds for all vehicles need not rest after it.
+    local: bool,
 }
 
 fn open(vehicle: &mut Vehicle, opened: &Opened, received_at: Time, set: &RuleSet, effects: &mut Effects) {
@@ -128,6 +132,10 @@ pub fn refractory_until(vehicle: &Vehicle, component: &Component, rule: &RuleSou
 
 fn join(case: &mut Case, opened: &Opened, rule: &Rule, received_at: Time, set: &RuleSet, effects: &mut Effects) {
     let before = case.severity;
+    if !rule.source.is_local() && case.findings.iter().all(|finding| is_local(finding.key, set)) {
+        // What a dealer's own rule thinks of a component does not hold back what a rule for all finds there.
+        case.confidence = (rule.source.probability * rule.precision) as f32;
+    }
     add_finding(case, opened, rule, effects);
     let kind = regraded(case, before, set, effects);
     log(case, kind, opened.at, received_at, opened.because.en.clone(), effects);
@@ -167,6 +175,10 @@ fn regrade(
     effects.written.push(Effect::ChangeFinding { case: case.id, ordinal: finding.ordinal, severity });
     let kind = regraded(case, before, set, effects);
     log(case, kind, at, received_at, format!("a finding is {severity} now"), effects);
+}
+
+fn is_local(key: FindingKey, set: &RuleSet) -> bool {
+    set.rule(key.rule).is_some_and(|rule| rule.source.is_local())
 }
 
 fn holds(case: &Case, key: FindingKey) -> bool {
@@ -214,7 +226,13 @@ pub fn close_case(
             because: because.to_owned(),
         });
     }
-    close(vehicle, index, End { at, because: because.to_owned(), withdrawn: false }, received_at, effects);
+    close(
+        vehicle,
+        index,
+        End { at, because: because.to_owned(), withdrawn: false, local: false },
+        received_at,
+        effects,
+    );
 }
 
 fn close(vehicle: &mut Vehicle, index: usize, end: End, received_at: Time, effects: &mut Effects) {
@@ -241,13 +259,13 @@ fn close(vehicle: &mut Vehicle, index: usize, end: End, received_at: Time, effec
         });
     }
     vehicle.snoozed.retain(|(snoozed, _)| *snoozed != case.id);
-    let closed_at = (!end.withdrawn).then_some(at);
+    let closed_at = (!end.withdrawn && !end.local).then_some(at);
     match vehicle.past.iter_mut().find(|past| past.component == case.component) {
         Some(past) => {
             *past = PastCase {
                 episode: past.episode.max(case.episode),
                 closed_at: closed_at.or(past.closed_at),
-                severity: case.severity,
+                severity: if end.local { past.severity } else { case.severity },
                 component: case.component,
             }
         }

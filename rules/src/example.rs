@@ -13,10 +13,12 @@ use crate::component::Component;
 use crate::effect::{Effect, Effects};
 use crate::fault_code::FaultCode;
 use crate::learned::{CohortEntry, CohortTable};
-use crate::reading::{FaultReport, Message, Reading, Sample, Sequence, What};
+use crate::reading::{FaultReport, Message, Reading, Reason, Refused, Sample, Sequence, What};
 use crate::recipe;
 use crate::rule::{Example, Expect, RuleSource};
 use crate::rule_set::RuleSet;
+use crate::safety::Road;
+use crate::severity::Severity;
 use crate::signal::{Kind, Signal, Signals};
 use crate::state::Vehicle;
 use crate::state::settle::Bounds;
@@ -95,16 +97,36 @@ pub enum Act {
 }
 
 impl Step {
+    /// What was measured.
+    pub fn sample(self, at: Time) -> Sample {
+        Sample { measured_at: at, readings: self.readings, faults: self.fault.into_iter().collect() }
+    }
+
     /// What was measured, as the message of that number.
     pub fn message(self, index: usize, at: Time) -> What {
-        let sample = Sample { measured_at: at, readings: self.readings, faults: self.fault.into_iter().collect() };
-        What::Message(Message {
-            sequence: Some(Sequence { stream: 1, seq: index as u64 + 1, oldest: Some(1) }),
-            received_at: at,
-            samples: vec![sample],
-            seen: Vec::new(),
-            hash: index as u64,
-        })
+        What::Message(numbered(self.sample(at), index as u64 + 1))
+    }
+}
+
+/// A message of one sample that was received when it was measured.
+fn numbered(sample: Sample, seq: u64) -> Message {
+    let (received_at, sequence) = (sample.measured_at, Some(sequence(seq)));
+    Message { sequence, received_at, samples: vec![sample], seen: Vec::new(), hash: seq - 1 }
+}
+
+const fn sequence(seq: u64) -> Sequence {
+    Sequence { stream: 1, seq, oldest: Some(1) }
+}
+
+/// What a sample is to the recipe after a road of admission; a refused one counts as dealt with.
+pub fn sent(road: &dyn Road, said: &Signals, profile: &Profile, sample: &Sample, seq: u64) -> What {
+    match road.admit(said, profile, sample, seq) {
+        Some(message) => What::Message(message),
+        None => What::Refused(Refused {
+            sequence: sequence(seq),
+            received_at: sample.measured_at,
+            reason: Reason::NotAllowed,
+        }),
     }
 }
 
@@ -120,7 +142,28 @@ impl Act {
 
 /// Runs an example of a rule and says what became of it.
 pub fn run(set: &RuleSet, rule: &RuleSource, example: &Example) -> Result<Expect, ExampleError> {
-    let steps = parse(&example.readings, &set.catalogue.signals)?;
+    run_through(set, rule, example, &set.catalogue.signals, &Straight).map(|(came, _)| came)
+}
+
+/// Past admission: an example is about the rule.
+pub struct Straight;
+
+impl Road for Straight {
+    fn admit(&self, _: &Signals, _: &Profile, sample: &Sample, seq: u64) -> Option<Message> {
+        Some(numbered(sample.clone(), seq))
+    }
+}
+
+/// The same with readings that are written in the words of `said`, and go through a road of admission; and how severe
+/// the worst finding of any rule was.
+pub fn run_through(
+    set: &RuleSet,
+    rule: &RuleSource,
+    example: &Example,
+    said: &Signals,
+    road: &dyn Road,
+) -> Result<(Expect, Option<Severity>), ExampleError> {
+    let steps = parse(&example.readings, said)?;
     let own = (!example.cohort.is_empty()).then(|| cohorts(set, &example.cohort)).transpose()?;
     let set = own.as_ref().unwrap_or(set);
     let mut vehicle = vehicle(set, example.powertrain.or_else(|| rule.scope.powertrain.first().copied()))?;
@@ -132,7 +175,7 @@ pub fn run(set: &RuleSet, rule: &RuleSource, example: &Example) -> Result<Expect
         let input = match step.act {
             Some(act) => act.command(last),
             None if nothing => What::Timer { at: last + bounds.lateness },
-            None => step.message(index, last),
+            None => sent(road, said, &vehicle.profile, &step.sample(last), index as u64 + 1),
         };
         recipe::take(&mut vehicle, input, set, &bounds, &mut effects);
     }
@@ -142,11 +185,16 @@ pub fn run(set: &RuleSet, rule: &RuleSource, example: &Example) -> Result<Expect
         .iter()
         .any(|effect| matches!(effect, Effect::OpenFinding { rule: key, .. } if *key == rule.key));
     let open = vehicle.watches.open().filter_map(|(key, _)| set.rule(key.rule)).any(|open| open.source.key == rule.key);
-    Ok(match (opened, open) {
+    let worst = effects.written.iter().filter_map(|effect| match effect {
+        Effect::OpenFinding { severity, .. } => Some(*severity),
+        _ => None,
+    });
+    let came = match (opened, open) {
         (true, true) => Expect::Fires,
         (true, false) => Expect::Clears,
         (false, _) => Expect::Silent,
-    })
+    };
+    Ok((came, worst.min()))
 }
 
 /// Understands the lines of an example.

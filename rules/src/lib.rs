@@ -38,6 +38,7 @@ pub mod rule;
 pub mod rule_change;
 pub mod rule_mask;
 pub mod rule_set;
+pub mod safety;
 pub mod schema;
 pub mod severity;
 pub mod shelf;

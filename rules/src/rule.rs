@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::learned::GATE;
@@ -102,9 +103,9 @@ impl RuleSource {
         (place as f64 / u64::MAX as f64) < self.canary
     }
 
-    /// Whether its findings can reach the owner or the car by themselves.
-    pub fn contacts_owner(&self) -> bool {
-        self.mode == Mode::Live && self.severity != Some(Severity::S4)
+    /// Whether it is for some dealers' vehicles only: it may add cases, and takes nothing from what holds for all.
+    pub fn is_local(&self) -> bool {
+        !self.scope.dealer.is_empty()
     }
 
     /// Whether verdicts may take it out of force. What keeps people safe or keeps their rights is never tuned
@@ -164,6 +165,10 @@ pub struct Scope {
     /// Software of the vehicle: from this version on, and below that one; either may be left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub software: Option<SoftwareRange>,
+    /// Dealers whose vehicles are meant; a dealer's own rule is for that dealer's, whatever is written here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
+    pub dealer: Vec<Uuid>,
     /// Value tiers of the owner. Never for S1 and S2: safety does not depend on what a customer is worth.
     pub tier: Vec<String>,
 }
@@ -210,6 +215,7 @@ impl Scope {
             && named(&self.model, &profile.model)
             && named(&self.region, &profile.region)
             && named(&self.tier, &profile.tier)
+            && (self.dealer.is_empty() || self.dealer.contains(&profile.dealer))
             && self.year.is_none_or(|(first, last)| (first..=last).contains(&profile.model_year))
             && self.software.as_ref().is_none_or(|range| range.contains(&profile.software))
     }

@@ -115,7 +115,7 @@ fn a_mild_rule_demotes_itself_and_a_grave_one_stays() {
     assert!((judged.find("own.grave", "").unwrap().precision - 8.0 / 23.0).abs() < 1e-3);
     assert_eq!(judged.find("own.mild", "").unwrap().demotion().unwrap().on, "2026-03-02");
 
-    let changes = compare(&live, &judged, &Catalogue::builtin().unwrap(), false).unwrap();
+    let changes = compare(&live, &judged, false).unwrap();
     let said: Vec<&str> = changes.iter().filter_map(|change| change.learned.as_deref()).collect();
     assert_eq!(
         said,

@@ -13,7 +13,7 @@ use rules::rule_set::RuleSet;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::store::open;
-use crate::{activation, journal, overlay};
+use crate::{activation, journal, overlay, safety};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -47,7 +47,8 @@ enum Action {
         #[arg(long)]
         check: bool,
     },
-    /// Compile the catalogue with a directory laid over it and print everything that is wrong.
+    /// Compile the catalogue with a directory laid over it and print everything that is wrong, and what of safety it
+    /// would lose.
     Check {
         /// Laid out like `rules/catalogue/`; without it, the configured overlay.
         #[arg(value_name = "DIR")]
@@ -67,7 +68,7 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> {
         Action::List { in_force: true } => list_with_precision(in_force(&config).await?.as_ref()),
         Action::Check { directory } => {
             let set = set(directory.as_deref().or(config.catalogue.overlay.as_deref()))?;
-            println!("{} rules in {} instances, no errors", set.catalogue.rules.len(), set.rules.len());
+            return check(set.as_ref());
         }
         Action::Show { key } => show(set(config.catalogue.overlay.as_deref())?.as_ref(), key)?,
         Action::Reference => {
@@ -82,6 +83,25 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> {
 
 fn set(directory: Option<&Path>) -> anyhow::Result<Arc<RuleSet>> {
     journal::rule_set(Arc::new(overlay::catalogue(directory)?))
+}
+
+/// Whether a set compiles and keeps what keeps people safe.
+fn check(set: &RuleSet) -> anyhow::Result<ExitCode> {
+    let proof = safety::proof_of(set)?;
+    for loss in &proof.losses {
+        println!("{loss}");
+    }
+    if !proof.losses.is_empty() {
+        return Ok(ExitCode::FAILURE);
+    }
+    println!("{} rules in {} instances, no errors", set.catalogue.rules.len(), set.rules.len());
+    if proof.examples + proof.courses > 0 {
+        println!(
+            "safety holds: {} examples of S1 and S2 rules, {} drives of the S1 drill",
+            proof.examples, proof.courses
+        );
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn list(set: &RuleSet) {

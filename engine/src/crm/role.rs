@@ -58,9 +58,15 @@ impl Role {
         matches!(self, Self::Oem | Self::Manager | Self::Ops)
     }
 
-    /// Proposes rules, agrees to those of others, goes back to earlier ones.
-    pub const fn changes_rules(self) -> bool {
+    /// Proposes rules: the manufacturer the whole set, a dealer's manager mild rules for the dealer's own vehicles.
+    /// Sees to the tasks that a rule's figures give its author.
+    pub const fn proposes_rules(self) -> bool {
         matches!(self, Self::Oem | Self::Manager)
+    }
+
+    /// Agrees to what others propose and goes back to earlier sets: there is one set, and it is the manufacturer's.
+    pub const fn decides_rules(self) -> bool {
+        matches!(self, Self::Oem)
     }
 
     /// Sees which cohorts of all dealers' vehicles have faults, and decides on campaigns.
@@ -108,6 +114,13 @@ mod tests {
             assert_eq!(Role::from_word(role.word()), Some(role));
         }
         assert_eq!(Role::from_word("root"), None);
+    }
+
+    #[test]
+    fn only_the_manufacturer_decides_on_rules_and_only_it_and_managers_propose_them() {
+        let of = |may: fn(Role) -> bool| Role::ALL.into_iter().filter(|role| may(*role)).collect::<Vec<_>>();
+        assert_eq!(of(Role::decides_rules), [Role::Oem]);
+        assert_eq!(of(Role::proposes_rules), [Role::Manager, Role::Oem]);
     }
 
     #[test]

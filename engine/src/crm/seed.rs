@@ -93,7 +93,7 @@ struct DemoAccount {
     locale: Locale,
 }
 
-const ACCOUNTS: [DemoAccount; 8] = [
+const ACCOUNTS: [DemoAccount; 9] = [
     DemoAccount { login: "li", role: Role::Advisor, dealer: Some(0), name: "李静", locale: Locale::ZhCn },
     DemoAccount { login: "wang", role: Role::Technician, dealer: Some(0), name: "王建国", locale: Locale::ZhCn },
     DemoAccount { login: "chen", role: Role::Manager, dealer: Some(0), name: "陈敏", locale: Locale::ZhCn },
@@ -101,6 +101,8 @@ const ACCOUNTS: [DemoAccount; 8] = [
     DemoAccount { login: "tom", role: Role::Technician, dealer: Some(1), name: "Tom Hale", locale: Locale::En },
     DemoAccount { login: "maya", role: Role::Manager, dealer: Some(1), name: "Maya Lind", locale: Locale::En },
     DemoAccount { login: "oem", role: Role::Oem, dealer: None, name: "OEM quality desk", locale: Locale::En },
+    // What one of them proposes the other agrees to.
+    DemoAccount { login: "oem2", role: Role::Oem, dealer: None, name: "OEM safety desk", locale: Locale::En },
     DemoAccount { login: "ops", role: Role::Ops, dealer: None, name: "Operations", locale: Locale::En },
 ];
 
@@ -311,6 +313,6 @@ mod tests {
         let logins = seed_demo(&mut tx, &demo.keys, &[vehicle], Clock::wall().to_utc()).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(count().await, before);
-        assert_eq!(logins.len(), 8);
+        assert_eq!(logins.len(), 9);
     }
 }

@@ -53,6 +53,11 @@ impl Visitor {
         As::Person { dealer, account: Some(self.account.account_id), purpose }
     }
 
+    /// Whether these dealers' own rules concern this visitor: people of a dealer see those for all and their own.
+    pub fn sees_rules_of(&self, dealers: &[Uuid]) -> bool {
+        dealers.is_empty() || self.account.dealer_id.is_none_or(|own| dealers.contains(&own))
+    }
+
     pub fn id(&self) -> Uuid {
         self.account.account_id
     }

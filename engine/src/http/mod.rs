@@ -34,6 +34,7 @@ pub mod readiness;
 mod review;
 #[cfg(test)]
 mod route_tests;
+mod rule_entry;
 mod rule_page;
 mod rule_standing;
 mod show;

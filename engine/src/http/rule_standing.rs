@@ -73,8 +73,8 @@ pub struct TaskLine {
     pub opened: String,
 }
 
-/// The rules in force with their figures, and the open tasks.
-pub async fn standing(state: &HttpState, p: &Page) -> Result<(Vec<RuleLine>, Vec<TaskLine>), Failure> {
+/// The rules in force with their figures, and the open tasks. Another dealer's own rules are nobody's business.
+pub async fn standing(state: &HttpState, who: &Visitor, p: &Page) -> Result<(Vec<RuleLine>, Vec<TaskLine>), Failure> {
     let (set, now) = (state.set_in_force(), state.clock.now().to_utc());
     let mut tx = begin_as(&state.pool, As::Engine).await?;
     let labels = labels(&mut tx, oldest(now)).await?;
@@ -89,7 +89,11 @@ pub async fn standing(state: &HttpState, p: &Page) -> Result<(Vec<RuleLine>, Vec
         let given = verdicts.get(&(rule.key.as_str(), rule.version as i32)).copied().unwrap_or_default();
         line(rule, tally, given, &set, p)
     };
-    Ok((set.catalogue.rules.iter().map(line).collect(), tasks))
+    let own = |scope: &rules::rule::Scope| who.sees_rules_of(&scope.dealer);
+    let rules: Vec<RuleLine> = set.catalogue.rules.iter().filter(|rule| own(&rule.scope)).map(line).collect();
+    // A version that has been replaced since is everybody's again: only its key is known.
+    let hidden = |key: &str| set.catalogue.rules.iter().any(|rule| rule.key == key && !own(&rule.scope));
+    Ok((rules, tasks.into_iter().filter(|task| !hidden(&task.rule)).collect()))
 }
 
 fn line(rule: &RuleSource, tally: Tally, verdicts: Verdicts, set: &RuleSet, p: &Page) -> RuleLine {
@@ -128,7 +132,7 @@ async fn tasks(conn: &mut PgConnection, p: &Page) -> Result<Vec<TaskLine>, Failu
 
 /// `POST /rules/tasks/{task}/close`: its author, or who speaks for them, has seen to it.
 pub async fn close(State(state): State<HttpState>, who: Visitor, Path(task): Path<i64>) -> Result<Response, Failure> {
-    if !who.account.role.changes_rules() {
+    if !who.account.role.proposes_rules() {
         return Err(Failure::Forbidden);
     }
     let mut tx = begin_as(&state.pool, As::Engine).await?;

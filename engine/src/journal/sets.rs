@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use rules::catalogue::Catalogue;
+use rules::catalogue::{Catalogue, Layer};
 use rules::rule_set::RuleSet;
 use sha2::{Digest as _, Sha256};
 use sqlx::{PgConnection, PgPool};
@@ -18,9 +18,10 @@ pub fn catalogue_hash(catalogue: &Catalogue) -> [u8; 32] {
     hash_of(catalogue.files().iter())
 }
 
-/// The same over what people wrote, the learned tables left out.
+/// The same over what comes with the product and with the operator's directory: neither the learned tables nor what
+/// dealers have of their own.
 pub fn written_hash(catalogue: &Catalogue) -> [u8; 32] {
-    hash_of(catalogue.written_files())
+    hash_of(catalogue.layer_files(|layer| !matches!(layer, Layer::Dealer(_))))
 }
 
 fn hash_of<'a>(files: impl Iterator<Item = &'a (String, String)>) -> [u8; 32] {

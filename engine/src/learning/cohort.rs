@@ -11,8 +11,8 @@ use rules::vehicle::Purpose;
 use tdigest::TDigest;
 
 use super::Learning;
-use crate::activation::{Proposal, propose};
 use crate::journal::{self, RuleSets};
+use crate::proposal::{Proposal, propose};
 
 /// What a vehicle said longer ago says nothing about what is usual now.
 const FRESH: Span = Span::from_days(90);
@@ -41,7 +41,7 @@ impl Learning {
             return Ok(0);
         }
         let catalogue = set.catalogue.with_learned_file(COHORTS_FILE, table.to_toml())?;
-        let proposal = Proposal { origin: "job", author: "premend", reason: "last readings of all vehicles" };
+        let proposal = Proposal::by_job("last readings of all vehicles");
         let proposed = propose(&self.pool, &set, catalogue, proposal, &self.clock).await?;
         Ok(proposed.map_or(0, |proposed| proposed.changes.len() as u64))
     }

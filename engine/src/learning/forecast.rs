@@ -16,8 +16,8 @@ use rules::time::{Span, Time};
 use rules::vehicle::Purpose;
 
 use super::Learning;
-use crate::activation::{Proposal, propose};
 use crate::journal::{self, Restored, RuleSets};
+use crate::proposal::{Proposal, propose};
 use crate::store::forecast::{self as rows, Figures, ForecastRow, NewForecast};
 use crate::store::session::{As, begin_as};
 
@@ -116,7 +116,7 @@ impl Learning {
         let table = calibrate(&followed);
         if set.catalogue.learned.calibration.decides_otherwise(&table) {
             let catalogue = set.catalogue.with_learned_file(CALIBRATION_FILE, table.to_toml())?;
-            let proposal = Proposal { origin: "job", author: "premend", reason: "what became of forecasts" };
+            let proposal = Proposal::by_job("what became of forecasts");
             let proposed = propose(&self.pool, &set, catalogue, proposal, &self.clock).await?;
             changed += proposed.map_or(0, |proposed| proposed.changes.len() as u64);
         }

@@ -15,8 +15,8 @@ use tokio::sync::watch;
 
 use super::campaign::{CampaignMetrics, LookedAt};
 use super::forecast::ForecastMetrics;
-use crate::activation::{Proposal, propose};
 use crate::clock::Clock;
+use crate::proposal::{Proposal, propose};
 use crate::store::label::{Label, labels};
 use crate::store::rule_task::{self, NewTask};
 use crate::store::session::{As, begin_as};
@@ -113,7 +113,7 @@ impl Learning {
             return Ok(changed);
         }
         let catalogue = set.catalogue.with_learned_file(PRECISION_FILE, table.to_toml())?;
-        let proposal = Proposal { origin: "job", author: "premend", reason: "technicians' verdicts" };
+        let proposal = Proposal::by_job("technicians' verdicts");
         if let Some(proposed) = propose(&self.pool, &set, catalogue, proposal, &self.clock).await? {
             changed += proposed.changes.len() as u64;
             let demoted = |table: &PrecisionTable| table.iter().filter(|entry| entry.demoted.is_some()).count() as u64;

@@ -21,6 +21,7 @@ use crate::activation;
 use crate::clock::Clock;
 use crate::journal;
 use crate::outbox::fixture::{NOON, Scene};
+use crate::proposal::recheck;
 use crate::store::label::{Label, labels};
 use crate::store::session::{As, begin_as};
 use crate::store::{activation as rows, rule_task, snapshot};
@@ -187,7 +188,14 @@ async fn a_start_with_other_rules_keeps_what_was_learned(pool: PgPool) {
                title = { zh-CN = \"x\", en = \"x\" }\nreason = { zh-CN = \"x\", en = \"x\" }\n\
                when = \"Vehicle.Speed > 300\"\nseverity = \"S4\"\npurpose = \"diagnostics\"\nsource = \"test\"\n";
     std::fs::write(overlay.path().join("rules/own.toml"), own).unwrap();
-    let other = activation::at_start(&pool, Some(overlay.path()), &scene.clock).await.unwrap();
+    // It waits for a second person, and what was agreed to goes on.
+    let waiting = activation::at_start(&pool, Some(overlay.path()), &scene.clock).await.unwrap();
+    assert_eq!(waiting.hash, same.hash);
+    let mut tx = begin_as(&pool, As::Engine).await.unwrap();
+    let row = rows::history(&mut tx, 1).await.unwrap().remove(0);
+    assert_eq!((row.state.as_str(), row.author.as_str()), ("waiting", "operator"));
+    drop(tx);
+    let other = recheck(&pool, &same, &row).await.unwrap().unwrap();
     assert!(other.find("own.news", "").is_some());
     assert_eq!(other.catalogue.learned, same.catalogue.learned);
 }

@@ -75,6 +75,11 @@ pub async fn by_login(conn: &mut PgConnection, login: &str) -> sqlx::Result<Opti
     Ok(Some((account, row.password_hash)))
 }
 
+/// The name behind a log-in, whether or not it may still log in.
+pub async fn name_of(conn: &mut PgConnection, login: &str) -> sqlx::Result<Option<String>> {
+    query_scalar!("select display_name from person.account where login = $1", login).fetch_optional(conn).await
+}
+
 /// Whose session a token is, while it lasts.
 pub async fn by_session(
     conn: &mut PgConnection,

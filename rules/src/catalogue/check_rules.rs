@@ -1,9 +1,12 @@
 //! Checks of rules against the rest of the catalogue, before their expressions are compiled.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use uuid::Uuid;
 
 use super::check::{Names, each_known, said};
+use super::check_dealer;
 use super::layer::by_key;
 use super::read::{Fault, Place, Placed};
 use crate::example::{parse, parse_cohorts};
@@ -18,6 +21,8 @@ pub struct Scope<'a> {
     pub names: &'a Names<'a>,
     pub signals: &'a Signals,
     pub templates: Vec<&'a str>,
+    /// Those of them that are a dealer's own.
+    pub dealers_templates: &'a BTreeMap<String, Uuid>,
     pub models: Vec<&'a str>,
     /// Codes of the service items.
     pub items: &'a [String],
@@ -34,7 +39,9 @@ pub fn rules(entries: Vec<Placed<RuleSource>>, scope: &Scope<'_>, faults: &mut V
         gate(place, value, scope, faults);
         references(place, value, scope, faults);
         expressions(place, value, scope, faults);
+        check_dealer::rule(place, value, faults);
     }
+    check_dealer::texts(&map, scope.dealers_templates, faults);
     map.into_values().map(|entry| entry.value).collect()
 }
 

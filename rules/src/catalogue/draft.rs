@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
+use super::check_dealer::{self, refuse_others};
 use super::check_learned::refuse_in_directory;
 use super::layer::within_layer;
 use super::read::{Document, Fault, Place, Placed};
@@ -80,7 +81,7 @@ impl Draft {
     /// Reads one file, by the place it has in its layer.
     pub fn read(&mut self, path: &str, text: &str) {
         let faults = &mut self.faults;
-        if refuse_in_directory(path, faults) {
+        if refuse_in_directory(path, faults) || refuse_others(path, text, faults) {
             return;
         }
         match within_layer(path) {
@@ -118,7 +119,11 @@ impl Draft {
         let locale = Locale::ALL.into_iter().find(|locale| folder.strip_prefix("templates/") == Some(locale.tag()));
         match (folder, locale) {
             ("plans", _) if is_toml => self.plans.extend(plan(path, text, faults)),
-            ("rules", _) if is_toml => table(path, text, "rule", &mut self.rules, faults),
+            ("rules", _) if is_toml => {
+                let mut entries = Vec::new();
+                table(path, text, "rule", &mut entries, faults);
+                self.rules.extend(entries.into_iter().map(|entry| check_dealer::scope(entry, faults)));
+            }
             (_, Some(locale)) if is_toml => {
                 let mut entries = Vec::new();
                 table(path, text, "template", &mut entries, faults);

@@ -6,10 +6,12 @@
 
 mod builtin;
 mod check;
+mod check_dealer;
 mod check_learned;
 mod check_plans;
 mod check_rules;
 mod draft;
+mod entry;
 mod layer;
 mod near;
 mod read;
@@ -17,7 +19,10 @@ mod read;
 use std::collections::BTreeMap;
 use std::fmt;
 
-pub use layer::OVERLAY;
+use uuid::Uuid;
+
+pub use entry::{Entry, EntryKey, EntryKind, entries};
+pub use layer::{DEALERS, Layer, OVERLAY};
 pub use near::nearest;
 pub use read::{Fault, Place, Placed};
 
@@ -136,6 +141,24 @@ impl Catalogue {
         self.with_learned(&others.chain([(path.to_owned(), text)]).collect::<Vec<_>>())
     }
 
+    /// This catalogue with the files of a dealer instead of what that dealer had; they replace nothing of anybody
+    /// else's. Paths are relative to the dealer's own directory.
+    pub fn with_dealer<P: AsRef<str>, T: AsRef<str>>(
+        &self,
+        dealer: Uuid,
+        files: &[(P, T)],
+    ) -> Result<Self, CatalogueError> {
+        let own =
+            files.iter().map(|(path, text)| (format!("{DEALERS}{dealer}/{}", path.as_ref()), text.as_ref().to_owned()));
+        let others = self.files.iter().filter(|(path, _)| Layer::of(path) != Layer::Dealer(dealer)).cloned();
+        Self::load(&others.chain(own).collect::<Vec<_>>())
+    }
+
+    /// The files of a layer.
+    pub fn layer_files(&self, wanted: impl Fn(Layer) -> bool) -> impl Iterator<Item = &(String, String)> {
+        self.written_files().filter(move |(path, _)| wanted(Layer::of(path)))
+    }
+
     /// The same with every rule live, demoted ones too: for trying them.
     #[must_use]
     pub fn all_live(mut self) -> Self {
@@ -221,11 +244,13 @@ impl Catalogue {
         check_plans::item_models(&draft.plans, &draft.models, &mut faults);
         let (plans, item_codes) = check_plans::plans(draft.plans, &names, &mut faults);
         let (models, model_plans) = check_plans::models(draft.models, &plans, &mut faults);
+        let dealers_templates = check_dealer::templates_of(&draft.templates);
         let templates = check_plans::templates(draft.templates, &mut faults);
         let scope = Scope {
             names: &names,
             signals: &signals,
             templates: templates.keys().map(String::as_str).collect(),
+            dealers_templates: &dealers_templates,
             models: models.keys().map(String::as_str).collect(),
             items: &item_codes,
             files: &files,

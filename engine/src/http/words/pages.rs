@@ -1,8 +1,12 @@
 //! The words of each page, field by field as its template asks for them.
 
+use std::collections::BTreeMap;
+
+use rules::catalogue::EntryKind;
+use rules::safety::Proof;
 use serde::Deserialize;
 
-use super::Named;
+use super::{Named, fill};
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -91,6 +95,21 @@ pub struct ReviewWords {
     pub read_only: String,
 }
 
+impl RulesWords {
+    /// What entries of a kind are called.
+    pub fn kind(&self, kind: EntryKind) -> &str {
+        self.kinds.get(&kind).map_or(kind.word(), String::as_str)
+    }
+
+    /// What was proved of a proposal.
+    pub fn proof(&self, proof: &Proof) -> String {
+        if proof.examples + proof.courses == 0 {
+            return self.nothing_to_prove.clone();
+        }
+        fill(&fill(&self.proved, "examples", proof.examples), "courses", proof.courses)
+    }
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RulesWords {
@@ -113,10 +132,26 @@ pub struct RulesWords {
     pub approve: String,
     pub reject: String,
     pub second_person: String,
+    pub own_proposal: String,
+    pub manufacturer_decides: String,
+    pub of_dealer: String,
+    pub proved: String,
+    pub nothing_to_prove: String,
+    pub not_proved: String,
+    pub losses: String,
+    pub field: String,
+    pub before: String,
+    pub after: String,
+    pub learned: String,
+    /// By the state's word in the store.
+    pub states: Named,
+    /// Where a proposal comes from, by its word in the store.
+    pub origins: Named,
+    kinds: BTreeMap<EntryKind, String>,
     pub roll_back: String,
     pub added: String,
     pub removed: String,
-    pub reaches_owners: String,
+    pub needs_second: String,
     pub memory: String,
     pub no_changes: String,
     pub rule: String,
