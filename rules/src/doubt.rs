@@ -8,15 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::estimate::traction;
 use crate::evaluate::take_outcome;
-use crate::expr::{self, Cell, Tri, View};
+use crate::expr::{self, Cell, Last, Tri, View};
 use crate::finding::FindingKey;
-use crate::known::Known;
 use crate::learned::Cohort;
 use crate::rule_mask::RuleMask;
 use crate::rule_set::{Rule, RuleNo, RuleSet};
 use crate::signal::Slot;
 use crate::state::fold::Step;
-use crate::state::{Readings, SlotSet, Vehicle, is_obsolete};
+use crate::state::{SlotSet, Vehicle, is_obsolete};
 use crate::time::Span;
 use crate::watches::{Watch, Watches};
 use crate::window::Windows;
@@ -42,15 +41,55 @@ pub fn consider(vehicle: &mut Vehicle, step: &Step, set: &RuleSet) {
     if vehicle.suspects.is_empty() {
         return;
     }
-    let sketch = Sketch::new(vehicle, step, &set.known);
-    let mut mask = set.touched(&sketch.touched, step.faults, step.service);
-    let waiting = set.touched(&sketch.waiting, false, false);
-    mask.iter_mut().zip(&waiting).for_each(|(word, waiting)| *word &= waiting);
-    let Vehicle { watches, newest, faults, estimates, windows, odometer, resets, segment, .. } = vehicle;
+    if vehicle.suspects.iter().any(|suspect| vehicle.last.get(suspect.slot.index()).is_none()) {
+        // A first reading has no last value to change places with: the vehicle is new, and this is rare.
+        let real = vehicle.last.clone();
+        for suspect in vehicle.suspects.iter() {
+            vehicle.last.set(suspect.slot.index(), suspect.last());
+        }
+        suppose(vehicle, step, set);
+        vehicle.last = real;
+    } else {
+        exchange(vehicle);
+        suppose(vehicle, step, set);
+        exchange(vehicle);
+    }
+}
+
+/// What waits changes places with the last values.
+fn exchange(vehicle: &mut Vehicle) {
+    let Vehicle { suspects, last, .. } = vehicle;
+    for suspect in suspects.iter_mut() {
+        let known = last.get(suspect.slot.index()).unwrap_or(Last::NEVER);
+        last.set(suspect.slot.index(), suspect.last());
+        (suspect.value, suspect.at) = (known.value, known.at);
+    }
+}
+
+/// Takes the step on last values in which everything that waits is true.
+fn suppose(vehicle: &mut Vehicle, step: &Step, set: &RuleSet) {
+    let (mut touched, mut waiting) = (step.touched, SlotSet::default());
+    for suspect in vehicle.suspects.iter() {
+        waiting.insert(suspect.slot);
+        traction::feature_of(suspect.slot, &set.known).into_iter().for_each(|slot| waiting.insert(slot));
+        if vehicle.last.get(suspect.slot.index()).is_some_and(|last| last.at == step.at) {
+            touched.insert(suspect.slot);
+        }
+    }
+    let features = traction::features(&vehicle.last, &touched, step.at, &set.known);
+    let real = features.map(|feature| feature.and_then(|(slot, _)| Some((slot, vehicle.last.get(slot.index())?))));
+    for ((slot, value), _) in features.into_iter().zip(&real).filter_map(|(feature, real)| feature.zip(*real)) {
+        vehicle.last.set(slot.index(), Last { value, at: step.at });
+        touched.insert(slot);
+    }
+    let mut mask = set.touched(&touched, step.faults, step.service);
+    let readers = set.touched(&waiting, false, false);
+    mask.iter_mut().zip(&readers).for_each(|(word, readers)| *word &= readers);
+    let Vehicle { watches, newest, last, faults, estimates, windows, odometer, resets, segment, .. } = vehicle;
     let view = View {
         now: step.at,
         newest: *newest,
-        last: &sketch.last,
+        last,
         faults,
         code: None,
         service: &estimates.usage.items,
@@ -63,6 +102,9 @@ pub fn consider(vehicle: &mut Vehicle, step: &Step, set: &RuleSet) {
         if remembers && !rule.by_code && !is_obsolete(resets, component, step.at) {
             watches.suppose(rule, &view, segment.trip);
         }
+    }
+    for (slot, last) in real.into_iter().flatten() {
+        vehicle.last.set(slot.index(), last);
     }
 }
 
@@ -138,36 +180,6 @@ impl Watches {
             let watch = self.entry(key);
             (watch.outcomes, watch.judged, watch.period) = (outcomes, judged, period);
         }
-    }
-}
-
-/// A vehicle's last values if everything that waits were true.
-struct Sketch {
-    last: Readings,
-    /// What waits, and the features that follow from it.
-    waiting: SlotSet,
-    /// What was measured at the step.
-    touched: SlotSet,
-}
-
-impl Sketch {
-    fn new(vehicle: &Vehicle, step: &Step, known: &Known) -> Self {
-        let mut sketch = Self { last: vehicle.last.clone(), waiting: SlotSet::default(), touched: step.touched };
-        for suspect in vehicle.suspects.iter() {
-            sketch.last.set(suspect.slot.index(), suspect.last());
-            sketch.waiting.insert(suspect.slot);
-            if suspect.at == step.at {
-                sketch.touched.insert(suspect.slot);
-            }
-        }
-        for (slot, value) in traction::features(&sketch.last, &sketch.touched, step.at, known).into_iter().flatten() {
-            sketch.last.set(slot.index(), expr::Last { value, at: step.at });
-            sketch.touched.insert(slot);
-        }
-        for suspect in vehicle.suspects.iter() {
-            traction::feature_of(suspect.slot, known).into_iter().for_each(|slot| sketch.waiting.insert(slot));
-        }
-        sketch
     }
 }
 
