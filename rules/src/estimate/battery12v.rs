@@ -8,7 +8,7 @@ use super::norm::{Feature, Norm};
 use super::shift::Shift;
 use super::trend::{Line, Trend};
 use super::warm_up::is_cold;
-use super::{Days, Forecast, Turn, emit, measured, recent, repeat, within};
+use super::{Forecast, Stamp, Turn, emit, measured, recent, repeat, within};
 use crate::known::Known;
 use crate::rule_set::RuleSet;
 use crate::state::Vehicle;
@@ -72,17 +72,12 @@ pub struct Battery12v {
     /// where it was turning already, or is not known of.
     before: f32,
     readings: u16,
-    history: History,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct History {
     charging: Shift,
     crank: Shift,
     margin: Trend,
-    started: Days,
+    started: Stamp,
     rest: Shift,
-    rested: Days,
+    rested: Stamp,
     key_on: KeyOn,
     drain: Drain,
 }
@@ -93,13 +88,13 @@ struct History {
 struct KeyOn {
     /// The highest voltage until the engine turns; NaN while nobody waits for it.
     volts: f32,
-    stood: Days,
+    stood: Stamp,
     shift: Shift,
 }
 
 impl Default for KeyOn {
     fn default() -> Self {
-        Self { volts: f32::NAN, stood: Days::default(), shift: Shift::default() }
+        Self { volts: f32::NAN, stood: Stamp::default(), shift: Shift::default() }
     }
 }
 
@@ -109,7 +104,7 @@ struct Drain {
     millivolts: u16,
     /// The way a voltage went that did not go on from the one before, 1 or -1: the next one may bear it out.
     astray: i8,
-    at: Days,
+    at: Stamp,
     fall: f32,
     days: f32,
 }
@@ -122,15 +117,15 @@ impl Drain {
     /// Whether a voltage goes on from the one before: near it, or on the way that one went.
     fn is_steady(&self, volts: f64, at: Time, first: bool) -> bool {
         let step = volts - self.volts();
-        let most = if first { REST_STEP } else { DRAIN_STEP.max(DRAIN_MOST * self.at.until(at)) };
-        self.at == Days::default() || step.abs() <= most || step * f64::from(self.astray) > 0.0
+        let most = if first { REST_STEP } else { DRAIN_STEP.max(DRAIN_MOST * self.at.until(at).days_f64()) };
+        !self.at.is_set() || step.abs() <= most || step * f64::from(self.astray) > 0.0
     }
 
     /// Takes a voltage of a stand; `first`: its first after the surface charge is gone. Volts per day, once so much
     /// standing was seen that the sensor's noise does not matter.
     fn take(&mut self, volts: f64, at: Time, first: bool) -> Option<f64> {
         let steady = self.is_steady(volts, at, false);
-        let days = self.at.pass(at);
+        let days = self.at.pass(at).days_f64();
         let before = self.volts();
         self.millivolts = (volts * 1_000.0).round() as u16;
         self.astray = if steady { 0 } else { (volts - before).signum() as i8 };
@@ -147,8 +142,8 @@ impl Drain {
 impl Battery12v {
     fn begin_trip(&mut self, at: Time, volts: f64) {
         (self.median, self.before, self.readings) = (0.0, volts as f32, 0);
-        let key_on = &mut self.history.key_on;
-        key_on.volts = if key_on.stood.is_over(at, ONE_REST.days_f64()) { f32::NAN } else { 0.0 };
+        let key_on = &mut self.key_on;
+        key_on.volts = if key_on.stood.is_over(at, ONE_REST) { f32::NAN } else { 0.0 };
     }
 
     /// A new battery, or a new alternator.
@@ -169,7 +164,7 @@ impl Battery12v {
 
     /// The cranking margin's trend, once there is one.
     fn line(&self) -> Option<Line> {
-        self.history.margin.line_with(MARGIN_SD).filter(|_| self.history.margin.count() >= STARTS)
+        self.margin.line_with(MARGIN_SD).filter(|_| self.margin.count() >= STARTS)
     }
 
     pub fn forecast(&self) -> Option<Forecast> {
@@ -184,8 +179,8 @@ impl Battery12v {
             high: line.level + super::EIGHTY * line.level_se,
             due: line.due(FAILED, true),
             within: Some(within(|days| line.beyond(FAILED, days, true))),
-            evidence: self.history.margin.count().into(),
-            learning: self.history.crank.is_learning(),
+            evidence: self.margin.count().into(),
+            learning: self.crank.is_learning(),
         })
     }
 }
@@ -193,14 +188,14 @@ impl Battery12v {
 pub fn update(vehicle: &mut Vehicle, step: &mut Step, turn: Turn, set: &RuleSet) {
     let known = &set.known;
     if turn.ended {
-        vehicle.estimates.battery12v.history.key_on.stood.pass(step.at);
+        vehicle.estimates.battery12v.key_on.stood.pass(step.at);
         end_trip(vehicle, step, set);
     }
     if turn.began {
         let volts = before_engine(vehicle, step, known);
         vehicle.estimates.battery12v.begin_trip(step.at, volts);
     }
-    if !vehicle.estimates.battery12v.history.key_on.volts.is_nan() {
+    if !vehicle.estimates.battery12v.key_on.volts.is_nan() {
         wait_for_engine(vehicle, step, set);
     }
     if let Some(volts) = measured(vehicle, step, known.crank_volts) {
@@ -219,7 +214,7 @@ pub fn update(vehicle: &mut Vehicle, step: &mut Step, turn: Turn, set: &RuleSet)
         && vehicle.segment.parked_for(step.at).is_some_and(|parked| parked >= REST)
     {
         let first = vehicle.last(known.rest_voltage).at < vehicle.segment.since;
-        let drain = &mut vehicle.estimates.battery12v.history.drain;
+        let drain = &mut vehicle.estimates.battery12v.drain;
         let steady = drain.is_steady(volts, step.at, first);
         let rate = drain.take(volts, step.at, first || step.at.since(vehicle.segment.since) < LEVEL);
         if !steady || is_starting(vehicle, step, known) {
@@ -237,18 +232,19 @@ fn is_charging(vehicle: &Vehicle, step: &Step, volts: f64, known: &Known) -> boo
     if step.at.since(vehicle.segment.since) < STARTED || volts as f32 == vehicle.estimates.battery12v.before {
         return false;
     }
-    match known.rpm.filter(|rpm| vehicle.last(Some(*rpm)).at != Time::NEVER) {
-        Some(rpm) => recent(vehicle, step.at, Some(rpm), 60).is_some_and(|rpm| rpm > CHARGING_RPM),
-        None => true,
-    }
+    !tells_rpm(vehicle, known) || recent(vehicle, step.at, known.rpm, 60).is_some_and(|rpm| rpm > CHARGING_RPM)
+}
+
+/// Whether it ever told an engine's speed.
+fn tells_rpm(vehicle: &Vehicle, known: &Known) -> bool {
+    vehicle.last(known.rpm).at != Time::NEVER
 }
 
 /// The voltage with which a trip begins, if the engine is known to stand.
 fn before_engine(vehicle: &Vehicle, step: &Step, known: &Known) -> f64 {
-    let tells = known.rpm.is_some_and(|rpm| vehicle.last(Some(rpm)).at != Time::NEVER);
     let turns = recent(vehicle, step.at, known.rpm, 60).is_some_and(|rpm| rpm > 0.0);
     let moves = recent(vehicle, step.at, known.speed, 60).is_some_and(|speed| speed > 1.0);
-    if tells && !turns && !moves { vehicle.last(known.volts_12).value } else { f64::NAN }
+    if tells_rpm(vehicle, known) && !turns && !moves { vehicle.last(known.volts_12).value } else { f64::NAN }
 }
 
 /// Whether this very sample tells of a start, though the ignition's word for it was lost.
@@ -267,7 +263,7 @@ fn end_trip(vehicle: &mut Vehicle, step: &mut Step, set: &RuleSet) {
     let Some(norm) = norm(vehicle, Feature::Charging, set).filter(|_| battery.readings >= ENOUGH) else { return };
     let Some(ambient) = recent(vehicle, step.at, set.known.ambient, 3_600) else { return };
     let feature = f64::from(battery.median) - norm.per_k * (ambient - MILD);
-    let charging = &mut vehicle.estimates.battery12v.history.charging;
+    let charging = &mut vehicle.estimates.battery12v.charging;
     charging.take(feature, &norm);
     let fall = charging.down();
     emit(vehicle, step, set.known.charging_fall, fall);
@@ -284,14 +280,13 @@ fn take_start(vehicle: &mut Vehicle, step: &mut Step, volts: f64, set: &RuleSet)
     // A load test asks no more of a warm battery; the battery gives more all the same.
     let alike = margin - norm.per_k * (ambient - 20.0);
     let battery = &mut vehicle.estimates.battery12v;
-    let history = &mut battery.history;
-    history.crank.take(alike, &norm);
-    let since = history.started.pass(step.at);
+    battery.crank.take(alike, &norm);
+    let since = battery.started.pass(step.at).days_f64();
     if since > SAME {
-        history.margin = Trend::default();
+        battery.margin = Trend::default();
     }
-    history.margin.take(since, margin, MARGIN_HALF_LIFE);
-    let fall = history.crank.down();
+    battery.margin.take(since, margin, MARGIN_HALF_LIFE);
+    let fall = battery.crank.down();
     let line = battery.line();
     emit(vehicle, step, set.known.crank_fall, fall);
     if let Some(line) = line {
@@ -305,13 +300,13 @@ fn take_start(vehicle: &mut Vehicle, step: &mut Step, volts: f64, set: &RuleSet)
 fn take_rest(vehicle: &mut Vehicle, step: &mut Step, volts: f64, set: &RuleSet) {
     let Some(norm) = norm(vehicle, Feature::RestVoltage, set) else { return };
     let parked = vehicle.segment.parked_for(step.at).unwrap_or_default();
-    let history = &mut vehicle.estimates.battery12v.history;
-    if !history.rested.is_over(step.at, 0.8) || parked > ONE_REST {
+    let battery = &mut vehicle.estimates.battery12v;
+    if !battery.rested.is_over(step.at, super::DAILY) || parked > ONE_REST {
         return;
     }
-    history.rested.pass(step.at);
-    history.rest.take(volts, &norm);
-    let fall = history.rest.down();
+    battery.rested.pass(step.at);
+    battery.rest.take(volts, &norm);
+    let fall = battery.rest.down();
     emit(vehicle, step, set.known.rest_fall, fall);
 }
 
@@ -322,16 +317,16 @@ fn wait_for_engine(vehicle: &mut Vehicle, step: &mut Step, set: &RuleSet) {
     let starts = recent(vehicle, step.at, known.ignition, 60).is_some_and(|ignition| known.is_starting(ignition));
     if !turns && !starts {
         let volts = measured(vehicle, step, known.volts_12).unwrap_or_default() as f32;
-        let key_on = &mut vehicle.estimates.battery12v.history.key_on;
+        let key_on = &mut vehicle.estimates.battery12v.key_on;
         key_on.volts = key_on.volts.max(volts);
         return;
     }
-    let key_on = &mut vehicle.estimates.battery12v.history.key_on;
+    let key_on = &mut vehicle.estimates.battery12v.key_on;
     let volts = f64::from(std::mem::replace(&mut key_on.volts, f32::NAN));
     let cold =
         recent(vehicle, step.at, known.coolant, 60).is_some_and(|celsius| is_cold(vehicle, step, celsius, known));
     let Some(norm) = norm(vehicle, Feature::KeyOn, set).filter(|_| cold && volts > 0.0) else { return };
-    let shift = &mut vehicle.estimates.battery12v.history.key_on.shift;
+    let shift = &mut vehicle.estimates.battery12v.key_on.shift;
     shift.take(volts, &norm);
     let fall = shift.down();
     emit(vehicle, step, known.key_on_fall, fall);

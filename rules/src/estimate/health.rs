@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::fade::{Fade, FadeLine};
-use super::{Days, Due, EIGHTY, Forecast, emit, measured, recent, within};
+use super::{Due, EIGHTY, Forecast, Stamp, emit, measured, recent, within};
 use crate::rule_set::RuleSet;
 use crate::state::Vehicle;
 use crate::state::fold::Step;
@@ -76,7 +76,7 @@ pub struct Health {
     level: f32,
     variance: f32,
     astray: u8,
-    seen: Days,
+    seen: Stamp,
     fade: Fade,
     /// Ages at the line's first and last weighing, years.
     since: Option<f32>,
@@ -92,7 +92,7 @@ impl Health {
             level: f32::NAN,
             variance: 9.0,
             astray: 0,
-            seen: Days::default(),
+            seen: Stamp::default(),
             fade: Fade::default(),
             since: None,
             age: 0.0,
@@ -255,7 +255,7 @@ fn end_session(vehicle: &mut Vehicle, step: &mut Step, set: &RuleSet) {
     if change < LEAST_CHANGE || !charged || !whole || !warm || !session.sound || !slow {
         return;
     }
-    let since = health.seen.pass(session.at);
+    let since = health.seen.pass(session.at).days_f64();
     if !health.weigh(100.0 * ah / change, change, nominal, age_days, is_young, since) {
         return;
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::trend::Trend;
-use super::{Days, EIGHTY, Forecast, emit, measured, recent, within};
+use super::{EIGHTY, Forecast, Stamp, emit, measured, recent, within};
 use crate::rule_set::RuleSet;
 use crate::state::Vehicle;
 use crate::state::fold::Step;
@@ -27,7 +27,7 @@ const DAY_SD: f64 = 1.0;
 pub struct Imbalance {
     sum: f32,
     count: u16,
-    day: Days,
+    day: Stamp,
     trend: Trend,
     lowest: u16,
     /// The last days, newest in bit 0: whether the lowest cell was the one of the day before.
@@ -78,8 +78,8 @@ pub fn update(vehicle: &mut Vehicle, step: &mut Step, set: &RuleSet) {
     let lowest = recent(vehicle, step.at, known.cell_min_id, 60).map_or(0, |id| id as u16);
     let imbalance = vehicle.estimates.imbalance.get_or_insert_default();
     let mut found = None;
-    if imbalance.day.is_over(step.at, 0.8) {
-        let since = imbalance.day.pass(step.at);
+    if imbalance.day.is_over(step.at, super::DAILY) {
+        let since = imbalance.day.pass(step.at).days_f64();
         if imbalance.count > 0 {
             found = Some(imbalance.end_day(since));
             imbalance.same = imbalance.same << 1 | u32::from(lowest == imbalance.lowest);

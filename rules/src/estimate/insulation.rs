@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::trend::{Line, Trend};
-use super::{Days, EIGHTY, Forecast, emit, within};
+use super::{EIGHTY, Forecast, Stamp, emit, within};
 use crate::known::Known;
 use crate::state::Vehicle;
 use crate::state::fold::Step;
@@ -23,7 +23,7 @@ const DAYS: u16 = 7;
 pub struct Insulation {
     sum: f32,
     count: u16,
-    day: Days,
+    day: Stamp,
     trend: Trend,
 }
 
@@ -59,8 +59,8 @@ pub fn update(vehicle: &mut Vehicle, step: &mut Step, known: &Known) {
     let value = vehicle.last(Some(slot)).value;
     let insulation = vehicle.estimates.insulation.get_or_insert_default();
     let mut falling = None;
-    if insulation.day.is_over(step.at, 0.8) {
-        let since = insulation.day.pass(step.at);
+    if insulation.day.is_over(step.at, super::DAILY) {
+        let since = insulation.day.pass(step.at).days_f64();
         if insulation.count > 0 {
             let mean = f64::from(insulation.sum) / f64::from(insulation.count);
             insulation.trend.take(since, mean, HALF_LIFE);

@@ -8,6 +8,7 @@
 
 pub mod battery12v;
 pub mod brake_pad;
+pub mod date;
 pub mod fade;
 pub mod filter;
 pub mod forecast;
@@ -30,6 +31,7 @@ pub mod warm_up;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::date::ShownForecast;
 pub use self::forecast::{Due, ESTIMATORS, Forecast, HORIZONS};
 use crate::component::Component;
 use crate::expr::{Last, phi};
@@ -177,8 +179,19 @@ pub fn update(vehicle: &mut Vehicle, step: &mut Step, turn: Turn, set: &RuleSet)
     }
 }
 
-/// What the estimators say of a vehicle's parts now, calibrated, the soonest to fail first.
-pub fn forecasts(vehicle: &Vehicle, set: &RuleSet) -> Vec<Forecast> {
+/// What people may read of what the estimators say of a vehicle's parts now, the soonest to fail first. Dates of
+/// failure are in it only where they hold.
+pub fn forecasts(vehicle: &Vehicle, set: &RuleSet) -> Vec<ShownForecast> {
+    let holds = |estimator: &str| set.catalogue.shows_date(estimator, &vehicle.profile.model);
+    let shown = |forecast: Forecast| {
+        let date_holds = holds(forecast.estimator);
+        forecast.shown(date_holds)
+    };
+    calibrated(vehicle, set).into_iter().map(shown).collect()
+}
+
+/// What the estimators say of a vehicle's parts now, calibrated, the soonest to fail first: for judging estimators.
+pub fn calibrated(vehicle: &Vehicle, set: &RuleSet) -> Vec<Forecast> {
     let map = |forecast: &Forecast| calibration(vehicle, set, forecast.estimator);
     let mut found: Vec<Forecast> =
         uncalibrated(vehicle, set).into_iter().map(|forecast| map(&forecast).calibrated(forecast)).collect();
@@ -223,18 +236,16 @@ fn within(chance: impl Fn(f64) -> f64) -> [f64; 3] {
     HORIZONS.map(|days| chance(days).clamp(0.0, 1.0))
 }
 
-/// The last instant at which something was done, to the second: in half of the bytes, and minutes are the least that
-/// anybody asks.
+/// Four fifths of a day: once a day, however its hour moves.
+const DAILY: Span = Span::from_secs(69_120);
+
+/// The last instant at which something was done, to the second: in half of the bytes, and what asks for it minds no less.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Days(u32);
+pub struct Stamp(u32);
 
-impl Days {
-    fn secs(at: Time) -> u32 {
-        at.micros().div_euclid(1_000_000).clamp(1, i64::from(u32::MAX)) as u32
-    }
-
+impl Stamp {
     fn at(at: Time) -> Self {
-        Self(Self::secs(at))
+        Self(at.micros().div_euclid(1_000_000).clamp(1, i64::from(u32::MAX)) as u32)
     }
 
     /// Whether it was ever done.
@@ -242,21 +253,21 @@ impl Days {
         self.0 != 0
     }
 
-    /// Whether so many days have passed since.
-    fn is_over(self, at: Time, days: f64) -> bool {
-        self.0 == 0 || f64::from(Self::secs(at).saturating_sub(self.0)) > days * 86_400.0 - 0.5
+    /// Whether so long has passed since, or it was never done.
+    fn is_over(self, at: Time, span: Span) -> bool {
+        !self.is_set() || self.until(at) >= span
     }
 
-    /// Days since; 0 the first time.
-    fn until(self, at: Time) -> f64 {
-        if self.0 == 0 { 0.0 } else { f64::from(Self::secs(at).saturating_sub(self.0)) / 86_400.0 }
+    /// The time since; none the first time.
+    fn until(self, at: Time) -> Span {
+        if self.is_set() { Span::from_secs(i64::from(Self::at(at).0.saturating_sub(self.0))) } else { Span::ZERO }
     }
 
-    /// Days since, and begins anew.
-    fn pass(&mut self, at: Time) -> f64 {
-        let days = self.until(at);
+    /// The time since, and begins anew.
+    fn pass(&mut self, at: Time) -> Span {
+        let since = self.until(at);
         *self = Self::at(at);
-        days
+        since
     }
 }
 

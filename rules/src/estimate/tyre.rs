@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::trend::{Line, Trend};
-use super::{Days, Due, EIGHTY, Forecast, emit, measured, recent, within};
+use super::{Due, EIGHTY, Forecast, Stamp, emit, measured, recent, within};
 use crate::known::Known;
 use crate::state::Vehicle;
 use crate::state::fold::Step;
@@ -15,14 +15,13 @@ use crate::time::Span;
 const ATMOSPHERE: f64 = 101.3;
 /// Tyres have ambient temperature after standing this long.
 const COLD: Span = Span::from_hours(3);
-/// Two cold readings further apart than so many days tell of weather and refills rather than of a leak.
-const COMPARABLE: f64 = 2.0;
-/// A new cold reading not sooner than so many days after the last one.
-const DAILY: f64 = 0.5;
-const MINUTES_OF_DAY: f64 = 1_440.0;
-/// Rates are taken over at least so many minutes: the sensors resolve 1 to 3 kPa.
-const RATE_OVER: f64 = 1.0;
-const RATE_AT_MOST: f64 = 5.0;
+/// Two cold readings further apart tell of weather and refills rather than of a leak.
+const COMPARABLE: Span = Span::from_days(2);
+/// A new cold reading not sooner than this after the last one.
+const NEXT_COLD: Span = Span::from_hours(12);
+/// Rates are taken over at least this long: the sensors resolve 1 to 3 kPa.
+const RATE_OVER: Span = Span::from_secs(60);
+const RATE_AT_MOST: Span = Span::from_mins(5);
 /// Days after which a cold reading counts half in the trend. DOMAIN 5.4 has 10, for a leak from the first reading on;
 /// one that comes after months of sound pressure is found in time with 6.
 const HALF_LIFE: f64 = 6.0;
@@ -87,8 +86,8 @@ pub struct Wheel {
     cold: Kpa,
     /// Fall at the last cold reading, before the axle mate is taken off.
     fall: Kpa,
-    cold_at: Days,
-    anchor_at: Days,
+    cold_at: Stamp,
+    anchor_at: Stamp,
     /// Where the rate while driving is taken from; unknown while it stands.
     anchor: Kpa,
     /// Of the difference to the axle mate, over days.
@@ -105,8 +104,8 @@ impl Default for Wheel {
         Self {
             cold: Kpa::UNKNOWN,
             fall: Kpa::UNKNOWN,
-            cold_at: Days::default(),
-            anchor_at: Days::default(),
+            cold_at: Stamp::default(),
+            anchor_at: Stamp::default(),
             anchor: Kpa::UNKNOWN,
             trend: Trend::default(),
             run: Run::default(),
@@ -233,13 +232,13 @@ pub fn update(vehicle: &mut Vehicle, step: &mut Step, known: &Known) {
 
 fn take_cold(vehicle: &mut Vehicle, step: &mut Step, index: usize, at_20: f64, known: &Known) {
     let wheel = &mut vehicle.estimates.tyres[index];
-    if !wheel.cold_at.is_over(step.at, DAILY) {
+    if !wheel.cold_at.is_over(step.at, NEXT_COLD) {
         return;
     }
     let is_first = wheel.cold == Kpa::UNKNOWN;
-    let (before, days) = (wheel.cold.get(), wheel.cold_at.pass(step.at));
+    let (before, since) = (wheel.cold.get(), wheel.cold_at.pass(step.at));
     wheel.cold = Kpa::new(at_20);
-    wheel.fall = if days <= COMPARABLE { Kpa::new(before - at_20) } else { Kpa::UNKNOWN };
+    wheel.fall = if since <= COMPARABLE { Kpa::new(before - at_20) } else { Kpa::UNKNOWN };
     emit(vehicle, step, known.tyre_cold_pressure[index], at_20);
     // Both wheels of the axle report in one sample; the second one completes the comparison.
     let mate = index ^ 1;
@@ -252,7 +251,7 @@ fn take_cold(vehicle: &mut Vehicle, step: &mut Step, index: usize, at_20: f64, k
             emit(vehicle, step, known.tyre_cold_drop[index], own_fall - shared);
             emit(vehicle, step, known.tyre_cold_drop[mate], other_fall - shared);
         }
-        compare(vehicle, step, [index, mate], if is_first { 0.0 } else { days }, known);
+        compare(vehicle, step, [index, mate], if is_first { 0.0 } else { since.days_f64() }, known);
     }
 }
 
@@ -278,12 +277,12 @@ fn recent_placard(vehicle: &Vehicle, known: &Known) -> Option<f64> {
 fn take_driving(vehicle: &mut Vehicle, step: &mut Step, index: usize, kpa: f64, known: &Known) {
     let wheel = &mut vehicle.estimates.tyres[index];
     let before = wheel.anchor.get();
-    if !before.is_nan() && !wheel.anchor_at.is_over(step.at, RATE_OVER / MINUTES_OF_DAY) {
+    if !before.is_nan() && !wheel.anchor_at.is_over(step.at, RATE_OVER) {
         return;
     }
-    let minutes = wheel.anchor_at.pass(step.at) * MINUTES_OF_DAY;
+    let over = wheel.anchor_at.pass(step.at);
     wheel.anchor = Kpa::new(kpa);
-    if minutes <= RATE_AT_MOST && !before.is_nan() {
-        emit(vehicle, step, known.tyre_rate[index], (before - kpa) / minutes);
+    if over <= RATE_AT_MOST && !before.is_nan() {
+        emit(vehicle, step, known.tyre_rate[index], (before - kpa) / (over.secs_f64() / 60.0));
     }
 }

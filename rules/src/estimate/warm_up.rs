@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::norm::Feature;
 use super::shift::Shift;
-use super::{Days, Turn, emit, measured, recent};
+use super::{Stamp, Turn, emit, measured, recent};
 use crate::known::Known;
 use crate::rule_set::RuleSet;
 use crate::state::Vehicle;
@@ -44,9 +44,9 @@ const SURELY_SLOW: f64 = 2.0;
 pub struct WarmUp {
     /// What the rate is taken from.
     anchor: f32,
-    anchor_at: Days,
+    anchor_at: Stamp,
     /// Since when the trip lasts whose first temperature is still to come.
-    began: Days,
+    began: Stamp,
     start: Option<Box<Start>>,
     shift: Shift,
     plateau: Plateau,
@@ -60,7 +60,7 @@ struct Plateau {
     secs: f32,
     /// Under way before, seconds; infinite once it is warm.
     before: f32,
-    at: Days,
+    at: Stamp,
 }
 
 impl Plateau {
@@ -109,7 +109,7 @@ pub fn update(vehicle: &mut Vehicle, step: &mut Step, turn: Turn, set: &RuleSet)
     }
     if turn.began {
         let own = &mut vehicle.estimates.warm_up;
-        (own.began, own.plateau) = (Days::at(step.at), Plateau::default());
+        (own.began, own.plateau) = (Stamp::at(step.at), Plateau::default());
     }
     let Some(celsius) = measured(vehicle, step, set.known.coolant) else { return };
     take_rate(vehicle, step, celsius, set);
@@ -117,7 +117,7 @@ pub fn update(vehicle: &mut Vehicle, step: &mut Step, turn: Turn, set: &RuleSet)
     if began.is_set() {
         let is_cold = is_cold(vehicle, step, celsius, &set.known);
         let start = Start { from: celsius as f32, secs: 0.0, last: celsius as f32, at: step.at };
-        let soon = began.until(step.at) <= AT_MOST.days_f64();
+        let soon = began.until(step.at) <= AT_MOST;
         vehicle.estimates.warm_up.start = (is_cold && soon).then(|| Box::new(start));
     }
     hold(vehicle, step, celsius, set);
@@ -137,7 +137,7 @@ fn hold(vehicle: &mut Vehicle, step: &Step, celsius: f64, set: &RuleSet) {
     let works = recent(vehicle, step.at, set.known.speed, 60).is_some_and(|speed| speed > UNDER_LOAD);
     let runs = recent(vehicle, step.at, set.known.rpm, 60).is_none_or(|rpm| rpm > 0.0);
     let plateau = &mut vehicle.estimates.warm_up.plateau;
-    let secs = plateau.at.pass(step.at) * 86_400.0;
+    let secs = plateau.at.pass(step.at).secs_f64();
     if works && runs && secs > 0.0 && secs <= GAP {
         plateau.take(celsius, secs as f32);
     }
@@ -206,12 +206,12 @@ fn take(vehicle: &mut Vehicle, step: &mut Step, ratio: f64, from: f64, set: &Rul
 fn take_rate(vehicle: &mut Vehicle, step: &mut Step, celsius: f64, set: &RuleSet) {
     let own = &mut vehicle.estimates.warm_up;
     let (before, is_first) = (f64::from(own.anchor), !own.anchor_at.is_set());
-    if !own.anchor_at.is_over(step.at, OVER.days_f64()) {
+    if !own.anchor_at.is_over(step.at, OVER) {
         return;
     }
     let over = own.anchor_at.pass(step.at);
     own.anchor = celsius as f32;
-    if !is_first && over <= AT_MOST.days_f64() {
-        emit(vehicle, step, set.known.coolant_rate, (celsius - before) / (over * 1_440.0));
+    if !is_first && over <= AT_MOST {
+        emit(vehicle, step, set.known.coolant_rate, (celsius - before) / (over.secs_f64() / 60.0));
     }
 }
