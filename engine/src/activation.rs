@@ -160,7 +160,7 @@ pub async fn propose(
 ) -> anyhow::Result<Option<Proposed>> {
     let catalogue = match proposal.origin {
         JOB => catalogue,
-        _ => catalogue.with_learned(&current.catalogue.learned_files())?,
+        _ => catalogue.checked()?.with_learned(&current.catalogue.learned_files())?,
     };
     if catalogue_hash(&catalogue) == current.hash {
         return Ok(None);

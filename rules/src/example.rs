@@ -120,6 +120,21 @@ impl Act {
 
 /// Runs an example of a rule and says what became of it.
 pub fn run(set: &RuleSet, rule: &RuleSource, example: &Example) -> Result<Expect, ExampleError> {
+    let (vehicle, effects) = play(set, rule, example)?;
+    let opened = effects
+        .written
+        .iter()
+        .any(|effect| matches!(effect, Effect::OpenFinding { rule: key, .. } if *key == rule.key));
+    let open = vehicle.watches.open().filter_map(|(key, _)| set.rule(key.rule)).any(|open| open.source.key == rule.key);
+    Ok(match (opened, open) {
+        (true, true) => Expect::Fires,
+        (true, false) => Expect::Clears,
+        (false, _) => Expect::Silent,
+    })
+}
+
+/// Runs an example of a rule and gives the vehicle as it is then, and all that it led to.
+pub fn play(set: &RuleSet, rule: &RuleSource, example: &Example) -> Result<(Vehicle, Effects), ExampleError> {
     let steps = parse(&example.readings, &set.catalogue.signals)?;
     let own = (!example.cohort.is_empty()).then(|| cohorts(set, &example.cohort)).transpose()?;
     let set = own.as_ref().unwrap_or(set);
@@ -137,16 +152,7 @@ pub fn run(set: &RuleSet, rule: &RuleSource, example: &Example) -> Result<Expect
         recipe::take(&mut vehicle, input, set, &bounds, &mut effects);
     }
     recipe::take(&mut vehicle, What::Timer { at: last + bounds.lateness }, set, &bounds, &mut effects);
-    let opened = effects
-        .written
-        .iter()
-        .any(|effect| matches!(effect, Effect::OpenFinding { rule: key, .. } if *key == rule.key));
-    let open = vehicle.watches.open().filter_map(|(key, _)| set.rule(key.rule)).any(|open| open.source.key == rule.key);
-    Ok(match (opened, open) {
-        (true, true) => Expect::Fires,
-        (true, false) => Expect::Clears,
-        (false, _) => Expect::Silent,
-    })
+    Ok((vehicle, effects))
 }
 
 /// Understands the lines of an example.

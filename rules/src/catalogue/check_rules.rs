@@ -1,9 +1,11 @@
 //! Checks of rules against the rest of the catalogue, before their expressions are compiled.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::Wording;
 use super::check::{Names, each_known, said};
+use super::check_words;
 use super::layer::by_key;
 use super::read::{Fault, Place, Placed};
 use crate::example::{parse, parse_cohorts};
@@ -11,29 +13,37 @@ use crate::expr::{self, ExprError, compile_held};
 use crate::rule::{RuleKind, RuleSource, about};
 use crate::severity::Severity;
 use crate::signal::Signals;
+use crate::template::Template;
 use crate::time::Span;
 
 /// What rules may refer to besides components, operations and parts.
 pub struct Scope<'a> {
     pub names: &'a Names<'a>,
     pub signals: &'a Signals,
-    pub templates: Vec<&'a str>,
+    pub templates: &'a BTreeMap<String, Vec<Template>>,
     pub models: Vec<&'a str>,
     /// Codes of the service items.
     pub items: &'a [String],
     /// Path and text of every file, to say where in them an expression is wrong.
     pub files: &'a [(String, String)],
+    pub wording: Wording,
 }
 
 /// Rules in key order.
 pub fn rules(entries: Vec<Placed<RuleSource>>, scope: &Scope<'_>, faults: &mut Vec<Fault>) -> Vec<RuleSource> {
     let map = by_key("rule", entries, |rule| rule.key.clone(), faults);
+    let numbered = check_words::numbers(map.values().map(|entry| &entry.value));
     for Placed { place, value } in map.values() {
         words(place, value, faults);
         numbers(place, value, faults);
         gate(place, value, scope, faults);
         references(place, value, scope, faults);
+        let before = faults.len();
         expressions(place, value, scope, faults);
+        // What a text says is judged once the rule itself makes sense.
+        if scope.wording == Wording::Checked && faults.len() == before {
+            check_words::rule(place, value, &numbered, scope, faults);
+        }
     }
     map.into_values().map(|entry| entry.value).collect()
 }
@@ -134,7 +144,8 @@ fn references(place: &Place, rule: &RuleSource, scope: &Scope<'_>, faults: &mut 
     scope.names.work(place, &rule.operations, &rule.parts, faults);
     each_known(place, "model", &rule.scope.model, &scope.models, faults);
     if let Some(template) = &rule.template {
-        each_known(place, "template", std::slice::from_ref(template), &scope.templates, faults);
+        let known: Vec<&str> = scope.templates.keys().map(String::as_str).collect();
+        each_known(place, "template", std::slice::from_ref(template), &known, faults);
     }
 }
 
@@ -173,7 +184,7 @@ fn located(place: &Place, rule: &RuleSource, field: &str, error: ExprError, scop
 }
 
 /// Where an entry gives a field: place of the line in the file, the line, and what stands behind the `=`.
-fn field_of<'a>(place: &Place, field: &str, scope: &Scope<'a>) -> Option<(usize, &'a str, &'a str)> {
+pub(super) fn field_of<'a>(place: &Place, field: &str, scope: &Scope<'a>) -> Option<(usize, &'a str, &'a str)> {
     let text = scope.files.iter().find(|(path, _)| *path == place.file).map_or("", |(_, text)| text);
     let mut lines = text.lines().enumerate().skip(place.line - 1);
     let (index, line, rest) =

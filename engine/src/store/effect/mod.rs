@@ -6,6 +6,7 @@ mod notice;
 use rules::effect::Effect;
 use rules::rule::Mode;
 use rules::severity::Severity;
+use rules::text::Text;
 use rules::time::Time;
 use rules::vehicle::VehicleId;
 use sqlx::{PgConnection, query, types::Json};
@@ -34,7 +35,7 @@ pub async fn write(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid, e
                 dealer,
                 vehicle.as_str(),
                 level(*severity),
-                because,
+                both(because),
                 queued_at.to_utc(),
             )
             .execute(conn)
@@ -128,7 +129,7 @@ async fn write_case(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid, 
                 kind.label(),
                 measured_at.to_utc(),
                 received_at.to_utc(),
-                because,
+                both(because),
             )
             .execute(conn)
             .await?;
@@ -136,6 +137,11 @@ async fn write_case(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid, 
         _ => {}
     }
     Ok(())
+}
+
+/// A reason of the engine's in a column of text: in every language, as pages read it.
+fn both(because: &Text) -> String {
+    serde_json::json!(because).to_string()
 }
 
 async fn write_finding(conn: &mut PgConnection, dealer: Uuid, effect: &Effect) -> sqlx::Result<()> {
@@ -177,7 +183,7 @@ async fn write_finding(conn: &mut PgConnection, dealer: Uuid, effect: &Effect) -
                 *ordinal as i32,
                 ended_word(*withdrawn),
                 at.to_utc(),
-                because
+                both(because)
             )
             .execute(conn)
             .await?;
@@ -204,7 +210,7 @@ async fn write_order(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid,
             .execute(&mut *conn)
             .await?;
             if inserted.rows_affected() == 1 {
-                add_transition(conn, *order, dealer, None, "proposed", *opened_at, because).await?;
+                add_transition(conn, *order, dealer, None, "proposed", *opened_at, &both(because)).await?;
             }
         }
         Effect::AddLine { order, case, component, severity, operations, parts, labour_h, extra_work } => {
@@ -237,7 +243,7 @@ async fn write_order(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid,
             .await?;
         }
         Effect::CancelOrFlagOrder { order, case, because } => {
-            cancel_or_flag(conn, dealer, *order, *case, because).await?;
+            cancel_or_flag(conn, dealer, *order, *case, &both(because)).await?;
         }
         _ => {}
     }
