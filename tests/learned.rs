@@ -167,7 +167,7 @@ async fn a_rule_that_is_seldom_right_demotes_itself_and_a_grave_one_gives_its_au
     let last = car.drive([with(petrol(morning() + STEP, 0), COOLANT, 97.0)]).await?;
     car.committed(last).await?;
     let withdrawn = "select count(*) from finding join vehicle_case using (case_id) where vehicle_id = 'a'
-                     and finding.rule_key = 'own.mild' and closed_because like 'its rule is demoted to shadow%'";
+                     and finding.rule_key = 'own.mild' and closed_because like '%its rule is demoted to shadow%'";
     scene.ledger.becomes(withdrawn, 1).await?;
     let (_, why) = chen.page("/api/vehicles/late/explain/own.mild").await?;
     assert!(why.contains("demoted to shadow on 2026-03-02") && why.contains("= probability 1.00 x precision"), "{why}");

@@ -88,7 +88,9 @@ pub fn merged(
             ([part(proposed, &own), others].concat(), current.learned_files())
         }
     };
-    Catalogue::load(&[written, tables].concat())
+    let files = [written, tables].concat();
+    // What was learned changes no text: the rules in force go on with theirs.
+    if origin == JOB { Catalogue::load_stored(&files) } else { Catalogue::load(&files) }
 }
 
 /// What a proposal means under the set in force; `None` if it changes nothing.

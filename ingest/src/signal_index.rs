@@ -159,6 +159,7 @@ pub(crate) mod tests {
             purpose: Purpose::Maintenance,
             powertrains: vec![Powertrain::Ice, Powertrain::Hev, Powertrain::Bev],
             feature: false,
+            forecast: None,
             custom: false,
             source: String::new(),
         };

@@ -10,6 +10,7 @@ use crate::effect::{Effect, Effects};
 use crate::respond::open_accepted;
 use crate::rule_set::RuleSet;
 use crate::state::Vehicle;
+use crate::text::Text;
 use crate::time::Time;
 
 /// Applies a command received at `received_at`. Registration of a vehicle that did not exist is
@@ -38,14 +39,24 @@ pub fn apply(vehicle: &mut Vehicle, command: &Command, received_at: Time, set: &
             move_order(vehicle, *order, event, *effective_at, received_at, set, effects);
         }
         Command::CloseCase { case, why } => {
-            close_case(vehicle, *case, vehicle.newest.max(Time::from_micros(0)), why, received_at, effects);
+            // A person's own words stand in every language.
+            let said = Text::new(why, why);
+            close_case(vehicle, *case, vehicle.newest.max(Time::from_micros(0)), &said, received_at, effects);
         }
         Command::Snooze { case, until } => {
             vehicle.snoozed.retain(|(snoozed, _)| snoozed != case);
             vehicle.snoozed.push((*case, *until));
         }
         Command::Replaced { component, effective_at } => {
-            replaced(vehicle, component, *effective_at, "the part was replaced", received_at, set, effects);
+            replaced(
+                vehicle,
+                component,
+                *effective_at,
+                &Text::new("零件已更换", "the part was replaced"),
+                received_at,
+                set,
+                effects,
+            );
         }
         Command::ServiceDone { item, odometer_km, effective_at } => {
             service_done(vehicle, item, *odometer_km, *effective_at, set);
@@ -117,7 +128,15 @@ fn move_order(
                     let km = odometer_km.unwrap_or(vehicle.odometer.km);
                     service_done(vehicle, item, km, effective_at, set);
                 }
-                replaced(vehicle, component, effective_at, "repaired at the visit", received_at, set, effects);
+                replaced(
+                    vehicle,
+                    component,
+                    effective_at,
+                    &Text::new("已在本次到店维修", "repaired at the visit"),
+                    received_at,
+                    set,
+                    effects,
+                );
             }
         }
         OrderMove::CheckedIn | OrderMove::Cancelled | OrderMove::Expired => {}
@@ -129,7 +148,7 @@ fn replaced(
     vehicle: &mut Vehicle,
     component: &Component,
     at: Time,
-    because: &str,
+    because: &Text,
     received_at: Time,
     set: &RuleSet,
     effects: &mut Effects,
@@ -149,13 +168,13 @@ fn replaced(
 
 /// Nothing goes on without the readings behind it. Nobody is told: that a fault is gone would not be true.
 fn erase(vehicle: &mut Vehicle, received_at: Time, effects: &mut Effects) {
-    const BECAUSE: &str = "what the vehicle said was erased";
+    let because = Text::new("车辆数据已删除", "what the vehicle said was erased");
     let at = vehicle.newest.max(Time::from_micros(0));
     let open: Vec<(Uuid, Proposal)> = vehicle.cases.iter().map(|case| (case.id, case.proposal)).collect();
     for (case, proposal) in open {
-        close_case(vehicle, case, at, BECAUSE, received_at, effects);
+        close_case(vehicle, case, at, &because, received_at, effects);
         if let Proposal::Ordered { order } = proposal {
-            effects.written.push(Effect::CancelOrFlagOrder { order, case, because: BECAUSE.to_owned() });
+            effects.written.push(Effect::CancelOrFlagOrder { order, case, because: because.clone() });
         }
     }
 }

@@ -48,15 +48,29 @@ impl fmt::Debug for Component {
 pub struct ComponentEntry {
     pub key: Component,
     pub title: Text,
+    /// What a driver who has to stop must (not) do, for it and all below it that say nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caution: Option<Text>,
 }
 
 /// The tree of all components.
 #[derive(Clone, Debug, Default)]
-pub struct Components(BTreeMap<Component, Text>);
+pub struct Components(BTreeMap<Component, Words>);
+
+#[derive(Clone, Debug)]
+struct Words {
+    title: Text,
+    caution: Option<Text>,
+}
 
 impl Components {
     pub fn new(entries: impl IntoIterator<Item = ComponentEntry>) -> Self {
-        Self(entries.into_iter().map(|entry| (entry.key, entry.title)).collect())
+        Self(
+            entries
+                .into_iter()
+                .map(|entry| (entry.key, Words { title: entry.title, caution: entry.caution }))
+                .collect(),
+        )
     }
 
     pub fn contains(&self, key: &str) -> bool {
@@ -64,7 +78,13 @@ impl Components {
     }
 
     pub fn title(&self, component: &Component) -> Option<&Text> {
-        self.0.get(component)
+        self.0.get(component).map(|words| &words.title)
+    }
+
+    /// What a driver who has to stop because of it must (not) do, by itself or by what is above it.
+    pub fn caution(&self, component: &Component) -> Option<&Text> {
+        let own = self.0.get(component).and_then(|words| words.caution.as_ref());
+        own.or_else(|| self.caution(self.parent(component)?))
     }
 
     /// The nearest component above; `None` for a trunk.
@@ -80,7 +100,7 @@ impl Components {
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&Component, &Text)> {
-        self.0.iter()
+        self.0.iter().map(|(component, words)| (component, &words.title))
     }
 
     /// Every key, for "did you mean".
@@ -101,12 +121,32 @@ mod tests {
 
     #[test]
     fn a_parent_is_the_nearest_one_there_is() {
-        let entry = |key: &str| ComponentEntry { key: Component::new(key), title: Text::default() };
+        let entry = |key: &str| ComponentEntry { key: Component::new(key), title: Text::default(), caution: None };
         let tree = Components::new(["chassis", "chassis.tyre", "chassis.tyre.Row1.Wheel.Left"].map(entry));
         let parent = |key: &str| tree.parent(&Component::new(key)).map(Component::as_str);
         assert_eq!(parent("chassis.tyre.Row1.Wheel.Left"), Some("chassis.tyre"));
         assert_eq!(parent("chassis.tyre"), Some("chassis"));
         assert_eq!(parent("chassis"), None);
+    }
+
+    #[test]
+    fn a_caution_holds_for_what_is_below() {
+        let text = |en: &str| Text { zh_cn: String::new(), en: en.to_owned() };
+        let entry = |key: &str, caution: Option<&str>| ComponentEntry {
+            key: Component::new(key),
+            title: Text::default(),
+            caution: caution.map(text),
+        };
+        let tree = Components::new([
+            entry("traction", Some("orange cables")),
+            entry("traction.motor", None),
+            entry("traction.battery", Some("get out")),
+            entry("body", None),
+        ]);
+        let caution = |key: &str| tree.caution(&Component::new(key)).map(|text| text.en.as_str());
+        assert_eq!(caution("traction.motor"), Some("orange cables"));
+        assert_eq!(caution("traction.battery"), Some("get out"));
+        assert_eq!(caution("body"), None);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::rule::{Mode, RuleKind, RuleSource};
 use crate::rule_set::{Rule, RuleSet};
 use crate::severity::Severity;
 use crate::state::Vehicle;
+use crate::text::Text;
 use crate::time::{Span, Time};
 
 /// DOMAIN 5.0: no new case on a component for this long after one closed, unless worse.
@@ -41,7 +42,7 @@ pub fn decide(
 
 struct End {
     at: Time,
-    because: String,
+    because: Text,
     withdrawn: bool,
     /// What ended was a dealer's own finding: what holds for all vehicles need not rest after it.
     local: bool,
@@ -99,7 +100,7 @@ fn open(vehicle: &mut Vehicle, opened: &Opened, received_at: Time, set: &RuleSet
         confidence,
     });
     add_finding(&mut case, opened, rule, effects);
-    log(&mut case, ChangeKind::Open, opened.at, received_at, opened.because.en.clone(), effects);
+    log(&mut case, ChangeKind::Open, opened.at, received_at, opened.because.clone(), effects);
     // Most vehicles have one or none, and there are many vehicles.
     vehicle.cases.reserve_exact(1);
     vehicle.cases.push(case);
@@ -138,7 +139,7 @@ fn join(case: &mut Case, opened: &Opened, rule: &Rule, received_at: Time, set: &
     }
     add_finding(case, opened, rule, effects);
     let kind = regraded(case, before, set, effects);
-    log(case, kind, opened.at, received_at, opened.because.en.clone(), effects);
+    log(case, kind, opened.at, received_at, opened.because.clone(), effects);
 }
 
 fn add_finding(case: &mut Case, opened: &Opened, rule: &Rule, effects: &mut Effects) {
@@ -174,7 +175,14 @@ fn regrade(
     finding.severity = severity;
     effects.written.push(Effect::ChangeFinding { case: case.id, ordinal: finding.ordinal, severity });
     let kind = regraded(case, before, set, effects);
-    log(case, kind, at, received_at, format!("a finding is {severity} now"), effects);
+    log(
+        case,
+        kind,
+        at,
+        received_at,
+        Text::new(format!("其中一项现为{severity}"), format!("a finding is {severity} now")),
+        effects,
+    );
 }
 
 fn is_local(key: FindingKey, set: &RuleSet) -> bool {
@@ -211,7 +219,7 @@ pub fn close_case(
     vehicle: &mut Vehicle,
     case: uuid::Uuid,
     at: Time,
-    because: &str,
+    because: &Text,
     received_at: Time,
     effects: &mut Effects,
 ) {
@@ -223,16 +231,11 @@ pub fn close_case(
             ordinal: finding.ordinal,
             withdrawn: false,
             at: at.max(finding.opened_at),
-            because: because.to_owned(),
+            because: because.clone(),
         });
     }
-    close(
-        vehicle,
-        index,
-        End { at, because: because.to_owned(), withdrawn: false, local: false },
-        received_at,
-        effects,
-    );
+    let end = End { at, because: because.clone(), withdrawn: false, local: false };
+    close(vehicle, index, end, received_at, effects);
 }
 
 fn close(vehicle: &mut Vehicle, index: usize, end: End, received_at: Time, effects: &mut Effects) {
@@ -298,14 +301,7 @@ fn regraded(case: &mut Case, before: Severity, set: &RuleSet, effects: &mut Effe
     }
 }
 
-fn log(
-    case: &mut Case,
-    kind: ChangeKind,
-    measured_at: Time,
-    received_at: Time,
-    because: String,
-    effects: &mut Effects,
-) {
+fn log(case: &mut Case, kind: ChangeKind, measured_at: Time, received_at: Time, because: Text, effects: &mut Effects) {
     case.changes += 1;
     effects.written.push(Effect::CaseChange {
         case: case.id,

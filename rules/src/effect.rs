@@ -6,6 +6,7 @@ use uuid::Uuid;
 use crate::component::Component;
 use crate::expr::Tri;
 use crate::finding::Evidence;
+use crate::phrase::Values;
 use crate::reading::Reason;
 use crate::rule::Mode;
 use crate::rule_mask::RuleMask;
@@ -123,7 +124,7 @@ pub enum Effect {
         kind: ChangeKind,
         measured_at: Time,
         received_at: Time,
-        because: String,
+        because: Text,
     },
     OpenFinding {
         case: Uuid,
@@ -146,7 +147,7 @@ pub enum Effect {
         ordinal: u32,
         withdrawn: bool,
         at: Time,
-        because: String,
+        because: Text,
     },
     ProposeOrder {
         order: Uuid,
@@ -154,7 +155,7 @@ pub enum Effect {
         severity: Severity,
         due_at: Time,
         opened_at: Time,
-        because: String,
+        because: Text,
     },
     AddLine {
         order: Uuid,
@@ -176,12 +177,12 @@ pub enum Effect {
     CancelOrFlagOrder {
         order: Uuid,
         case: Uuid,
-        because: String,
+        because: Text,
     },
     Review {
         case: Uuid,
         severity: Severity,
-        because: String,
+        because: Text,
         queued_at: Time,
     },
     EndReview {
@@ -268,7 +269,7 @@ pub struct Notice {
     pub template_version: u32,
     pub locale: Locale,
     /// Fills the template; no personal data.
-    pub variables: std::collections::BTreeMap<String, String>,
+    pub variables: Values,
     pub channels: Vec<String>,
     pub created_at: Time,
     pub valid_until: Time,

@@ -17,6 +17,7 @@ use crate::rule_set::{Rule, RuleSet};
 use crate::severity::Severity;
 use crate::state::fold::Step;
 use crate::state::{Vehicle, is_obsolete};
+use crate::text::Text;
 use crate::time::Time;
 use crate::watches::Watch;
 use crate::window::Windows;
@@ -132,7 +133,11 @@ fn evaluate_codes(
         .collect();
     for key in gone {
         vehicle.watches.end(key);
-        changes.push(FindingChange::Closed { key, at: now, because: "the fault code is gone".to_owned() });
+        changes.push(FindingChange::Closed {
+            key,
+            at: now,
+            because: Text::new("故障码已消失", "the fault code is gone"),
+        });
     }
     let mut after = None;
     // Code by code in their order, without a list of them.
@@ -252,12 +257,12 @@ pub(crate) fn take_outcome(watch: &mut Watch, evidence: Evidence, held: Tri, tri
 
 fn ended(rule: &Rule, key: FindingKey, opened_at: Time, now: Time) -> FindingChange {
     if rule.source.kind == RuleKind::Absence && now < opened_at {
-        let because = "readings measured before it arrived later".to_owned();
+        let because = Text::new("此前测得的数据后来才到达", "readings measured before it arrived later");
         return FindingChange::Withdrawn { key, at: now, because };
     }
     let because = match &rule.source.clear {
-        Some(clear) => format!("`{clear}` came true"),
-        None => "the condition no longer holds".to_owned(),
+        Some(clear) => Text::new(format!("解除条件成立:`{clear}`"), format!("`{clear}` came true")),
+        None => Text::new("触发条件不再成立", "the condition no longer holds"),
     };
     FindingChange::Closed { key, at: now, because }
 }
@@ -268,7 +273,7 @@ fn open_finding(vehicle: &mut Vehicle, asked: &Asked<'_>) -> Opened {
     let cycle = asked.cycle.and_then(|(place, _)| vehicle.faults.get(place));
     let severity = rule.source.severity.or(cycle.map(|cycle| cycle.severity)).unwrap_or(Severity::S4);
     let evidence = evidence_of(vehicle, rule, cycle, now, set);
-    let because = reason_of(rule, &evidence, set);
+    let because = reason_of(rule, severity, &evidence, set);
     let watch = vehicle.watches.entry(key);
     watch.open_at = now;
     watch.severity = severity;

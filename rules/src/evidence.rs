@@ -2,10 +2,13 @@
 
 use crate::expr::{FaultCycle, FaultPhase};
 use crate::finding::{Evidence, EvidenceFault, EvidenceReading, EvidenceSignal, FindingKey};
+use crate::phrase::Phrase;
 use crate::rule_set::{Rule, RuleSet};
+use crate::severity::Severity;
 use crate::state::Vehicle;
 use crate::text::Text;
 use crate::time::Time;
+use crate::variable::{named, values};
 use crate::vehicle::Locale;
 
 /// The evidence of an open finding as the state has it now.
@@ -49,6 +52,12 @@ pub fn evidence_of(vehicle: &Vehicle, rule: &Rule, cycle: Option<&FaultCycle>, a
         limit: rule.source.limit,
         above_limit: shown.first().and_then(|slot| rule.when.asks_above(*slot)),
         value: shown.first().map(|slot| vehicle.last(Some(*slot)).value).filter(|value| !value.is_nan()),
+        numbers: named(rule, set, |slot| {
+            let last = vehicle.last(Some(slot));
+            (last.at, last.value)
+        })
+        .into_iter()
+        .collect(),
         readings,
         faults,
         since: at,
@@ -70,14 +79,14 @@ fn fault_of(cycle: &FaultCycle) -> EvidenceFault {
     }
 }
 
-/// The rule's reason with `{value}`, `{limit}`, `{code}`, `{km}`, `{days}` and `{each}` filled in.
-pub fn reason_of(rule: &Rule, evidence: &Evidence, set: &RuleSet) -> Text {
+/// The rule's reason with its variables filled in, in every language. A variable that the catalogue lets pass and this
+/// finding has not leaves the title to speak.
+pub fn reason_of(rule: &Rule, severity: Severity, evidence: &Evidence, set: &RuleSet) -> Text {
+    let values = values(rule, severity, evidence, set);
     let fill = |locale: Locale| {
-        let mut text = rule.source.reason.in_locale(locale).to_owned();
-        for (name, value) in crate::respond::variables(rule, evidence, locale, set) {
-            text = text.replace(&format!("{{{name}}}"), &value);
-        }
-        text
+        let text = rule.source.reason.in_locale(locale);
+        let filled = Phrase::parse(text).ok().and_then(|phrase| phrase.fill(&values, locale).ok());
+        filled.unwrap_or_else(|| rule.source.title.in_locale(locale).to_owned())
     };
     Text { zh_cn: fill(Locale::ZhCn), en: fill(Locale::En) }
 }

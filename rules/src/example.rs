@@ -163,6 +163,36 @@ pub fn run_through(
     said: &Signals,
     road: &dyn Road,
 ) -> Result<(Expect, Option<Severity>), ExampleError> {
+    let (vehicle, effects) = play_through(set, rule, example, said, road)?;
+    let opened = effects
+        .written
+        .iter()
+        .any(|effect| matches!(effect, Effect::OpenFinding { rule: key, .. } if *key == rule.key));
+    let open = vehicle.watches.open().filter_map(|(key, _)| set.rule(key.rule)).any(|open| open.source.key == rule.key);
+    let worst = effects.written.iter().filter_map(|effect| match effect {
+        Effect::OpenFinding { severity, .. } => Some(*severity),
+        _ => None,
+    });
+    let came = match (opened, open) {
+        (true, true) => Expect::Fires,
+        (true, false) => Expect::Clears,
+        (false, _) => Expect::Silent,
+    };
+    Ok((came, worst.min()))
+}
+
+/// Runs an example of a rule and gives the vehicle as it is then, and all that it led to.
+pub fn play(set: &RuleSet, rule: &RuleSource, example: &Example) -> Result<(Vehicle, Effects), ExampleError> {
+    play_through(set, rule, example, &set.catalogue.signals, &Straight)
+}
+
+fn play_through(
+    set: &RuleSet,
+    rule: &RuleSource,
+    example: &Example,
+    said: &Signals,
+    road: &dyn Road,
+) -> Result<(Vehicle, Effects), ExampleError> {
     let steps = parse(&example.readings, said)?;
     let own = (!example.cohort.is_empty()).then(|| cohorts(set, &example.cohort)).transpose()?;
     let set = own.as_ref().unwrap_or(set);
@@ -180,21 +210,7 @@ pub fn run_through(
         recipe::take(&mut vehicle, input, set, &bounds, &mut effects);
     }
     recipe::take(&mut vehicle, What::Timer { at: last + bounds.lateness }, set, &bounds, &mut effects);
-    let opened = effects
-        .written
-        .iter()
-        .any(|effect| matches!(effect, Effect::OpenFinding { rule: key, .. } if *key == rule.key));
-    let open = vehicle.watches.open().filter_map(|(key, _)| set.rule(key.rule)).any(|open| open.source.key == rule.key);
-    let worst = effects.written.iter().filter_map(|effect| match effect {
-        Effect::OpenFinding { severity, .. } => Some(*severity),
-        _ => None,
-    });
-    let came = match (opened, open) {
-        (true, true) => Expect::Fires,
-        (true, false) => Expect::Clears,
-        (false, _) => Expect::Silent,
-    };
-    Ok((came, worst.min()))
+    Ok((vehicle, effects))
 }
 
 /// Understands the lines of an example.

@@ -95,7 +95,11 @@ fn instance(vehicle: &Vehicle, rule: &Rule, code: Option<FaultCode>, at: Time, s
         verdict: word(verdict),
         open_since,
         severity: rule.source.severity.or(cycle.map(|cycle| cycle.severity)),
-        parts: steps.iter().map(|step| part(step, at, set)).collect(),
+        parts: steps
+            .iter()
+            .enumerate()
+            .map(|(place, step)| part(step, is_withheld(&steps, place, set), at, set))
+            .collect(),
         gates: gates(vehicle, rule, key, verdict, component.as_ref(), at),
     }
 }
@@ -108,8 +112,20 @@ const fn word(truth: Tri) -> &'static str {
     }
 }
 
-fn part(step: &Step, now: Time, set: &RuleSet) -> Part {
+/// Whether a step is a number that says when a part fails, or is made of one: people are not shown it.
+fn is_withheld(steps: &[Step], place: usize, set: &RuleSet) -> bool {
+    let Some(step) = steps.get(place) else { return false };
+    let foretells = |step: &Step| match step.state {
+        State::Measured { slot, .. } => set.catalogue.signals.get(slot).forecast.is_some(),
+        _ => false,
+    };
+    let mut inside = steps.iter().skip(place + 1).take_while(|inner| inner.depth > step.depth);
+    matches!(step.value, Value::Number(Some(_), _)) && (foretells(step) || inside.any(foretells))
+}
+
+fn part(step: &Step, withheld: bool, now: Time, set: &RuleSet) -> Part {
     let value = match &step.value {
+        _ if withheld => "not shown: when a part fails is not known well enough".to_owned(),
         Value::Truth(truth) => word(*truth).to_owned(),
         Value::Number(Some(number), unit) if unit.is_empty() => format!("{number}"),
         Value::Number(Some(number), unit) => format!("{number} {unit}"),

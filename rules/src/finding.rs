@@ -1,5 +1,7 @@
 //! A finding: a rule that holds for a vehicle, with what made it hold.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::severity::Severity;
@@ -24,6 +26,9 @@ pub struct Evidence {
     pub since: Time,
     /// Value of the deciding signal.
     pub value: Option<f64>,
+    /// The numbers that the rule names for its texts, as they stood.
+    #[serde(default)]
+    pub numbers: BTreeMap<String, f64>,
     pub odometer_km: Option<f64>,
     pub days_left: Option<f32>,
     pub km_left: Option<f32>,
@@ -67,13 +72,13 @@ pub enum FindingChange {
     Closed {
         key: FindingKey,
         at: Time,
-        because: String,
+        because: Text,
     },
     /// It never was: later readings measured earlier disproved it.
     Withdrawn {
         key: FindingKey,
         at: Time,
-        because: String,
+        because: Text,
     },
 }
 

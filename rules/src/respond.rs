@@ -1,19 +1,19 @@
 //! respond: what to do about open cases. Plans are idempotent: what has been proposed is not
 //! proposed again, so respond may run after any step and at the end of a back-fill.
 
-use std::collections::BTreeMap;
-
 use uuid::Uuid;
 
 use crate::case::{Case, Proposal, notice_id, order_id};
 use crate::effect::{Effect, Effects, Notice, Stage};
 use crate::finding::Evidence;
-use crate::rule::{Mode, RuleKind};
+use crate::rule::Mode;
 use crate::rule_set::{Rule, RuleSet};
 use crate::severity::Severity;
 use crate::state::{Vehicle, Visit};
 use crate::stop_now::warn_of_open_cases;
+use crate::text::Text;
 use crate::time::{Span, Time};
+use crate::variable::values;
 use crate::vehicle::Locale;
 
 /// DOMAIN 5.0: below this confidence an advisor judges first.
@@ -108,7 +108,10 @@ fn open_order(
         severity: case.severity,
         due_at: due_at(case.severity, received_at),
         opened_at: received_at,
-        because: format!("{} on {}, confidence {:.2}", rule.source.key, case.component, case.confidence),
+        because: Text::new(
+            format!("{}({}),置信度{:.2}", rule.source.title.zh_cn, rule.source.key, case.confidence),
+            format!("{} ({}), confidence {:.2}", rule.source.title.en, rule.source.key, case.confidence),
+        ),
     });
     vehicle.visits.push(Visit { order, severity: case.severity, alone, checked_in: false, cases: Vec::new() });
     let place = vehicle.visits.len() - 1;
@@ -198,9 +201,12 @@ fn hasten_others(vehicle: &mut Vehicle, case: &Case, received_at: Time, effects:
 
 fn queue_review(vehicle: &mut Vehicle, case: &Case, received_at: Time, effects: &mut Effects) {
     let because = if case.severity == Severity::S2 {
-        format!("confidence {:.2} is below {ORDER_GATE:.2}", case.confidence)
+        Text::new(
+            format!("置信度{:.2}低于{ORDER_GATE:.2}", case.confidence),
+            format!("confidence {:.2} is below {ORDER_GATE:.2}", case.confidence),
+        )
     } else {
-        format!("{} is planned by an advisor", case.severity)
+        Text::new(format!("{}由服务顾问安排", case.severity), format!("{} is planned by an advisor", case.severity))
     };
     effects.written.push(Effect::Review { case: case.id, severity: case.severity, because, queued_at: received_at });
     if let Some(open) = vehicle.case_mut(case.id) {
@@ -209,11 +215,7 @@ fn queue_review(vehicle: &mut Vehicle, case: &Case, received_at: Time, effects: 
 }
 
 fn due_at(severity: Severity, from: Time) -> Time {
-    match severity {
-        Severity::S1 => from,
-        Severity::S2 => from + Span::from_days(3),
-        Severity::S3 | Severity::S4 => from + Span::from_days(30),
-    }
+    from + severity.time_limit()
 }
 
 /// Tells the owner by consent, and the dealer's people always; who must stop now is another matter.
@@ -270,8 +272,7 @@ fn enqueue(
     set: &RuleSet,
     effects: &mut Effects,
 ) {
-    let fallback = if about.stage == Stage::StopNow { "stop_now" } else { "fault_soon" };
-    let template = rule.source.template.as_deref().unwrap_or(fallback);
+    let template = rule.source.template_for(about.severity);
     let Some(version) = set.catalogue.template_version(template) else { return };
     let locale = vehicle.profile.owner.as_ref().map_or(Locale::ZhCn, |owner| owner.locale);
     let subject = if about.stage == Stage::StopNow { about.case } else { about.order.unwrap_or(about.case) };
@@ -287,72 +288,9 @@ fn enqueue(
         template: template.to_owned(),
         template_version: version,
         locale,
-        variables: evidence.map(|evidence| variables(rule, evidence, locale, set)).unwrap_or_default(),
+        variables: evidence.map(|evidence| values(rule, about.severity, evidence, set)).unwrap_or_default(),
         channels: channels.iter().map(|channel| (*channel).to_owned()).collect(),
         created_at: received_at,
         valid_until: received_at + valid_for,
     })));
-}
-
-/// What fills reasons and templates: numbers in the reader's words, nothing personal.
-pub fn variables(rule: &Rule, evidence: &Evidence, locale: Locale, set: &RuleSet) -> BTreeMap<String, String> {
-    let mut all = BTreeMap::new();
-    let mut put = |name: &str, value: String| {
-        all.insert(name.to_owned(), value);
-    };
-    let number = |value: f64| {
-        let digits = usize::from(value.abs() < 100.0);
-        format!("{value:.digits$}")
-    };
-    put("fault", rule.source.title.in_locale(locale).to_owned());
-    put("each", rule.subject.clone());
-    put("wheel", wheel_name(&rule.subject, locale));
-    if let Some(component) = rule.component.as_ref().and_then(|component| set.catalogue.component_title(component)) {
-        put("item", component.in_locale(locale).to_owned());
-    }
-    for (name, value) in [
-        ("value", evidence.value),
-        ("v", evidence.value),
-        ("p", evidence.value),
-        ("limit", evidence.limit),
-        ("p0", evidence.limit),
-    ] {
-        if let Some(value) = value {
-            put(name, number(value));
-        }
-    }
-    if let Some(fault) = evidence.faults.first() {
-        put("code", fault.code.clone());
-        let entry = fault.code.parse().ok().and_then(|code| set.catalogue.fault_codes.entry(code));
-        if let Some(entry) = entry {
-            put("fault", entry.meaning.in_locale(locale).to_owned());
-        }
-    }
-    if let Some(km) = evidence.km_left {
-        put("km", format!("{:.0}", km.max(0.0)));
-    }
-    if let Some(days) = evidence.days_left {
-        put("days", format!("{:.0}", days.max(0.0)));
-        let date = evidence.since + Span::from_micros((f64::from(days.max(0.0)) * 86.4e9) as i64);
-        put("date", date.to_utc().format("%Y-%m-%d").to_string());
-    } else if rule.source.kind != RuleKind::Due {
-        put("days", "3".to_owned());
-    }
-    put("since", evidence.since.to_utc().format("%Y-%m-%d %H:%M").to_string());
-    all
-}
-
-fn wheel_name(subject: &str, locale: Locale) -> String {
-    let names = [
-        ("Row1.Wheel.Left", "左前", "front left"),
-        ("Row1.Wheel.Right", "右前", "front right"),
-        ("Row2.Wheel.Left", "左后", "rear left"),
-        ("Row2.Wheel.Right", "右后", "rear right"),
-    ];
-    let known = names.iter().find(|(key, ..)| *key == subject);
-    match (known, locale) {
-        (Some((_, zh, _)), Locale::ZhCn) => (*zh).to_owned(),
-        (Some((.., en)), Locale::En) => (*en).to_owned(),
-        (None, _) => subject.to_owned(),
-    }
 }

@@ -1,5 +1,7 @@
 //! A rule as written in the catalogue: data, before its expressions are compiled.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -21,7 +23,8 @@ pub struct RuleSource {
     /// Where its findings belong; `"by fault code"` takes the component of the code that matched.
     pub component: String,
     pub title: Text,
-    /// What an advisor and an owner read; `{value}`, `{limit}`, `{since}` and `{code}` are filled in.
+    /// What an advisor reads. `{value}` is the deciding signal and `{limit}` the rule's limit, in the unit written
+    /// behind; also `{code}`, `{each}`, `{wheel}`, `{days}`, `{since}`, and what `says` names.
     pub reason: Text,
     #[serde(default)]
     pub scope: Scope,
@@ -79,6 +82,10 @@ pub struct RuleSource {
     /// The limit line of the chart and `{limit}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<f64>,
+    /// Numbers for reason and template by name, each the path of a signal: `says = { v = "Vehicle.…" }`. Without it
+    /// `{value}`, `{v}` and `{p}` are the deciding signal; `v = ""` says that there is no such number.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub says: BTreeMap<String, String>,
     /// Where the thresholds come from.
     pub source: String,
     #[serde(default)]
@@ -115,6 +122,12 @@ impl RuleSource {
         mild && !self.is_by_code() && !matches!(self.kind, RuleKind::Recall | RuleKind::WarrantyEnding)
     }
 
+    /// The template of a notice about a case of that severity: the rule's own, or a general one.
+    pub fn template_for(&self, severity: Severity) -> &str {
+        let general = if severity == Severity::S1 { "stop_now" } else { "fault_soon" };
+        self.template.as_deref().unwrap_or(general)
+    }
+
     /// The precision below which it performs badly.
     pub fn gate(&self) -> f64 {
         self.gate.unwrap_or(GATE)
@@ -127,6 +140,7 @@ impl RuleSource {
             reason: Text::default(),
             source: String::new(),
             examples: Vec::new(),
+            says: BTreeMap::new(),
             gate: None,
             ..rule.clone()
         };
@@ -273,6 +287,15 @@ impl Mode {
             Self::Live => "live",
             Self::Shadow => "shadow",
             Self::Canary => "canary",
+        }
+    }
+
+    /// The same in Chinese.
+    pub const fn word_zh(self) -> &'static str {
+        match self {
+            Self::Live => "正式",
+            Self::Shadow => "影子",
+            Self::Canary => "灰度",
         }
     }
 }

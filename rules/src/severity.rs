@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::time::Span;
+
 /// Severity; `S1 < S2`, so that `min` is the worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Severity {
@@ -26,6 +28,15 @@ impl Severity {
 
     pub fn from_number(number: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|severity| severity.number() == number)
+    }
+
+    /// Within what time it should be looked at; an order is due then, and a message says so.
+    pub const fn time_limit(self) -> Span {
+        match self {
+            Self::S1 => Span::ZERO,
+            Self::S2 => Span::from_days(3),
+            Self::S3 | Self::S4 => Span::from_days(30),
+        }
     }
 
     /// One step more urgent; S1 stays.

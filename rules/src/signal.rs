@@ -72,6 +72,9 @@ pub struct Signal {
     pub powertrains: Vec<Powertrain>,
     /// Derived by an estimator rather than sent by a vehicle.
     pub feature: bool,
+    /// It says when a part comes to its limit, by this estimator. Rules read it; people are shown the estimator's
+    /// calibrated forecast instead, and a date only where its dates hold.
+    pub forecast: Option<String>,
     /// Not in VSS 6.0.
     pub custom: bool,
     /// Where range, rate and unit come from.
@@ -106,6 +109,7 @@ struct Entry {
     powertrains: Vec<Powertrain>,
     #[serde(default)]
     feature: bool,
+    forecast: Option<String>,
     #[serde(default)]
     custom: bool,
     source: String,
@@ -188,6 +192,7 @@ impl TryFrom<Entry> for Signal {
             purpose: entry.purpose,
             powertrains: entry.powertrains,
             feature: entry.feature,
+            forecast: entry.forecast,
             custom: entry.custom,
             source: entry.source,
         })

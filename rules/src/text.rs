@@ -14,6 +14,10 @@ pub struct Text {
 }
 
 impl Text {
+    pub fn new(zh_cn: impl Into<String>, en: impl Into<String>) -> Self {
+        Self { zh_cn: zh_cn.into(), en: en.into() }
+    }
+
     pub fn in_locale(&self, locale: Locale) -> &str {
         match locale {
             Locale::ZhCn => &self.zh_cn,

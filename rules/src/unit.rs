@@ -92,6 +92,7 @@ const SYMBOLS: &[(&str, Measure, bool)] = &[
     ("%",     measure([0, 0, 0, 0, 0, 0], 1e-2), false),
     ("percent", measure([0, 0, 0, 0, 0, 0], 1e-2), false),
     ("ppm",   measure([0, 0, 0, 0, 0, 0], 1e-6), false),
+    ("sd",    NUMBER, false), // standard deviations: a score that rules compare and no text shows
 ];
 
 const PREFIXES: &[(char, f64)] =
@@ -137,6 +138,11 @@ impl Unit {
     /// The symbols that units are made of, without prefixes.
     pub fn symbols() -> impl Iterator<Item = &'static str> {
         SYMBOLS.iter().map(|(symbol, ..)| *symbol)
+    }
+
+    /// Whether values are standard deviations: outside of a rule they tell nobody anything.
+    pub fn is_score(&self) -> bool {
+        &*self.text == "sd"
     }
 
     /// Whether values are points on a scale with an offset, as `degC`.
@@ -331,7 +337,7 @@ mod tests {
         for text in [
             "", "1", "kPa", "V", "mV", "degC", "K", "km/h", "rpm", "%", "Ah", "kWh", "kOhm", "ohm/V", "kPa/min",
             "kPa/d", "K/min", "m", "km", "mm", "s", "h", "d", "min", "Pa", "A", "l/100km", "deg", "m/s2", "1/km",
-            "g/s", "l", "Nm", "kW", "Wh/km", "V/s", "1/d", "km/d", "%/month", "bar", "%/year", "mOhm", "l/h",
+            "g/s", "l", "Nm", "kW", "Wh/km", "V/s", "1/d", "km/d", "%/month", "bar", "%/year", "mOhm", "l/h", "sd",
         ] {
             assert_eq!(unit(text).as_str(), text);
         }

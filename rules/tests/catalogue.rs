@@ -9,6 +9,7 @@ use std::sync::Arc;
 use rules::catalogue::{Catalogue, OVERLAY};
 use rules::component::Component;
 use rules::example;
+use rules::phrase::{Said, Values};
 use rules::rule::{Expect, Mode};
 use rules::rule_set::RuleSet;
 use rules::severity::Severity;
@@ -220,8 +221,9 @@ fn every_template_renders_with_what_it_requires() {
     for key in catalogue.template_keys() {
         for locale in Locale::ALL {
             let template = catalogue.template(key, locale).unwrap();
-            let given = template.required().iter().map(|name| (name.clone(), format!("<{name}>"))).collect();
-            let rendered = template.render(&given).unwrap();
+            let given: Values =
+                template.required().iter().map(|name| (name.clone(), Said::Name(format!("<{name}>")))).collect();
+            let rendered = template.render(&given, locale).unwrap();
             for text in [&rendered.title, &rendered.body, &rendered.in_car] {
                 assert!(!text.is_empty() && !text.contains(['{', '}', '[', ']']), "{key} {}: {text}", locale.tag());
             }

@@ -103,6 +103,7 @@ fn rule(key: &str, component: &str, when: &str, severity: Severity, shape: impl 
         refractory: Some(Span::ZERO),
         shows: Vec::new(),
         limit: None,
+        says: std::collections::BTreeMap::new(),
         source: "test".to_owned(),
         examples: Vec::new(),
     };

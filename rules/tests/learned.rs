@@ -189,7 +189,7 @@ fn a_demotion_withdraws_open_cases_and_what_still_holds_is_a_shadow() {
         .written
         .iter()
         .filter_map(|effect| match effect {
-            Effect::EndFinding { withdrawn: true, because, .. } => Some(because.as_str()),
+            Effect::EndFinding { withdrawn: true, because, .. } => Some(because.en.as_str()),
             _ => None,
         })
         .collect();

@@ -17,7 +17,7 @@ use std::sync::{Arc, LazyLock};
 
 use rules::catalogue::Catalogue;
 use rules::effect::{Effect, Effects};
-use rules::estimate::{Forecast, forecasts};
+use rules::estimate::{Forecast, calibrated};
 use rules::example::{self, START};
 use rules::rule::Mode;
 use rules::rule_set::RuleSet;
@@ -140,7 +140,7 @@ impl Scenario {
             let value = if last.at == Time::NEVER { "not known".to_owned() } else { figure(last.value) };
             writeln!(text, "{path} {value}").unwrap();
         }
-        for forecast in forecasts(vehicle, &SET) {
+        for forecast in calibrated(vehicle, &SET) {
             foretold(&forecast, &mut text);
         }
         text

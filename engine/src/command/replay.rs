@@ -16,6 +16,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use ingest::admit::UnknownVehicle;
 use prometheus::proto::MetricFamily;
 use rules::catalogue::Catalogue;
+use rules::text::Text;
 use rules::time::{Span, Time};
 use rules::vehicle::{Purpose, VehicleId};
 use serde::Serialize;
@@ -225,6 +226,11 @@ async fn settled(pool: &PgPool) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A reason of the engine's is stored in every language.
+fn in_english(because: String) -> String {
+    serde_json::from_str(&because).map_or(because, |text: Text| text.en)
+}
+
 async fn cases(pool: &PgPool) -> anyhow::Result<Vec<CaseLine>> {
     let mut tx = begin_as(pool, As::Engine).await?;
     let rows = query!(
@@ -243,7 +249,7 @@ async fn cases(pool: &PgPool) -> anyhow::Result<Vec<CaseLine>> {
             status: row.status,
             opened_at: row.opened_at.into(),
             closed_at: row.closed_at.map(Time::from),
-            because: row.because.unwrap_or_default(),
+            because: in_english(row.because.unwrap_or_default()),
         })
         .collect())
 }

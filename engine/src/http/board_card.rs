@@ -135,7 +135,7 @@ fn card_of_order(p: &Page, signs: &Signs<'_>, order: BoardOrder, lines: &[BoardL
         due_in: times.until(order.due_at),
         overdue: order.due_at < p.now,
         appointment: order.appointment_at.map(|at| times.moment(at)),
-        flagged: order.flagged_because,
+        flagged: order.flagged_because.map(|because| signs.titles.worded(&because)),
         extra_work: lines.iter().any(|line| line.extra_work && line.state == "open"),
     }
 }

@@ -197,20 +197,21 @@ fn finding_view(p: &Page, titles: &Titles, finding: FindingRow) -> FindingView {
     let times = p.times();
     let evidence: Evidence = serde_json::from_value(finding.evidence).unwrap_or_default();
     let deciding = evidence.signals.first().and_then(|signal| titles.signal(signal.no));
+    let withheld = evidence.signals.first().is_some_and(|signal| titles.withholds(signal.no));
     let worded = |value: f64| deciding.as_ref().map_or_else(|| show::number(value), |sign| sign.value(value));
     FindingView {
         tag: p.severity(finding.severity),
-        reason: titles.stored(&finding.opened_because),
+        reason: if withheld { titles.rule(&finding.rule_key) } else { titles.stored(&finding.opened_because) },
         rule: titles.rule(&finding.rule_key),
         rule_key: finding.rule_key,
         rule_version: finding.rule_version,
         subject: finding.subject,
         open: finding.status == "open",
-        closed_because: finding.closed_because,
+        closed_because: finding.closed_because.map(|because| titles.worded(&because)),
         opened: times.moment(finding.opened_at),
         since: evidence.since.map(|since| times.moment(since.to_utc())),
-        value: evidence.value.map(&worded),
-        limit: evidence.limit.map(&worded),
+        value: evidence.value.filter(|_| !withheld).map(&worded),
+        limit: evidence.limit.filter(|_| !withheld).map(&worded),
         odometer: evidence.odometer_km.map(|km| format!("{} km", show::number(km.round()))),
         readings: evidence.readings.iter().filter_map(|reading| reading_view(p, titles, reading)).collect(),
         clock: clock(p, evidence.clock, evidence.clock_shift_s),
@@ -268,7 +269,7 @@ fn fault_view(p: &Page, titles: &Titles, fault: EvidenceFault) -> FaultView {
 }
 
 fn change_view(p: &Page, titles: &Titles, change: Change) -> ChangeView {
-    let because = serde_json::from_str(&change.because).map(|text| titles.stored(&text)).unwrap_or(change.because);
+    let because = titles.worded(&change.because);
     ChangeView { kind: named(&p.w.change, &change.kind).to_owned(), because, at: p.times().moment(change.measured_at) }
 }
 

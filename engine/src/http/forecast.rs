@@ -1,10 +1,10 @@
 //! What is coming for a vehicle: every forecast its estimators make, calibrated, as of its last snapshot; on its page
-//! and as JSON. Figures of how such forecasts held are on the page *Rules*.
+//! and as JSON. A date of failure is shown only where an estimator's dates hold. Figures of how such forecasts held are on the page *Rules*.
 
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use rules::estimate::{Forecast, forecasts};
+use rules::estimate::{ShownForecast, forecasts};
 use rules::vehicle::VehicleId;
 use serde::Serialize;
 
@@ -28,11 +28,14 @@ const AHEAD: f64 = 90.0;
 pub struct ForecastLine {
     pub component: String,
     pub what: String,
-    pub value: String,
+    /// `None` where the value says how far the part still goes, and that does not hold.
+    pub value: Option<String>,
     /// Ends of the value's 80 % interval.
-    pub interval: String,
+    pub interval: Option<String>,
     /// When the limit comes, in words.
     pub due: Option<String>,
+    /// There is a date, and it is not shown because such dates do not hold.
+    pub date_withheld: bool,
     /// Where interval and middle lie on the axis of 90 days, percent of its length.
     pub bar: Option<Bar>,
     /// Within 7, 14 and 30 days.
@@ -50,7 +53,7 @@ pub struct Bar {
 }
 
 impl ForecastLine {
-    pub fn new(p: &Page, titles: &Titles, forecast: &Forecast) -> Self {
+    pub fn new(p: &Page, titles: &Titles, forecast: &ShownForecast) -> Self {
         let words = &p.w.forecast;
         let figure = |value: f64| number(round(value));
         let days = |days: f64| if days.is_finite() { number(days.round()) } else { "∞".to_owned() };
@@ -67,9 +70,10 @@ impl ForecastLine {
         Self {
             component: titles.component(&forecast.component),
             what: named(&words.what, forecast.estimator).to_owned(),
-            value: format!("{} {}", figure(forecast.value), forecast.unit),
-            interval: format!("{} – {}", figure(forecast.low), figure(forecast.high)),
+            value: forecast.value.map(|value| format!("{} {}", figure(value), forecast.unit)),
+            interval: forecast.low.zip(forecast.high).map(|(low, high)| format!("{} – {}", figure(low), figure(high))),
             due,
+            date_withheld: forecast.date_withheld,
             bar,
             within: forecast.within.map(|within| within.map(|chance| format!("{:.0} %", 100.0 * chance))),
             evidence: fill(&words.evidence, "n", number(f64::from(forecast.evidence))),
@@ -93,7 +97,7 @@ struct Answer {
     vehicle: String,
     /// Measured time of the newest reading behind the forecasts.
     at: String,
-    forecasts: Vec<Forecast>,
+    forecasts: Vec<ShownForecast>,
 }
 
 /// `GET /api/vehicles/{vehicle}/forecasts`; vehicles of other dealers are not found.
@@ -150,14 +154,15 @@ mod tests {
         car.id = VehicleId::try_new("v-1").unwrap();
         store(&pool, &car, &set).await;
         let page = console.page("/vehicles/v-1", &cookie).await;
-        for said in ["即将发生", "胎压损失", "kPa/d", "天后到极限", "7、14、30 天内", "class=\"middle\""]
-        {
+        for said in ["即将发生", "胎压损失", "kPa/d", "暂不显示到极限的日期", "7、14、30 天内"] {
             assert!(page.contains(said), "{said}");
         }
+        assert!(!page.contains("天后到极限") && !page.contains("class=\"middle\""), "dates of tyres do not hold");
         let answer = console.get("/api/vehicles/v-1/forecasts", &cookie).send().await.unwrap();
         let answer: serde_json::Value = answer.json().await.unwrap();
         let tyre = answer["forecasts"].as_array().unwrap().iter().find(|one| one["estimator"] == "tyre").unwrap();
-        assert!(tyre["within"][2].as_f64().unwrap() > 0.1 && tyre["due"]["early"].is_number(), "{tyre}");
+        assert!(tyre["within"][2].as_f64().unwrap() > 0.1 && tyre["value"].is_number(), "{tyre}");
+        assert!(tyre["due"].is_null() && tyre["date_withheld"] == true, "{tyre}");
         // Of another dealer, and of nobody.
         for (login, path) in [("anna", "/api/vehicles/v-1/forecasts"), ("li", "/api/vehicles/none/forecasts")] {
             let answer = console.get(path, &console.log_in(login).await).send().await.unwrap();

@@ -89,7 +89,7 @@ pub async fn show(
             .then(|| fill(&p.w.order.verdicts_missing, "n", missing)),
         gives_verdict: who.account.role.gives_verdict() && row.state.in_workshop(),
         verdicts: VERDICTS.iter().map(|word| ((*word).to_owned(), named(&p.w.verdict, word).to_owned())).collect(),
-        log: transitions.into_iter().map(|moved| LogEntry::new(&p, moved, &names)).collect(),
+        log: transitions.into_iter().map(|moved| LogEntry::new(&p, &titles, moved, &names)).collect(),
         problem: problem(&p, &query, missing),
         people,
         p,

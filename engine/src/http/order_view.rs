@@ -72,7 +72,7 @@ impl OrderHead {
             appointment: row.appointment_at.map(|at| times.moment(at)),
             odometer: row.odometer_km.map(|km| format!("{} km", number(km.round()))),
             labour: fill(&p.w.order.hours, "n", number(labour)),
-            flagged: row.flagged_because.clone(),
+            flagged: row.flagged_because.as_deref().map(|because| titles.worded(because)),
         }
     }
 }
@@ -199,7 +199,7 @@ pub struct LogEntry {
 }
 
 impl LogEntry {
-    pub fn new(p: &Page, moved: Transition, names: &HashMap<Uuid, String>) -> Self {
+    pub fn new(p: &Page, titles: &Titles, moved: Transition, names: &HashMap<Uuid, String>) -> Self {
         let by = match moved.moved_by {
             None => p.w.order.by_engine.clone(),
             Some(id) => names.get(&id).cloned().unwrap_or_else(|| "·".to_owned()),
@@ -208,7 +208,7 @@ impl LogEntry {
             at: p.times().moment(moved.moved_at),
             to: named(&p.w.state, &moved.to_state).to_owned(),
             by,
-            because: moved.because,
+            because: titles.worded(&moved.because),
         }
     }
 }

@@ -98,14 +98,14 @@ fn head(row: &WaitingCase) -> CaseHead {
 }
 
 /// The engine's reason in the reader's language: it is decided by these two numbers.
-fn why_not(p: &Page, row: &WaitingCase) -> String {
+fn why_not(p: &Page, titles: &Titles, row: &WaitingCase) -> String {
     let words = &p.w.review;
     if row.severity <= 2 && row.confidence < ORDER_GATE {
         fill(&fill(&words.unsure, "n", show::percent(row.confidence)), "gate", show::percent(ORDER_GATE))
     } else if row.severity > 2 {
         fill(&words.planned, "severity", format!("S{}", row.severity))
     } else {
-        row.because.clone()
+        titles.worded(&row.because)
     }
 }
 
@@ -114,7 +114,7 @@ fn waiting(p: &Page, signs: &Signs<'_>, row: WaitingCase, case: CaseView) -> Wai
         sign: signs.sign(&row.vehicle_id),
         model: format!("{} {}", signs.titles.model(&row.model), row.model_year),
         dealer: signs.names_dealer.then(|| row.dealer_name.clone()),
-        because: why_not(p, &row),
+        because: why_not(p, signs.titles, &row),
         queued_ago: p.times().ago(row.queued_at),
         vehicle_id: row.vehicle_id,
         case,

@@ -90,9 +90,19 @@ impl Titles {
         known.map(|code| capital(self.said(self.catalogue.fault_codes.meaning(code)))).unwrap_or_default()
     }
 
+    /// A signal as pages name it; `None` for what is not known, and for what says when a part fails: people read the
+    /// calibrated forecast instead, with a date where such dates hold.
     pub fn signal(&self, no: i16) -> Option<SignalSign<'_>> {
-        let signal = u16::try_from(no).ok().and_then(|no| self.catalogue.signals.by_no(SignalNo(no)))?;
-        Some(self.sign(signal))
+        self.known(no).filter(|signal| signal.forecast.is_none()).map(|signal| self.sign(signal))
+    }
+
+    /// Whether a signal says when a part fails.
+    pub fn withholds(&self, no: i16) -> bool {
+        self.known(no).is_some_and(|signal| signal.forecast.is_some())
+    }
+
+    fn known(&self, no: i16) -> Option<&Signal> {
+        u16::try_from(no).ok().and_then(|no| self.catalogue.signals.by_no(SignalNo(no)))
     }
 
     /// The number of a signal, as the store keeps it.
@@ -120,6 +130,12 @@ impl Titles {
         let tag = self.locale.tag();
         let said = sentence.get(tag).or_else(|| sentence.get(Locale::En.tag())).unwrap_or(sentence);
         said.as_str().map(str::to_owned).unwrap_or_default()
+    }
+
+    /// A reason stored as text: of the engine in both languages, of a person as it was typed.
+    pub fn worded(&self, stored: &str) -> String {
+        let sentence = serde_json::from_str(stored).ok().filter(Value::is_object);
+        sentence.map_or_else(|| stored.to_owned(), |sentence| self.stored(&sentence))
     }
 
     fn said<'a>(&self, text: &'a Text) -> &'a str {
@@ -172,5 +188,9 @@ mod tests {
         assert_eq!(titles.stored(&sentence), "水温过高");
         assert_eq!(titles.stored(&serde_json::json!("plain")), "plain");
         assert_eq!(titles.stored(&serde_json::json!(null)), "");
+        assert_eq!(titles.worded(&sentence.to_string()), "水温过高");
+        for typed in ["sold", "12", "{\"half"] {
+            assert_eq!(titles.worded(typed), typed);
+        }
     }
 }

@@ -60,7 +60,7 @@ pub async fn stored_rule_set(conn: &mut PgConnection, hash: &[u8]) -> anyhow::Re
     let sealed = rows::rule_set(conn, hash).await?.context("a rule set is missing that is named by its hash")?;
     let body = decompress(&sealed)?;
     let files: Vec<(String, String)> = postcard::from_bytes(&body).context("reading a stored catalogue")?;
-    rule_set(Arc::new(Catalogue::load(&files).context("loading a stored catalogue")?))
+    rule_set(Arc::new(Catalogue::load_stored(&files).context("loading a stored catalogue")?))
 }
 
 /// Rule sets by hash, compiled once.

@@ -2,9 +2,9 @@
 //!
 //! A notice holds no personal data; `variables` fills its template.
 
-use std::collections::BTreeMap;
-
+use rules::phrase::Values;
 use rules::severity::Severity;
+use rules::text::Text;
 use rules::time::Time;
 use rules::vehicle::{Locale, VehicleId};
 use sqlx::types::Json;
@@ -14,6 +14,7 @@ use uuid::Uuid;
 use chrono::{DateTime, Utc};
 
 use super::unknown_word;
+use crate::crm::hours;
 use crate::outbox::Stage;
 
 /// A notice.
@@ -31,9 +32,11 @@ pub struct Notice {
     pub template: String,
     pub locale: Locale,
     /// Fill the template; nothing personal.
-    pub variables: BTreeMap<String, String>,
+    pub variables: Values,
     pub dealer_name: String,
     pub dealer_phone: Option<String>,
+    /// When somebody answers there; `None` where nobody told.
+    pub dealer_hours: Option<Text>,
     pub created_at: Time,
     pub valid_until: Time,
 }
@@ -57,9 +60,10 @@ struct NoticeRow {
     severity: i16,
     template: String,
     locale: String,
-    variables: Json<BTreeMap<String, String>>,
+    variables: Json<Values>,
     dealer_name: String,
     dealer_phone: Option<String>,
+    opening_hours: serde_json::Value,
     created_at: DateTime<Utc>,
     valid_until: DateTime<Utc>,
     taken_back: bool,
@@ -99,6 +103,7 @@ impl TryFrom<NoticeRow> for Notice {
             variables: row.variables.0,
             dealer_name: row.dealer_name,
             dealer_phone: row.dealer_phone,
+            dealer_hours: hours::in_words(&row.opening_hours),
             created_at: row.created_at.into(),
             valid_until: row.valid_until.into(),
         })
@@ -111,8 +116,9 @@ pub async fn of_entry(conn: &mut PgConnection, outbox: Uuid) -> sqlx::Result<Not
         NoticeRow,
         r#"
         select notification_id, vehicle_id, notification.dealer_id, person_id, case_id, order_id, stage, severity,
-            template, locale, variables as "variables!: Json<BTreeMap<String, String>>", notification.created_at, valid_until,
-            withdrawn_at is not null as "taken_back!", dealer.name as dealer_name, dealer.phone as dealer_phone
+            template, locale, variables as "variables!: Json<Values>", notification.created_at, valid_until,
+            withdrawn_at is not null as "taken_back!", dealer.name as dealer_name, dealer.phone as dealer_phone,
+            opening_hours
         from outbox join notification using (notification_id) join dealer on dealer.dealer_id = notification.dealer_id
         where outbox_id = $1
         "#,
@@ -135,8 +141,9 @@ pub async fn to_repeat(
         NoticeRow,
         r#"
         select notification_id, vehicle_id, notification.dealer_id, person_id, case_id, order_id, stage, severity,
-            template, locale, variables as "variables!: Json<BTreeMap<String, String>>", notification.created_at, valid_until,
-            withdrawn_at is not null as "taken_back!", dealer.name as dealer_name, dealer.phone as dealer_phone
+            template, locale, variables as "variables!: Json<Values>", notification.created_at, valid_until,
+            withdrawn_at is not null as "taken_back!", dealer.name as dealer_name, dealer.phone as dealer_phone,
+            opening_hours
         from notification join outbox using (notification_id) join dealer on dealer.dealer_id = notification.dealer_id
         where vehicle_id = $1 and channel = $2 and valid_until > $3
           and (seen_at is null or withdrawn_at is not null)

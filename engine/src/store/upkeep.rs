@@ -10,7 +10,7 @@ use super::unknown_word;
 use crate::crm::order_state::{Facts, OrderState, step};
 
 /// Why an order expired; read by people.
-const NOBODY: &str = "nobody took the proposal up";
+const NOBODY: &str = r#"{"zh-CN": "无人受理该建议工单", "en": "nobody took the proposal up"}"#;
 
 /// Midnight of the first day whose journal a start would still have to read; none if snapshots
 /// contain every change.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::layer::{by_key, is_overlay};
 use super::read::{Fault, Place, Placed};
 use crate::component::{ComponentEntry, Components};
+use crate::estimate::ESTIMATORS;
 use crate::fault_code::{CodeClass, CodeEntry, FaultCodes};
 use crate::operation::{Operation, Part};
 use crate::signal::{Signal, Signals};
@@ -65,6 +66,11 @@ pub fn signals(entries: Vec<Placed<Signal>>, faults: &mut Vec<Fault>) -> Signals
             faults.push(place.fault(what));
         }
     }
+    for Placed { place, value } in map.values() {
+        if let Some(other) = value.forecast.as_deref().filter(|name| !ESTIMATORS.contains(name)) {
+            faults.push(place.unknown("estimator", other, ESTIMATORS));
+        }
+    }
     let file = map.values().next().map_or_else(String::new, |entry| entry.place.file.clone());
     Signals::try_new(values(map)).unwrap_or_else(|error| {
         faults.push(Fault { file, line: None, column: None, what: error.to_string(), hint: None });
@@ -77,6 +83,9 @@ pub fn components(entries: Vec<Placed<ComponentEntry>>, faults: &mut Vec<Fault>)
     let places: Vec<(Place, String)> = map.iter().map(|(key, entry)| (entry.place.clone(), key.clone())).collect();
     for Placed { place, value } in map.values() {
         said(place, &format!("the title of `{}`", value.key), &value.title, faults);
+        if let Some(caution) = &value.caution {
+            said(place, &format!("the caution of `{}`", value.key), caution, faults);
+        }
     }
     let tree = Components::new(values(map));
     for (place, key) in places {

@@ -6,6 +6,8 @@ use super::check::{Names, each_known, said};
 use super::draft::{PlanDraft, TemplateDraft};
 use super::layer::by_key;
 use super::read::{Fault, Place, Placed};
+use crate::estimate::ESTIMATORS;
+use crate::estimate::date::{DateEntry, Dates};
 use crate::estimate::items::Items;
 use crate::estimate::norm::{NormEntry, Norms};
 use crate::model::Model;
@@ -27,6 +29,21 @@ pub fn norms(entries: Vec<Placed<NormEntry>>, models: &BTreeMap<String, Model>, 
     }
     let key = |entry: &NormEntry| format!("{:?} {}", entry.feature, entry.model);
     Norms::new(by_key("norm", entries, key, faults).into_values().map(|entry| entry.value))
+}
+
+/// How well dates of failure hold.
+pub fn dates(entries: Vec<Placed<DateEntry>>, faults: &mut Vec<Fault>) -> Dates {
+    for Placed { place, value } in &entries {
+        if !ESTIMATORS.contains(&value.estimator.as_str()) {
+            faults.push(place.unknown("estimator", &value.estimator, ESTIMATORS));
+        }
+        let sound = value.coverage.is_none_or(|coverage| (0.0..=1.0).contains(&coverage));
+        if !sound || value.measured_by.trim().is_empty() || value.source.trim().is_empty() {
+            faults.push(place.fault("a date wants a coverage of 0 to 1, what measures it, and a source"));
+        }
+    }
+    let key = |entry: &DateEntry| entry.estimator.clone();
+    Dates::new(by_key("date", entries, key, faults).into_values().map(|entry| entry.value))
 }
 
 /// All plans by key, and the codes of all their items in order.

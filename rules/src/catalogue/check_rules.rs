@@ -5,22 +5,24 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
+use super::Wording;
 use super::check::{Names, each_known, said};
-use super::check_dealer;
 use super::layer::by_key;
 use super::read::{Fault, Place, Placed};
+use super::{check_dealer, check_words};
 use crate::example::{parse, parse_cohorts};
 use crate::expr::{self, ExprError, compile_held};
 use crate::rule::{RuleKind, RuleSource, about};
 use crate::severity::Severity;
 use crate::signal::Signals;
+use crate::template::Template;
 use crate::time::Span;
 
 /// What rules may refer to besides components, operations and parts.
 pub struct Scope<'a> {
     pub names: &'a Names<'a>,
     pub signals: &'a Signals,
-    pub templates: Vec<&'a str>,
+    pub templates: &'a BTreeMap<String, Vec<Template>>,
     /// Those of them that are a dealer's own.
     pub dealers_templates: &'a BTreeMap<String, Uuid>,
     pub models: Vec<&'a str>,
@@ -28,18 +30,25 @@ pub struct Scope<'a> {
     pub items: &'a [String],
     /// Path and text of every file, to say where in them an expression is wrong.
     pub files: &'a [(String, String)],
+    pub wording: Wording,
 }
 
 /// Rules in key order.
 pub fn rules(entries: Vec<Placed<RuleSource>>, scope: &Scope<'_>, faults: &mut Vec<Fault>) -> Vec<RuleSource> {
     let map = by_key("rule", entries, |rule| rule.key.clone(), faults);
+    let numbered = check_words::numbers(map.values().map(|entry| &entry.value));
     for Placed { place, value } in map.values() {
         words(place, value, faults);
         numbers(place, value, faults);
         gate(place, value, scope, faults);
         references(place, value, scope, faults);
+        let before = faults.len();
         expressions(place, value, scope, faults);
         check_dealer::rule(place, value, faults);
+        // What a text says is judged once the rule itself makes sense.
+        if scope.wording == Wording::Checked && faults.len() == before {
+            check_words::rule(place, value, &numbered, scope, faults);
+        }
     }
     check_dealer::texts(&map, scope.dealers_templates, faults);
     map.into_values().map(|entry| entry.value).collect()
@@ -141,7 +150,8 @@ fn references(place: &Place, rule: &RuleSource, scope: &Scope<'_>, faults: &mut 
     scope.names.work(place, &rule.operations, &rule.parts, faults);
     each_known(place, "model", &rule.scope.model, &scope.models, faults);
     if let Some(template) = &rule.template {
-        each_known(place, "template", std::slice::from_ref(template), &scope.templates, faults);
+        let known: Vec<&str> = scope.templates.keys().map(String::as_str).collect();
+        each_known(place, "template", std::slice::from_ref(template), &known, faults);
     }
 }
 
@@ -180,7 +190,7 @@ fn located(place: &Place, rule: &RuleSource, field: &str, error: ExprError, scop
 }
 
 /// Where an entry gives a field: place of the line in the file, the line, and what stands behind the `=`.
-fn field_of<'a>(place: &Place, field: &str, scope: &Scope<'a>) -> Option<(usize, &'a str, &'a str)> {
+pub(super) fn field_of<'a>(place: &Place, field: &str, scope: &Scope<'a>) -> Option<(usize, &'a str, &'a str)> {
     let text = scope.files.iter().find(|(path, _)| *path == place.file).map_or("", |(_, text)| text);
     let mut lines = text.lines().enumerate().skip(place.line - 1);
     let (index, line, rest) =

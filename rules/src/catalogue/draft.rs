@@ -9,6 +9,7 @@ use super::check_learned::refuse_in_directory;
 use super::layer::within_layer;
 use super::read::{Document, Fault, Place, Placed};
 use crate::component::ComponentEntry;
+use crate::estimate::date::DateEntry;
 use crate::estimate::norm::NormEntry;
 use crate::fault_code::{CodeClass, CodeEntry};
 use crate::learned::{
@@ -37,6 +38,7 @@ pub struct Draft {
     pub templates: Vec<Placed<TemplateDraft>>,
     pub rules: Vec<Placed<RuleSource>>,
     pub norms: Vec<Placed<NormEntry>>,
+    pub dates: Vec<Placed<DateEntry>>,
     pub precision: Vec<Placed<Precision>>,
     pub bands: Vec<Placed<Bands>>,
     pub cohorts: Vec<Placed<CohortEntry>>,
@@ -106,7 +108,12 @@ impl Draft {
                 self.classes.extend(document.entries("class", faults));
                 document.finish(&["code", "class"], faults);
             }
-            "estimators.toml" => table(path, text, "norm", &mut self.norms, faults),
+            "estimators.toml" => {
+                let Some(mut document) = Document::parse(path, text, faults) else { return };
+                self.norms.extend(document.entries("norm", faults));
+                self.dates.extend(document.entries("date", faults));
+                document.finish(&["norm", "date"], faults);
+            }
             "models.toml" => table(path, text, "model", &mut self.models, faults),
             other => self.read_in_folder(path, other, text),
         }

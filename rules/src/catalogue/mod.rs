@@ -10,6 +10,7 @@ mod check_dealer;
 mod check_learned;
 mod check_plans;
 mod check_rules;
+mod check_words;
 mod draft;
 mod entry;
 mod layer;
@@ -21,12 +22,14 @@ use std::fmt;
 
 use uuid::Uuid;
 
+pub use check_words::is_chinese;
 pub use entry::{Entry, EntryKey, EntryKind, entries};
 pub use layer::{DEALERS, Layer, OVERLAY};
 pub use near::nearest;
 pub use read::{Fault, Place, Placed};
 
 use crate::component::{Component, Components};
+use crate::estimate::date::Dates;
 use crate::estimate::norm::Norms;
 use crate::fault_code::FaultCodes;
 use crate::learned::{Bands, FOLDER, Learned, PrecisionTable};
@@ -46,6 +49,7 @@ use draft::Draft;
 #[derive(Clone, Debug)]
 pub struct Catalogue {
     files: Vec<(String, String)>,
+    wording: Wording,
     pub signals: Signals,
     pub components: Components,
     pub fault_codes: FaultCodes,
@@ -63,12 +67,22 @@ pub struct Catalogue {
     pub cohort_bands: Bands,
     /// What estimators start from.
     pub norms: Norms,
+    /// How well their dates of failure hold.
+    pub dates: Dates,
     pub learned: Learned,
     item_codes: Vec<String>,
     /// The plan of each model, by the model's key.
     model_plans: BTreeMap<String, Plan>,
     /// By key, in the order of `Locale::ALL`.
     templates: BTreeMap<String, Vec<Template>>,
+}
+
+/// Whether texts are held to what is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wording {
+    Checked,
+    /// What an earlier version let into force is replayed as it was; it is checked before it takes effect again.
+    AsStored,
 }
 
 /// Everything that is wrong with a catalogue; never empty.
@@ -96,6 +110,20 @@ impl Catalogue {
     /// Loads a list of files as [`Catalogue::files`] gives it: shipped ones by their path below
     /// `rules/catalogue/`, those of an overlay below [`OVERLAY`].
     pub fn load<P: AsRef<str>, T: AsRef<str>>(files: &[(P, T)]) -> Result<Self, CatalogueError> {
+        Self::load_as(files, Wording::Checked)
+    }
+
+    /// The same for files that were in force once.
+    pub fn load_stored<P: AsRef<str>, T: AsRef<str>>(files: &[(P, T)]) -> Result<Self, CatalogueError> {
+        Self::load_as(files, Wording::AsStored)
+    }
+
+    /// This catalogue with its texts held to what is measured, as before it takes effect again.
+    pub fn checked(self) -> Result<Self, CatalogueError> {
+        if self.wording == Wording::Checked { Ok(self) } else { Self::load(&self.files) }
+    }
+
+    fn load_as<P: AsRef<str>, T: AsRef<str>>(files: &[(P, T)], wording: Wording) -> Result<Self, CatalogueError> {
         let mut owned: Vec<(String, String)> =
             files.iter().map(|(path, text)| (path.as_ref().to_owned(), text.as_ref().to_owned())).collect();
         owned.sort();
@@ -103,7 +131,7 @@ impl Catalogue {
         for (path, text) in &owned {
             draft.read(path, text);
         }
-        Self::check(draft, owned)
+        Self::check(draft, owned, wording)
     }
 
     /// This catalogue with the files of a directory laid over it: an entry replaces the shipped one
@@ -132,7 +160,7 @@ impl Catalogue {
     /// This catalogue with learned tables instead of its own, as [`Catalogue::learned_files`] gives them.
     pub fn with_learned<P: AsRef<str>, T: AsRef<str>>(&self, tables: &[(P, T)]) -> Result<Self, CatalogueError> {
         let tables = tables.iter().map(|(path, text)| (path.as_ref().to_owned(), text.as_ref().to_owned()));
-        Self::load(&self.written_files().cloned().chain(tables).collect::<Vec<_>>())
+        Self::load_as(&self.written_files().cloned().chain(tables).collect::<Vec<_>>(), self.wording)
     }
 
     /// This catalogue with one of the learned tables instead of its own.
@@ -200,6 +228,12 @@ impl Catalogue {
         self.models.get(key)
     }
 
+    /// Whether people are shown when parts fail by this estimator: by what came of such dates for the model, else by
+    /// the score card. The one place that decides it, for pages, messages and answers alike.
+    pub fn shows_date(&self, estimator: &str, model: &str) -> bool {
+        self.learned.calibration.date_holds(estimator, model).unwrap_or_else(|| self.dates.hold(estimator))
+    }
+
     /// The service plan of a model.
     pub fn plan_of(&self, model: &str) -> Option<&Plan> {
         self.model_plans.get(model)
@@ -229,8 +263,11 @@ impl Catalogue {
         self.templates.keys().map(String::as_str)
     }
 
-    fn check(draft: Draft, files: Vec<(String, String)>) -> Result<Self, CatalogueError> {
-        let mut faults = draft.faults;
+    fn check(mut draft: Draft, files: Vec<(String, String)>, wording: Wording) -> Result<Self, CatalogueError> {
+        let mut faults = std::mem::take(&mut draft.faults);
+        if wording == Wording::Checked {
+            check_words::languages(&draft, &mut faults);
+        }
         let signals = check::signals(draft.signals, &mut faults);
         let components = check::components(draft.components, &mut faults);
         let operations = check::operations(draft.operations, &mut faults);
@@ -249,14 +286,16 @@ impl Catalogue {
         let scope = Scope {
             names: &names,
             signals: &signals,
-            templates: templates.keys().map(String::as_str).collect(),
+            templates: &templates,
             dealers_templates: &dealers_templates,
             models: models.keys().map(String::as_str).collect(),
             items: &item_codes,
             files: &files,
+            wording,
         };
         let rules = check_rules::rules(draft.rules, &scope, &mut faults);
         let norms = check_plans::norms(draft.norms, &models, &mut faults);
+        let dates = check_plans::dates(draft.dates, &mut faults);
         let cohort_bands = check_learned::bands(draft.bands, &mut faults);
         let cohorts = check_learned::cohorts(draft.cohorts, draft.cohort_head, &mut faults);
         let precision = check_learned::precision(draft.precision, &rules, &mut faults);
@@ -265,6 +304,7 @@ impl Catalogue {
         match fault_codes {
             Some(fault_codes) if faults.is_empty() => Ok(Self {
                 files,
+                wording,
                 signals,
                 components,
                 fault_codes,
@@ -275,6 +315,7 @@ impl Catalogue {
                 rules,
                 cohort_bands,
                 norms,
+                dates,
                 learned,
                 item_codes,
                 model_plans,

@@ -8,6 +8,7 @@
 
 pub mod battery12v;
 pub mod brake_pad;
+pub mod date;
 pub mod fade;
 pub mod fall;
 pub mod filter;
@@ -31,6 +32,7 @@ pub mod warm_up;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::date::ShownForecast;
 pub use self::forecast::{Due, ESTIMATORS, Forecast, HORIZONS};
 use crate::component::Component;
 use crate::expr::{Last, phi};
@@ -196,8 +198,19 @@ pub fn update(vehicle: &mut Vehicle, step: &mut Step, turn: Turn, set: &RuleSet)
     }
 }
 
-/// What the estimators say of a vehicle's parts now, calibrated, the soonest to fail first.
-pub fn forecasts(vehicle: &Vehicle, set: &RuleSet) -> Vec<Forecast> {
+/// What people may read of what the estimators say of a vehicle's parts now, the soonest to fail first. Dates of
+/// failure are in it only where they hold.
+pub fn forecasts(vehicle: &Vehicle, set: &RuleSet) -> Vec<ShownForecast> {
+    let holds = |estimator: &str| set.catalogue.shows_date(estimator, &vehicle.profile.model);
+    let shown = |forecast: Forecast| {
+        let date_holds = holds(forecast.estimator);
+        forecast.shown(date_holds)
+    };
+    calibrated(vehicle, set).into_iter().map(shown).collect()
+}
+
+/// What the estimators say of a vehicle's parts now, calibrated, the soonest to fail first: for judging estimators.
+pub fn calibrated(vehicle: &Vehicle, set: &RuleSet) -> Vec<Forecast> {
     let map = |forecast: &Forecast| calibration(vehicle, set, forecast.estimator);
     let mut found: Vec<Forecast> =
         uncalibrated(vehicle, set).into_iter().map(|forecast| map(&forecast).calibrated(forecast)).collect();

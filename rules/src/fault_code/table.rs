@@ -143,6 +143,11 @@ impl FaultCodes {
         self.classes.iter().find(|class| class.pattern.matches(code)).unwrap_or(&self.fallback)
     }
 
+    /// Where a code belongs, by itself or by its class.
+    pub fn component(&self, code: FaultCode) -> &Component {
+        self.entry(code).map_or(&self.class(code).component, |entry| &entry.component)
+    }
+
     /// What an advisor reads beside a code: its own meaning, else that of its class.
     pub fn meaning(&self, code: FaultCode) -> &Text {
         self.entry(code).map_or(&self.class(code).title, |entry| &entry.meaning)

@@ -21,7 +21,7 @@ pub const HALF_LIFE_DAYS: f64 = 180.0;
 /// A fault that the workshop did not find and that came back counts half (DOMAIN 6.5).
 const CAME_BACK: f64 = 0.5;
 /// One-sided 95 %.
-const Z: f64 = 1.645;
+pub(super) const Z: f64 = 1.645;
 /// DOMAIN 5.0: below this a rule goes to shadow mode by itself, unless it has a `gate` of its own.
 pub const GATE: f64 = 0.4;
 /// Verdicts, by weight, below which nothing is demoted: with the prior alone the lower bound is 0.44, and a
@@ -87,7 +87,7 @@ impl Tally {
 }
 
 /// The lower end of Wilson's score interval of a share `p` seen in `n`.
-fn wilson_lower(p: f64, n: f64, z: f64) -> f64 {
+pub(super) fn wilson_lower(p: f64, n: f64, z: f64) -> f64 {
     let centre = p + z * z / (2.0 * n);
     let margin = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
     ((centre - margin) / (1.0 + z * z / n)).max(0.0)

@@ -242,7 +242,8 @@ fn says_stop(set: &RuleSet, notice: &Notice) -> Result<(), String> {
         let Some(template) = set.catalogue.template(key, locale) else {
             return Err(format!("has no text `{key}` in {tag}"));
         };
-        let text = template.render(&notice.variables).map_err(|missing| format!("has no text in {tag}: {missing}"))?;
+        let text =
+            template.render(&notice.variables, locale).map_err(|missing| format!("has no text in {tag}: {missing}"))?;
         for (place, text) in [("message", &text.body), ("in-car line", &text.in_car)] {
             let text = text.to_lowercase();
             if !words.iter().any(|word| text.contains(word)) {

@@ -12,6 +12,7 @@ use crate::rule_set::{Rule, RuleNo, RuleSet};
 use crate::signal::Slot;
 use crate::sparse::Sparse;
 use crate::state::{Readings, Suspect, Vehicle};
+use crate::text::Text;
 use crate::time::Time;
 use crate::window::WindowSpec;
 
@@ -21,15 +22,18 @@ fn what_of_memory(old: &Rule, new: &Rule) -> OnChange {
 }
 
 /// Why an open finding of a rule cannot go on under another set; `None` if it can.
-fn why_withdrawn(old: Option<&Rule>, new: Option<&Rule>) -> Option<String> {
-    let Some(new) = new else { return Some("its rule was removed".to_owned()) };
+fn why_withdrawn(old: Option<&Rule>, new: Option<&Rule>) -> Option<Text> {
+    let Some(new) = new else { return Some(Text::new("其规则已移除", "its rule was removed")) };
     let mode = new.source.mode;
     if old.is_none_or(|old| old.source.mode == mode) {
         return None;
     }
     Some(match new.demotion() {
-        Some(demotion) => format!("its rule is {}", demotion.because()),
-        None => format!("its rule is {} now", mode.word()),
+        Some(demotion) => {
+            let day = &demotion.on;
+            Text::new(format!("其规则已于{day}降为影子规则"), format!("its rule is {}", demotion.because()))
+        }
+        None => Text::new(format!("其规则现为{}模式", mode.word_zh()), format!("its rule is {} now", mode.word())),
     })
 }
 

@@ -118,3 +118,62 @@ fn watch(case: &Case, seed: u64, set: &RuleSet) -> Watched {
     let followed = said.followed(lived.spec.model.key, &lived.truths, end);
     Watched { lived, misses: due.misses(), pads, followed }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use rules::catalogue::Catalogue;
+    use rules::estimate::ESTIMATORS;
+    use rules::estimate::date::{DateEntry, Dates, LEAST_COVERAGE};
+
+    type Floors = BTreeMap<String, BTreeMap<String, f64>>;
+
+    fn floors() -> Floors {
+        toml::from_str(include_str!("../../catalogue/score_floors.toml")).unwrap()
+    }
+
+    /// Estimators whose dates of failure are shown although no floor keeps how well they hold.
+    fn unkept(dates: &Dates, floors: &Floors) -> Vec<String> {
+        let kept = |entry: &DateEntry| {
+            let least = floors.get(&entry.measured_by).and_then(|floor| floor.get("least"));
+            least.is_some_and(|least| *least >= LEAST_COVERAGE)
+        };
+        let shown = dates.iter().filter(|entry| dates.hold(&entry.estimator));
+        shown.filter(|entry| !kept(entry)).map(|entry| entry.estimator.clone()).collect()
+    }
+
+    #[test]
+    fn a_date_that_is_shown_has_a_floor_that_keeps_it() {
+        let dates = Catalogue::builtin().unwrap().dates;
+        assert_eq!(unkept(&dates, &floors()), [""; 0]);
+        // One that somebody shows without a floor, or with one below what is asked of it, fails.
+        let entry = |least: Option<f64>| {
+            let measured_by = "reliability.tyre.interval.covered".to_owned();
+            let mut floors = floors();
+            floors.extend(least.map(|least| (measured_by.clone(), BTreeMap::from([("least".to_owned(), least)]))));
+            let entry =
+                DateEntry { estimator: "tyre".to_owned(), coverage: Some(0.8), measured_by, source: "test".to_owned() };
+            unkept(&Dates::new([entry]), &floors)
+        };
+        assert_eq!(
+            (entry(None), entry(Some(0.5)), entry(Some(0.7))),
+            (vec!["tyre".to_owned()], vec!["tyre".to_owned()], vec![])
+        );
+    }
+
+    #[test]
+    fn every_estimator_says_how_well_its_dates_hold_and_its_probabilities_have_a_floor() {
+        let catalogue = Catalogue::builtin().unwrap();
+        let floors = floors();
+        for estimator in ESTIMATORS {
+            let own = catalogue.dates.iter().find(|entry| entry.estimator == estimator);
+            let measured_by = &own.unwrap_or_else(|| panic!("{estimator} has no [[date]]")).measured_by;
+            assert_eq!(*measured_by, format!("reliability.{estimator}.interval.covered"));
+        }
+        for estimator in ESTIMATORS {
+            let figure = format!("reliability.{estimator}.told.calibration_error");
+            assert!(floors.get(&figure).is_some_and(|floor| floor.contains_key("most")), "{figure}");
+        }
+    }
+}

@@ -276,6 +276,8 @@ pub struct ForecastWords {
     pub title: String,
     pub none: String,
     pub nothing: String,
+    /// Instead of a date that would not hold.
+    pub no_date: String,
     pub due: String,
     pub within: String,
     pub evidence: String,

@@ -7,6 +7,7 @@ mod notice;
 use rules::effect::Effect;
 use rules::rule::Mode;
 use rules::severity::Severity;
+use rules::text::Text;
 use rules::time::Time;
 use rules::vehicle::VehicleId;
 use sqlx::{PgConnection, query, query_scalar, types::Json};
@@ -59,7 +60,7 @@ async fn write_more(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid, 
                 dealer,
                 vehicle.as_str(),
                 level(*severity),
-                because,
+                both(because),
                 queued_at.to_utc(),
             )
             .execute(conn)
@@ -177,7 +178,7 @@ async fn write_case(conn: &mut PgConnection, dealer: Uuid, effect: &Effect) -> s
                 kind.label(),
                 measured_at.to_utc(),
                 received_at.to_utc(),
-                because,
+                both(because),
             )
             .execute(conn)
             .await?;
@@ -185,6 +186,11 @@ async fn write_case(conn: &mut PgConnection, dealer: Uuid, effect: &Effect) -> s
         _ => {}
     }
     Ok(())
+}
+
+/// A reason of the engine's in a column of text: in every language, as pages read it.
+fn both(because: &Text) -> String {
+    serde_json::json!(because).to_string()
 }
 
 async fn write_finding(conn: &mut PgConnection, dealer: Uuid, effect: &Effect) -> sqlx::Result<()> {
@@ -226,7 +232,7 @@ async fn write_finding(conn: &mut PgConnection, dealer: Uuid, effect: &Effect) -
                 *ordinal as i32,
                 ended_word(*withdrawn),
                 at.to_utc(),
-                because
+                both(because)
             )
             .execute(conn)
             .await?;
@@ -259,7 +265,7 @@ async fn propose_order(
     .execute(&mut *conn)
     .await?;
     if inserted.rows_affected() == 1 {
-        add_transition(conn, *order, dealer, None, "proposed", *opened_at, because).await?;
+        add_transition(conn, *order, dealer, None, "proposed", *opened_at, &both(because)).await?;
         return Ok(Stands::This);
     }
     let same = query_scalar!(
@@ -305,7 +311,7 @@ async fn write_order(conn: &mut PgConnection, dealer: Uuid, effect: &Effect) -> 
             .await?;
         }
         Effect::CancelOrFlagOrder { order, case, because } => {
-            cancel_or_flag(conn, dealer, *order, *case, because).await?;
+            cancel_or_flag(conn, dealer, *order, *case, &both(because)).await?;
         }
         _ => {}
     }

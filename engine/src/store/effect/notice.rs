@@ -3,6 +3,7 @@
 use rules::case::{notice_id, outbox_id};
 use rules::effect::{Notice, Stage};
 use rules::severity::Severity;
+use rules::template::RESOLVED_VERSION;
 use rules::time::{Span, Time};
 use rules::vehicle::{Purpose, VehicleId};
 use sqlx::{PgConnection, query, query_scalar, types::Json};
@@ -105,7 +106,7 @@ pub async fn resolve(
             severity: u8::try_from(row.severity).ok().and_then(Severity::from_number).unwrap_or(Severity::S4),
             purpose: serde_json::from_value(row.purpose.into()).unwrap_or(Purpose::Diagnostics),
             template: "resolved".to_owned(),
-            template_version: 1,
+            template_version: RESOLVED_VERSION,
             locale: if row.locale == "en" { rules::vehicle::Locale::En } else { rules::vehicle::Locale::ZhCn },
             variables: serde_json::from_value(row.variables).unwrap_or_default(),
             channels: row.channels,

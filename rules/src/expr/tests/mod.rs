@@ -57,6 +57,7 @@ pub(super) fn signals() -> Signals {
         purpose: Purpose::Diagnostics,
         powertrains: Vec::new(),
         feature: path.starts_with("Feature"),
+        forecast: None,
         custom: false,
         source: String::new(),
     });

@@ -5,11 +5,14 @@
 //! the identity, held by ten forecasts' worth of belief that the estimator is right, and three places of an
 //! interval, taken from where in it the limit really came (conformal scaling).
 
+mod held;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Coverage, HALF_LIFE_DAYS, Reliability};
+pub use self::held::Held;
+use super::{Coverage, HALF_LIFE_DAYS};
 use crate::estimate::{Due, EIGHTY, Forecast, HORIZONS};
 
 /// Forecasts of one part come once a week and look a month ahead: so much of each is news.
@@ -161,6 +164,9 @@ pub struct CalibrationEntry {
     /// Forecasts behind it, by weight.
     pub weight: f64,
     pub map: Map,
+    /// How the intervals that were told held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intervals: Option<Coverage>,
 }
 
 /// Maps by estimator and model, in that order.
@@ -217,7 +223,9 @@ impl CalibrationTable {
                 (new.late - new.early) / 2.0,
                 (old.late - old.early) / 2.0
             );
-            old.differs_from(&new).then_some((name, said))
+            let dates = (self.date_holds(estimator, model), other.date_holds(estimator, model));
+            let said = if dates.0 == dates.1 { said } else { format!("{said}; {}", held::sentence(dates.1)) };
+            (old.differs_from(&new) || dates.0 != dates.1).then_some((name, said))
         };
         keys.into_iter().filter_map(sentence).collect()
     }
@@ -235,21 +243,22 @@ pub fn calibrate(followed: &[Followed]) -> CalibrationTable {
         if weight == 0.0 {
             continue;
         }
-        let entry = |model: Option<&str>, map, weight| CalibrationEntry {
+        let entry = |model: Option<&str>, own: &[&Followed], map, weight| CalibrationEntry {
             estimator: estimator.to_owned(),
             model: model.map(str::to_owned),
             map,
             weight,
+            intervals: Some(Held::of(own.iter().copied()).interval).filter(|interval| interval.judged > 0),
         };
-        entries.push(entry(None, map, weight));
+        entries.push(entry(None, &of_all, map, weight));
         let mut by_model: BTreeMap<&str, Vec<&Followed>> = BTreeMap::new();
         for one in of_all {
             by_model.entry(&one.model).or_default().push(one);
         }
         for (model, own) in by_model {
-            let (own, weight) = learn(&own, &map);
+            let (own_map, weight) = learn(&own, &map);
             if weight >= ENOUGH {
-                entries.push(entry(Some(model), own, weight));
+                entries.push(entry(Some(model), &own, own_map, weight));
             }
         }
     }
@@ -348,35 +357,6 @@ fn quantile(sorted: &[(f64, f64)], share: f64) -> f64 {
         before = Some((*value, at));
     }
     before.map_or(0.0, |(value, _)| value)
-}
-
-/// How an estimator's forecasts held, as it gave them and as they were told.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Held {
-    pub raw: Reliability,
-    pub told: Reliability,
-    pub raw_interval: Coverage,
-    pub interval: Coverage,
-}
-
-impl Held {
-    /// Judges probabilities within thirty days, and the intervals of due dates.
-    pub fn of<'a>(followed: impl Iterator<Item = &'a Followed> + Clone) -> Self {
-        let pairs = |outlook: fn(&Followed) -> Outlook| {
-            let pair = move |one: &'a Followed| Some((outlook(one).within?[2], one.failed_within(HORIZONS[2])?));
-            Reliability::of(&followed.clone().filter_map(pair).collect::<Vec<_>>())
-        };
-        let covers = |outlook: fn(&Followed) -> Outlook| {
-            let place = move |one: &'a Followed| one.place(outlook(one).due?);
-            Coverage::of(followed.clone().filter_map(place).map(|place| (-1.0..=1.0).contains(&place)))
-        };
-        Self {
-            raw: pairs(|one| one.raw),
-            told: pairs(|one| one.told),
-            raw_interval: covers(|one| one.raw),
-            interval: covers(|one| one.told),
-        }
-    }
 }
 
 fn logit(p: f64) -> f64 {

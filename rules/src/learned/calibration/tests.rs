@@ -146,3 +146,35 @@ fn a_table_is_read_as_it_was_written_and_only_a_noticeable_change_is_another_one
     assert!(!table.decides_otherwise(&calibrate(&more)));
     assert_eq!(CalibrationTable::default().differences(&table)[0].0, "tyre");
 }
+
+/// A table with one entry whose intervals held so often.
+fn table(judged: usize, covered: f64) -> CalibrationTable {
+    let intervals = Some(Coverage { judged, covered: Some(covered) });
+    let estimator = "tyre".to_owned();
+    CalibrationTable::new(vec![CalibrationEntry { estimator, model: None, weight: 1.0, map: Map::IDENTITY, intervals }])
+}
+
+#[test]
+fn the_road_says_whether_dates_hold_once_enough_were_judged() {
+    let says = |judged, covered| table(judged, covered).date_holds("tyre", "city-suv");
+    assert_eq!(says(99, 0.95), None, "too few");
+    assert_eq!(says(100, 0.69), Some(false));
+    assert_eq!(says(100, 0.74), None, "it may be luck");
+    assert_eq!(says(100, 0.79), Some(true));
+    assert_eq!(CalibrationTable::default().date_holds("tyre", "city-suv"), None);
+    // Worth an activation although no figure of the map moves.
+    let changes = table(100, 0.79).differences(&table(100, 0.5));
+    assert_eq!(changes.len(), 1);
+    assert!(changes[0].1.ends_with("do not hold and are no longer shown"), "{changes:?}");
+    assert!(table(100, 0.79).differences(&table(120, 0.8)).is_empty());
+}
+
+#[test]
+fn a_table_remembers_how_its_intervals_held() {
+    let followed: Vec<Followed> = (0..40).map(|index| dated(20.0, if index % 4 == 0 { 3.0 } else { 0.5 })).collect();
+    let table = calibrate(&followed);
+    let entry = table.iter().next().unwrap();
+    assert_eq!(entry.intervals, Some(Coverage { judged: 40, covered: Some(0.75) }));
+    let written: BTreeMap<String, Vec<CalibrationEntry>> = toml::from_str(&table.to_toml()).unwrap();
+    assert_eq!(CalibrationTable::new(written["calibration"].clone()), table);
+}
