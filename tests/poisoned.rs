@@ -33,8 +33,10 @@ enum Poison {
     Topic(&'static str),
     /// A message with so many bytes of something unknown in it.
     Large(usize),
-    /// So many bytes that are nothing.
+    /// So many bytes that are nothing, outside the numbering.
     Rubbish(usize),
+    /// The same in the place of a message, whose number nobody can read.
+    Broken(usize),
     /// A message at QoS 2; nothing is wrong with it.
     Qos2,
 }
@@ -44,7 +46,7 @@ impl Poison {
     fn reason(self) -> Option<&'static str> {
         match self {
             Self::Topic(_) => Some("topic_mismatch"),
-            Self::Large(_) | Self::Rubbish(_) => Some("too_large"),
+            Self::Large(_) | Self::Rubbish(_) | Self::Broken(_) => Some("too_large"),
             Self::Qos2 => None,
         }
     }
@@ -55,6 +57,12 @@ impl Poison {
             Self::Topic(topic) => (topic.to_owned(), QoS::AtLeastOnce, number().encode()),
             Self::Qos2 => (own.to_owned(), QoS::ExactlyOnce, number().encode()),
             Self::Rubbish(bytes) => (own.to_owned(), QoS::AtLeastOnce, vec![b'x'; bytes]),
+            Self::Broken(bytes) => {
+                let mut payload = number().encode();
+                payload.pop();
+                payload.resize(bytes, b'x');
+                (own.to_owned(), QoS::AtLeastOnce, payload)
+            }
             Self::Large(bytes) => {
                 let mut payload = number().encode();
                 payload.splice(1..1, format!(r#""log":"{}","#, "x".repeat(bytes)).into_bytes());
@@ -182,7 +190,7 @@ async fn poll(mut eventloop: EventLoop, tell: mpsc::UnboundedSender<Down>, seen:
     }
 }
 
-const POISONS: [(&str, &[Poison]); 9] = [
+const POISONS: [(&str, &[Poison]); 10] = [
     ("own-topic-misspelt", &[Poison::Topic("premend/v1/own-topic-misspelt/telemetri")]),
     ("of-another-vehicle", &[Poison::Topic("premend/v1/car-2/telemetry")]),
     ("down-of-its-own", &[Poison::Topic("premend/v1/down-of-its-own/down")]),
@@ -190,6 +198,7 @@ const POISONS: [(&str, &[Poison]); 9] = [
     ("above-admission", &[Poison::Large(100_000)]),
     ("above-the-broker", &[Poison::Large(300_000)]),
     ("rubbish", &[Poison::Rubbish(300_000)]),
+    ("broken", &[Poison::Broken(300_000), Poison::Broken(80_000)]),
     ("qos-2", &[Poison::Qos2, Poison::Qos2]),
     (
         "all-at-once",

@@ -1,8 +1,8 @@
 //! What becomes of what is refused: rows within reason, an answer, and a number that leaves no hole.
 
-use ingest::admit::{Admitted, Refusal};
+use ingest::admit::{Admitted, Refusal, UnknownVehicle};
 use ingest::refused::Refused;
-use rules::reading::Sequence;
+use rules::reading::{Reason, Sequence};
 use rules::time::Time;
 use rules::vehicle::VehicleId;
 
@@ -15,7 +15,8 @@ impl Lane {
     pub(super) fn take_refused(&mut self, refused: &Refused, received_at: Time, draft: &mut Draft) {
         let Refused { vehicle, refusal, answered } = refused;
         self.note_rejection(refusal, received_at, draft);
-        if *answered && self.vehicles.contains_key(vehicle) {
+        let is_known = self.vehicles.contains_key(vehicle) || self.common.unknown == UnknownVehicle::Register;
+        if *answered && is_known {
             self.skip(vehicle, refusal, draft);
         }
     }
@@ -23,8 +24,10 @@ impl Lane {
     /// The vehicle may drop it and raise its `oldest`; until then its number is no hole.
     pub(super) fn skip(&mut self, vehicle: &VehicleId, refusal: &Refusal, draft: &mut Draft) {
         draft.unreadable.push((vehicle.clone(), refusal.sha256));
-        if let Some(sequence) = refusal.sequence {
-            self.skipped.note(vehicle, Skipped { sequence, reason: refusal.reason });
+        match refusal.sequence {
+            Some(sequence) => self.skipped.note(vehicle, Skipped { sequence, reason: refusal.reason }),
+            None if refusal.reason == Reason::TooLarge => self.skipped.note_unnumbered(vehicle),
+            None => {}
         }
     }
 
@@ -36,8 +39,11 @@ impl Lane {
         received_at: Time,
         draft: &mut Draft,
     ) {
-        let Some(next) = next else { return };
-        for Skipped { sequence, reason } in self.skipped.before(id, next) {
+        let Some(next) = next.filter(|_| !self.skipped.is_empty()) else { return };
+        let position = self.vehicles.get(id).and_then(|held| held.vehicle.order.position());
+        let covered = position.filter(|(stream, _)| *stream == next.stream).map(|(_, covered)| covered);
+        let covered = covered.max(next.oldest.map(|oldest| oldest.saturating_sub(1)));
+        for Skipped { sequence, reason } in self.skipped.before(id, covered, next) {
             // Where the numbers begin is said by the message, never by what was refused.
             let sequence = Sequence { oldest: next.oldest.map(|oldest| oldest.min(sequence.seq)), ..sequence };
             self.take_input(refused_input(id, sequence, received_at, reason), draft, None);
