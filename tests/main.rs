@@ -27,6 +27,7 @@ mod one_engine;
 mod operations;
 mod outage;
 mod past_pages;
+mod poisoned;
 mod reload;
 mod safety;
 mod score;

@@ -18,6 +18,7 @@ needs() {
     postgres_bin "" >/dev/null || echo postgresql
     [ "$1" = test ] || return 0
     have mosquitto mosquitto
+    have mosquitto_pub mosquitto-clients
     have promtool prometheus
     have faketime faketime
     have chromium chromium

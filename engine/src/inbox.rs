@@ -117,6 +117,7 @@ impl Inbox {
             .iter()
             .filter_map(|one| match &one.item {
                 Item::Delivery(Delivery::Message(arrival)) => Some(arrival.token),
+                Item::Delivery(Delivery::Refused(_, token)) => Some(*token),
                 Item::Delivery(Delivery::Connected(_) | Delivery::Listening(_)) | Item::Command(_) => None,
             })
             .collect();

@@ -5,7 +5,7 @@ use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 use rules::reading::Reason;
 
 use crate::admit::{Admitted, Refusal};
-use crate::broker::Cause;
+use crate::broker::{Cause, Fault};
 use crate::dialect::RefusedReadings;
 
 /// The counters and gauges of this crate; clones count together.
@@ -31,6 +31,10 @@ pub struct Metrics {
     pub connections: IntGauge,
     /// MQTT connections closed by the embedded broker, by cause.
     pub closed: IntCounterVec,
+    /// What the embedded broker did not let clients do, their connections going on, by what it was.
+    pub refused: IntCounterVec,
+    /// Connects that the embedded broker answered late, after breaches of the protocol.
+    pub delayed: IntCounter,
     /// Notices of a (re)connect that found the lane's queue full.
     pub notices_dropped: IntCounter,
     /// Messages published to vehicles.
@@ -53,6 +57,8 @@ impl Metrics {
             connects: counter(registry, "broker_connects_total", "MQTT connections accepted")?,
             connections: gauge(registry, "broker_connections", "MQTT connections open")?,
             closed: counters(registry, "broker_closed_connections_total", "MQTT connections closed by us", "cause")?,
+            refused: counters(registry, "broker_refusals_total", "acts of MQTT clients refused, by what", "fault")?,
+            delayed: counter(registry, "broker_delayed_connects_total", "MQTT connections answered late")?,
             notices_dropped: counter(
                 registry,
                 "dropped_notices_total",
@@ -66,6 +72,9 @@ impl Metrics {
         }
         for cause in Cause::ALL {
             metrics.closed.with_label_values(&[cause.label()]);
+        }
+        for fault in Fault::ALL {
+            metrics.refused.with_label_values(&[fault.label()]);
         }
         Ok(metrics)
     }
@@ -124,6 +133,7 @@ mod tests {
         };
         assert_eq!(labels("premend_ingest_rejections_total"), Reason::ALL.len());
         assert_eq!(labels("premend_ingest_broker_closed_connections_total"), Cause::ALL.len());
+        assert_eq!(labels("premend_ingest_broker_refusals_total"), Fault::ALL.len());
         assert!(families.iter().all(|family| family.name().starts_with("premend_ingest_")));
     }
 

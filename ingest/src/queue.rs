@@ -164,7 +164,7 @@ impl LaneQueue {
         let waiting = self.lock();
         let oldest = waiting.deliveries.iter().find_map(|delivery| match delivery {
             Delivery::Message(arrival) => Some(arrival.arrived.elapsed()),
-            Delivery::Connected(_) | Delivery::Listening(_) => None,
+            Delivery::Refused(..) | Delivery::Connected(_) | Delivery::Listening(_) => None,
         });
         Depth { deliveries: waiting.deliveries.len(), bytes: waiting.bytes, oldest: oldest.unwrap_or_default() }
     }

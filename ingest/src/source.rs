@@ -10,6 +10,7 @@ use bytes::Bytes;
 use rules::vehicle::VehicleId;
 use tokio::sync::watch;
 
+use crate::refused::Refused;
 use crate::topic;
 
 /// Names a delivery to its source. Sources without acknowledgements ignore it.
@@ -20,6 +21,8 @@ pub struct Token(pub u64);
 #[derive(Clone, Debug)]
 pub enum Delivery {
     Message(Arrival),
+    /// The source did not let something of the vehicle through.
+    Refused(Box<Refused>, Token),
     /// The vehicle (re)connected: its next message is answered at once.
     Connected(VehicleId),
     /// The vehicle hears its `down` topic from now on: what it has not seen is repeated.
@@ -46,6 +49,14 @@ impl Arrival {
     pub fn vehicle(&self) -> &str {
         topic::vehicle_of(self.topic()).unwrap_or_default()
     }
+
+    /// What it is to a lane: a message, or what a broker of ours refused of one.
+    pub fn delivery(self) -> Delivery {
+        match topic::refused_of(self.topic()).and_then(|vehicle| Refused::decode(vehicle, &self.payload)) {
+            Some(refused) => Delivery::Refused(Box::new(refused), self.token),
+            None => Delivery::Message(self),
+        }
+    }
 }
 
 impl Delivery {
@@ -56,6 +67,7 @@ impl Delivery {
     pub fn size(&self) -> usize {
         match self {
             Self::Message(arrival) => Self::OVERHEAD + arrival.payload.len(),
+            Self::Refused(..) => Self::OVERHEAD + size_of::<Refused>() + crate::redact::MAX_EXCERPT,
             Self::Connected(_) | Self::Listening(_) => Self::OVERHEAD,
         }
     }
@@ -64,6 +76,7 @@ impl Delivery {
     pub fn vehicle(&self) -> &str {
         match self {
             Self::Message(arrival) => arrival.vehicle(),
+            Self::Refused(refused, _) => refused.vehicle.as_str(),
             Self::Connected(vehicle) | Self::Listening(vehicle) => vehicle.as_str(),
         }
     }

@@ -9,6 +9,8 @@ pub const TELEMETRY_FILTER: &str = "premend/v1/+/telemetry";
 /// The filter that matches every vehicle's `down` topic.
 pub const DOWN_FILTER: &str = "premend/v1/+/down";
 
+/// What stands before the vehicle in the topic of what a broker refused; no vehicle id begins so.
+const REFUSED: char = '@';
 const UP: &str = "/telemetry";
 const DOWN: &str = "/down";
 
@@ -34,6 +36,17 @@ pub fn listener_of(topic: &str) -> Option<&str> {
     (!vehicle.is_empty() && !vehicle.contains(['/', '+', '#'])).then_some(vehicle)
 }
 
+/// The topic on which a broker of ours passes on that it refused something of a vehicle. It matches
+/// [`TELEMETRY_FILTER`], so that it keeps its place among the vehicle's messages.
+pub fn refused(vehicle: &str) -> String {
+    format!("{ROOT}{REFUSED}{vehicle}{UP}")
+}
+
+/// The vehicle's part of such a topic.
+pub fn refused_of(topic: &str) -> Option<&str> {
+    vehicle_of(topic)?.strip_prefix(REFUSED)
+}
+
 /// Why a topic names no vehicle.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum TopicError {
@@ -57,6 +70,9 @@ mod tests {
     fn reads_the_vehicle_back_from_its_topic() {
         assert_eq!(vehicle_of(&telemetry("car-7")), Some("car-7"));
         assert_eq!(parse("premend/v1/car-7/telemetry").unwrap().as_str(), "car-7");
+        assert_eq!(refused_of(&refused("car-7")), Some("car-7"));
+        assert_eq!(refused_of(&telemetry("car-7")), None);
+        assert!(parse(&refused("car-7")).is_err(), "no vehicle can speak there");
     }
 
     #[test]

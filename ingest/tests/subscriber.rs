@@ -171,3 +171,57 @@ async fn publishes_to_vehicles_and_needs_its_password() {
     }
     assert_eq!(*stranger.subscriber.status().borrow(), Status::Connecting);
 }
+
+#[tokio::test]
+async fn what_is_too_large_or_refused_reaches_the_engine_without_its_payload_and_stops_nothing() {
+    // As an external broker would pass it on: larger than the engine keeps.
+    let large = BrokerConfig { max_packet_bytes: 8 << 20, ..config() };
+    let broker = Broker::start_alone(&large, &metrics()).unwrap();
+    let engine = engine(broker.address(), None);
+    engine.until(Status::Ready).await;
+    let client = Client::connect(broker.address().port(), "car-1", None);
+    let telemetry = topic::telemetry("car-1");
+    client.say(&telemetry, "first").await;
+    for size in [200_000, 300_000, 900_000] {
+        client.say(&telemetry, vec![b'x'; size]).await;
+    }
+    client.say("status/car-1", "elsewhere").await;
+    client.mqtt.publish(&telemetry, QoS::ExactlyOnce, false, "last").await.unwrap();
+    let (queue, mut taken) = (engine.lanes.lane(0).unwrap(), Vec::new());
+    while taken.len() < 6 {
+        assert!(timeout(PATIENCE, queue.ready()).await.expect("something comes"));
+        queue.take(&mut taken, MAX_BATCH);
+    }
+    let mut tokens = Vec::new();
+    let came = taken.into_iter().map(|delivery| match delivery {
+        Delivery::Message(arrival) => {
+            tokens.push(arrival.token);
+            format!("message of {}", arrival.payload.len())
+        }
+        Delivery::Refused(refused, token) => {
+            tokens.push(token);
+            format!("{} of {} by {}", refused.refusal.reason.label(), refused.refusal.size, refused.vehicle)
+        }
+        other => format!("{other:?}"),
+    });
+    let expected = [
+        "message of 5",
+        "message of 200000",
+        "too_large of 300000 by car-1",
+        "too_large of 900000 by car-1",
+        "topic_mismatch of 9 by car-1",
+        "message of 4",
+    ];
+    assert_eq!(came.collect::<Vec<_>>(), expected);
+    // Acknowledged like messages, each once.
+    assert!(tokens.iter().all(|token| *token != Token::default()));
+    assert_eq!(tokens.iter().collect::<BTreeSet<_>>().len(), 6);
+    engine.subscriber.acknowledge(&tokens);
+    assert_eq!(engine.metrics.source_disconnects.get(), 0);
+    engine.subscriber.close();
+    engine.until(Status::Ended).await;
+    let next = self::engine(broker.address(), None);
+    next.until(Status::Ready).await;
+    client.say(&telemetry, "afterwards").await;
+    assert_eq!(next.take(1).await[0].0, "afterwards", "nothing comes again");
+}

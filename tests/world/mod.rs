@@ -28,7 +28,7 @@ pub use car::Car;
 pub use cluster::Database;
 pub use fleet::{Fleet, Script};
 pub use garage::{Garage, NewCar, owner_of};
-pub use ledger::{CaseRow, Ledger, OrderRow, SOON};
+pub use ledger::{CaseRow, Ledger, OrderRow, RejectionRow, SOON};
 pub use mosquitto::Mosquitto;
 pub use premend::{Premend, Setup, program, run};
 pub use private_cluster::PrivateCluster;

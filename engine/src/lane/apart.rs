@@ -81,6 +81,10 @@ impl Lane {
                 let refusal = Refusal::new(reason, "it cannot be processed", vehicle, sequence, &published.payload);
                 self.refuse(&refusal, one.received_at, &mut draft);
             }
+            Item::Delivery(Delivery::Refused(refused, _)) => {
+                let refusal = Refusal::new(reason, "it cannot be processed", Some(refused.vehicle.clone()), None, b"");
+                self.note_rejection(&refusal, one.received_at, &mut draft);
+            }
             Item::Delivery(Delivery::Connected(_) | Delivery::Listening(_)) => {}
             Item::Command(ordered) => draft.commands.push(ordered.command_id),
         }
@@ -137,6 +141,7 @@ pub(super) fn touched(arrived: &[Arrived], draft: &Draft) -> BTreeSet<VehicleId>
 fn named(arrived: &[Arrived]) -> impl Iterator<Item = VehicleId> {
     arrived.iter().filter_map(|one| match &one.item {
         Item::Delivery(Delivery::Message(published)) => VehicleId::try_new(published.vehicle()).ok(),
+        Item::Delivery(Delivery::Refused(refused, _)) => Some(refused.vehicle.clone()),
         Item::Command(ordered) => Some(ordered.vehicle.clone()),
         Item::Delivery(Delivery::Connected(_) | Delivery::Listening(_)) => None,
     })

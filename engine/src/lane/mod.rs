@@ -10,6 +10,8 @@
 mod apart;
 mod commit;
 mod correct;
+mod rejection;
+mod skipped;
 mod tell;
 mod timers;
 
@@ -19,7 +21,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
-use ingest::admit::{Admission, Admitted, Envelope, Refusal, UnknownVehicle};
+use ingest::admit::{Admission, Envelope, Refusal, UnknownVehicle};
 use ingest::source::{Arrival as Published, Delivery, Source};
 use rules::case::Life;
 use rules::command::Command;
@@ -35,6 +37,7 @@ use tokio::sync::watch;
 
 use self::apart::touched;
 use self::commit::Outcome;
+use self::skipped::SkippedNumbers;
 use crate::answer::Told;
 use crate::clock::Clock;
 use crate::config;
@@ -115,6 +118,7 @@ pub struct Lane {
     reborn: BTreeMap<VehicleId, Life>,
     /// Steps of the clock that this lane has followed, added up; `None` under a clock that makes none.
     corrected: Option<Span>,
+    skipped: SkippedNumbers,
     /// Number of the last committed batch.
     n: i64,
     effects: Effects,
@@ -144,6 +148,7 @@ impl Lane {
             lives: HashMap::new(),
             reborn: BTreeMap::new(),
             corrected: None,
+            skipped: SkippedNumbers::default(),
             n: 0,
             effects: Effects::default(),
             apart: false,
@@ -195,12 +200,16 @@ impl Lane {
     /// Tries the batch as a whole; unless it is taken, its vehicles are not what is committed.
     async fn try_batch(&mut self, arrived: &[Arrived], draft: &mut Draft) -> anyhow::Result<Tried> {
         let started = Instant::now();
+        self.skipped.put_back();
         if catch_unwind(AssertUnwindSafe(|| self.admit_and_settle(arrived, draft))).is_err() {
             return Ok(Tried::Failed(Reason::Poison));
         }
         self.common.metrics.decided(arrived.len(), draft.admitting, started.elapsed());
         match self.commit(draft).await? {
-            Outcome::Committed => self.reborn.clear(),
+            Outcome::Committed => {
+                self.reborn.clear();
+                self.skipped.commit();
+            }
             Outcome::Refused => return Ok(Tried::Failed(Reason::StoreRefused)),
             // Ids of many lives are taken only where somebody made them up.
             Outcome::Taken(vehicle) if self.life_of(&vehicle) > LIVES_TRIED => {
@@ -225,6 +234,7 @@ impl Lane {
                 Item::Delivery(Delivery::Message(published)) => {
                     self.take_message(published, one.received_at, draft);
                 }
+                Item::Delivery(Delivery::Refused(refused, _)) => self.take_refused(refused, one.received_at, draft),
                 Item::Delivery(Delivery::Connected(vehicle)) => self.answer_next(vehicle),
                 Item::Delivery(Delivery::Listening(vehicle)) => (self.common.listening)(vehicle),
                 Item::Command(ordered) => {
@@ -264,6 +274,7 @@ impl Lane {
     fn settle_message(&mut self, id: &VehicleId, message: Message, payload: &[u8], draft: &mut Draft) {
         let (received_at, sequence) = (message.received_at, message.sequence);
         self.correct(id, received_at, draft);
+        self.close_skipped(id, sequence, received_at, draft);
         let input = Input { vehicle: id.clone(), what: What::Message(message) };
         let mark = draft.note(&input);
         let arrival = self.take_input(input, draft, Some(&mark));
@@ -337,35 +348,12 @@ impl Lane {
             return;
         };
         match refusal.sequence {
+            _ if refusal.reason == Reason::TooLarge => self.skip(vehicle, refusal, draft),
             Some(sequence) => {
                 self.take_input(refused_input(vehicle, sequence, received_at, refusal.reason), draft, None);
             }
             None if refusal.reason != Reason::TopicMismatch => draft.unreadable.push((vehicle.clone(), refusal.sha256)),
             None => {}
-        }
-    }
-
-    fn note_rejection(&mut self, refusal: &Refusal, received_at: Time, draft: &mut Draft) {
-        self.common.ingest.count_refusal(refusal);
-        self.note_row(refusal, received_at, draft);
-    }
-
-    /// Writes down what became of a payload, as far as its vehicle has not used up its rows.
-    fn note_row(&mut self, refusal: &Refusal, received_at: Time, draft: &mut Draft) {
-        if self.restraint.allows(refusal.vehicle.as_ref(), received_at) {
-            draft.reject(refusal, received_at);
-        }
-    }
-
-    fn note_refused_readings(&mut self, admitted: &Admitted, payload: &[u8], received_at: Time, draft: &mut Draft) {
-        self.common.ingest.count_admitted(admitted);
-        for refused in admitted.refused.iter() {
-            if self.restraint.allows(Some(&admitted.vehicle), received_at) {
-                let sequence = admitted.message.sequence;
-                let detail = refused.detail.as_deref().unwrap_or_default();
-                let refusal = Refusal::new(refused.reason, detail, Some(admitted.vehicle.clone()), sequence, payload);
-                draft.reject(&refusal, received_at);
-            }
         }
     }
 
@@ -437,6 +425,7 @@ impl Lane {
     fn erase(&mut self, id: &VehicleId, draft: &mut Draft) {
         let life = self.life_of(id).next();
         let Some(held) = self.vehicles.remove(id) else { return };
+        self.skipped.forget(id);
         draft.erased.push((id.clone(), life));
         self.lives.insert(id.clone(), life);
         draft.more_vehicles -= 1;

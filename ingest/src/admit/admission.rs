@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::content;
 use super::refusal::{Refusal, Refused};
 use super::terms::Terms;
-use crate::dialect::{Decoded, Dialect, PremendJson, RefusedReadings};
+use crate::dialect::{Decoded, Dialect, Numbering, PremendJson, RefusedReadings};
 use crate::signal_index::SignalIndex;
 use crate::topic;
 
@@ -111,7 +111,10 @@ impl Admission {
             return Err(Refused::new(Reason::TopicMismatch, "published by another client"));
         }
         if envelope.payload.len() > MAX_PAYLOAD {
-            return Err(Refused::new(Reason::TooLarge, "larger than 64 KiB"));
+            let mut numbering = Numbering::default();
+            numbering.push(envelope.payload);
+            let sequence = numbering.sequence(vehicle.as_str());
+            return Err(Refused::new(Reason::TooLarge, "larger than 64 KiB").numbered(sequence));
         }
         let decoded = self
             .dialect

@@ -1,18 +1,16 @@
 //! One client of the embedded broker, from its CONNECT to its end.
 //!
-//! It hands packets to rumqttd's router after checking that the client may send them, and writes
-//! what the router has for it. It reads only while the gate is open.
+//! It hands on to rumqttd's router what the screen lets through, and writes what the router and the
+//! screen have for the client. It reads only while the gate is open.
 
-use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use rumqttd::Notification;
 use rumqttd::local::{LinkRx, LinkTx};
 use rumqttd::protocol::{
-    ConnAck, Connect, ConnectReturnCode, Disconnect, DisconnectReasonCode, LastWill, Packet, Publish, QoS,
+    ConnAck, Connect, ConnectReturnCode, Disconnect, DisconnectReasonCode, LastWill, Packet, Publish,
 };
 use tokio::net::TcpStream;
 use tokio::time::{Instant as Tick, sleep_until, timeout};
@@ -22,8 +20,9 @@ use super::Shared;
 use super::access::{Cause, Role};
 use super::gate::Gate;
 use super::packets::{End, Packets};
+use super::screen::{Fault, Screen, Turn};
+use crate::skim::Skim;
 use crate::source::Delivery;
-use crate::topic;
 
 /// Reads from a connection that another replaces.
 const LAST_READS: usize = 64;
@@ -50,21 +49,46 @@ pub async fn serve(stream: TcpStream, shared: Arc<Shared>) {
 async fn converse(packets: &mut Packets, shared: &Arc<Shared>) -> Result<(), End> {
     let (connect, will, role) = greet(packets, shared).await?;
     let seated = shared.seats.take(&connect.client_id).await;
+    let leave = seated.leave();
+    make_wait(&connect.client_id, &leave, shared).await?;
     let Ok((tx, rx, accepted)) = (shared.link)(&connect.client_id, connect.clean_session) else {
         answer(packets, ConnectReturnCode::ServiceUnavailable).await;
         return Err(End::Closed(Cause::Unavailable));
     };
-    let mut client = Client::new(role, tx, rx, shared, seated.leave(), &connect);
+    let received = shared.sessions.resume(&connect.client_id, session_present(&accepted));
+    let screen = Screen::new(role.clone(), received, shared.metrics.clone());
+    let mut client = Client::new(role, screen, tx, rx, shared, leave, &connect);
+    let will = client.keep_own(will);
     let end = client.run(packets, accepted).await;
-    client.leave(will.filter(|_| !matches!(end, Ok(()) | Err(End::Shutdown)))).await;
+    client.leave(&end, will.filter(|_| !matches!(end, Ok(()) | Err(End::Shutdown)))).await;
+    if !connect.clean_session {
+        shared.sessions.leave(&connect.client_id, client.screen.into_received());
+    }
     // The seat is free only now that the router has been told.
     drop(seated);
     end
 }
 
+/// Answers a client that broke the protocol before only after a while. It has its seat meanwhile, so
+/// that of one client only the latest connection waits.
+async fn make_wait(client: &str, leave: &CancellationToken, shared: &Shared) -> Result<(), End> {
+    let Some(from) = shared.conduct.answered_from(client, Instant::now()) else { return Ok(()) };
+    shared.metrics.delayed.inc();
+    tokio::select! {
+        () = sleep_until(from.into()) => Ok(()),
+        () = leave.cancelled() => Err(End::Closed(Cause::Replaced)),
+        () = shared.stop.cancelled() => Err(End::Shutdown),
+    }
+}
+
+fn session_present(accepted: &Notification) -> bool {
+    let packet = Option::<Packet>::from(accepted.clone());
+    matches!(packet, Some(Packet::ConnAck(ack, _)) if ack.session_present)
+}
+
 /// Reads the CONNECT and checks who that is.
 async fn greet(packets: &mut Packets, shared: &Shared) -> Result<(Connect, Option<LastWill>, Role), End> {
-    let first = timeout(shared.connect_timeout, packets.receive()).await;
+    let first = timeout(shared.connect_timeout, packets.receive_connect()).await;
     let Ok(Ok(Packet::Connect(connect, _, will, _, login))) = first else {
         return Err(End::Closed(Cause::NoConnect));
     };
@@ -91,36 +115,47 @@ async fn answer(packets: &mut Packets, code: ConnectReturnCode) {
 
 /// A client that was let in.
 struct Client<'s> {
+    id: String,
     role: Role,
-    /// The only topic that a vehicle publishes on.
-    own_topic: Bytes,
+    screen: Screen,
+    /// What comes of the present read; kept for its room.
+    turn: Turn,
     tx: LinkTx,
     rx: LinkRx,
     shared: &'s Shared,
     leave: CancellationToken,
     silence: Duration,
-    /// Publishes sent to the client and not acknowledged by it: packet id and counted size.
-    unacknowledged: VecDeque<(u16, u64)>,
+    /// Until when it is not read, having sent too much to be refused.
+    rest: Option<Tick>,
 }
 
 impl<'s> Client<'s> {
     fn new(
         role: Role,
+        screen: Screen,
         tx: LinkTx,
         rx: LinkRx,
         shared: &'s Shared,
         leave: CancellationToken,
         connect: &Connect,
     ) -> Self {
-        let own_topic = match &role {
-            Role::Vehicle(vehicle) => topic::telemetry(vehicle.as_str()).into(),
-            Role::Engine => Bytes::new(),
-        };
         let silence = match connect.keep_alive {
             0 => SILENCE,
             seconds => Duration::from_millis(u64::from(seconds) * 1_500),
         };
-        Self { role, own_topic, tx, rx, shared, leave, silence, unacknowledged: VecDeque::new() }
+        let id = connect.client_id.clone();
+        Self { id, role, screen, turn: Turn::default(), tx, rx, shared, leave, silence, rest: None }
+    }
+
+    /// The will, if it is for the client's own topic; else it is refused and the client is not.
+    fn keep_own(&mut self, will: Option<LastWill>) -> Option<LastWill> {
+        let will = will?;
+        let topic = String::from_utf8_lossy(&will.topic);
+        if self.role.may_publish(&topic) {
+            return Some(will);
+        }
+        self.screen.refuse(Fault::Will, &format!("its will is for {topic}"), Skim::of(&will.message), &mut self.turn);
+        None
     }
 
     async fn run(&mut self, packets: &mut Packets, accepted: Notification) -> Result<(), End> {
@@ -141,14 +176,18 @@ impl<'s> Client<'s> {
         loop {
             // The acknowledgements of an engine are what opens the gate.
             let open = self.role == Role::Engine || self.shared.gate.is_open();
+            let rests = self.rest.is_some();
             tokio::select! {
-                filled = packets.fill(), if open && !stopped => {
+                filled = packets.fill(), if open && !stopped && !rests => {
                     filled?;
                     heard = Instant::now();
                     if self.forward(packets).await? { return Ok(()) }
                 }
+                () = sleep_until(self.rest.unwrap_or_else(Tick::now)), if rests => {
+                    self.rest = None;
+                    heard = Instant::now();
+                }
                 () = self.shared.gate.open(), if !open && !stopped => heard = Instant::now(),
-                // The router has dropped this client.
                 notification = self.rx.next() => match notification {
                     Ok(Some(notification)) => self.drain(packets, notification).await?,
                     Ok(None) => {}
@@ -167,95 +206,66 @@ impl<'s> Client<'s> {
         }
     }
 
-    /// Takes what the client had sent before it connected anew, as far as it is here.
+    /// Takes what the client had sent before it connected again, as far as it is here. It is not
+    /// answered: a dead connection would keep the next one waiting.
     async fn give_way(&mut self, packets: &mut Packets) -> Result<(), End> {
         for _ in 0..LAST_READS {
             let open = self.role == Role::Engine || self.shared.gate.is_open();
             if !open || !matches!(timeout(Duration::ZERO, packets.fill()).await, Ok(Ok(()))) {
                 break;
             }
-            if self.forward(packets).await? {
+            if self.take_in(packets).await? {
                 return Ok(());
             }
         }
         Err(End::Closed(Cause::Replaced))
     }
 
-    /// Hands all packets that were read to the router at once; true after a DISCONNECT.
+    /// Takes all packets that were read and answers them; true after a DISCONNECT.
     async fn forward(&mut self, packets: &mut Packets) -> Result<bool, End> {
-        let mut last = None;
-        let mut bytes = 0;
-        let mut result = Ok(false);
-        loop {
-            let packet = match packets.next().and_then(|packet| packet.map(|packet| self.check(packet)).transpose()) {
-                Ok(Some(Packet::Disconnect(..))) => {
-                    result = Ok(true);
-                    break;
-                }
-                Ok(Some(packet)) => packet,
-                Ok(None) => break,
-                Err(end) => {
-                    result = Err(end);
-                    break;
-                }
-            };
-            if let Packet::Publish(publish, _) = &packet {
-                bytes += Gate::size(publish);
-            }
-            if let Some(earlier) = last.replace(packet) {
-                self.tx.buffer().push_back(earlier);
-            }
-        }
-        // What came before a bad packet still counts.
-        if let Some(packet) = last {
-            self.shared.gate.accept(bytes);
-            self.tx.send(packet).await.map_err(|_| End::Closed(Cause::Unavailable))?;
+        let result = self.take_in(packets).await;
+        packets.flush().await?;
+        let refused = std::mem::take(&mut self.turn.refused_bytes) + packets.take_passed();
+        if refused > 0 {
+            let now = Instant::now();
+            self.rest = self.shared.conduct.spend(&self.id, refused, now).map(|pause| (now + pause).into());
+            // One client's rubbish is not all that there is to read.
+            tokio::task::yield_now().await;
         }
         result
     }
 
-    /// What the client may send, made harmless.
-    fn check(&mut self, packet: Packet) -> Result<Packet, End> {
-        match packet {
-            Packet::Publish(publish, _) => self.check_publish(publish),
-            Packet::PubAck(ack, properties) => match self.unacknowledged.pop_front() {
-                Some((expected, size)) if expected == ack.pkid => {
-                    if self.role == Role::Engine {
-                        self.shared.gate.drain(size);
-                    }
-                    Ok(Packet::PubAck(ack, properties))
-                }
-                _ => Err(End::Closed(Cause::Acknowledgement)),
-            },
-            Packet::Subscribe(mut subscribe, _) => {
-                if !subscribe.filters.iter().all(|filter| self.role.may_subscribe(&filter.path)) {
-                    return Err(End::Closed(Cause::Subscribe));
-                }
-                for filter in &mut subscribe.filters {
-                    filter.qos = if filter.qos == QoS::AtMostOnce { QoS::AtMostOnce } else { QoS::AtLeastOnce };
-                }
-                Ok(Packet::Subscribe(subscribe, None))
+    /// Hands what was read to the router at once, and writes the answers without sending them.
+    async fn take_in(&mut self, packets: &mut Packets) -> Result<bool, End> {
+        let result = loop {
+            let incoming = match packets.next() {
+                Ok(Some(incoming)) => incoming,
+                Ok(None) => break Ok(false),
+                Err(end) => break Err(end),
+            };
+            match self.screen.take(incoming, &mut self.turn) {
+                Ok(false) => {}
+                Ok(true) => break Ok(true),
+                Err(cause) => break Err(End::Closed(cause)),
             }
-            Packet::Unsubscribe(unsubscribe, _) => {
-                if !unsubscribe.filters.iter().all(|filter| self.role.may_subscribe(filter)) {
-                    return Err(End::Closed(Cause::Subscribe));
-                }
-                Ok(Packet::Unsubscribe(unsubscribe, None))
-            }
-            Packet::PingReq(_) | Packet::Disconnect(..) => Ok(packet),
-            _ => Err(End::Closed(Cause::Packet)),
+        };
+        // What came before a bad packet still counts.
+        self.hand_over().await?;
+        for reply in self.turn.replies.drain(..) {
+            packets.write(reply)?;
         }
+        result
     }
 
-    fn check_publish(&self, mut publish: Publish) -> Result<Packet, End> {
-        match self.role {
-            Role::Vehicle(_) if publish.topic == self.own_topic => publish.topic = self.own_topic.clone(),
-            Role::Engine if std::str::from_utf8(&publish.topic).is_ok_and(|topic| self.role.may_publish(topic)) => {}
-            _ => return Err(End::Closed(Cause::Publish)),
+    async fn hand_over(&mut self) -> Result<(), End> {
+        if self.turn.drained > 0 {
+            self.shared.gate.drain(std::mem::take(&mut self.turn.drained));
         }
-        // Retained messages would outlive erasure.
-        publish.retain = false;
-        Ok(Packet::Publish(publish, None))
+        let Some(last) = self.turn.onward.pop() else { return Ok(()) };
+        self.shared.gate.accept(std::mem::take(&mut self.turn.accepted));
+        self.tx.buffer().extend(self.turn.onward.drain(..));
+        self.tx.send(last).await.map_err(|_| End::Closed(Cause::Unavailable))?;
+        Ok(())
     }
 
     /// Writes everything that the router has for this client.
@@ -275,18 +285,18 @@ impl<'s> Client<'s> {
     }
 
     fn notify(&mut self, packets: &mut Packets, notification: Notification) -> Result<(), End> {
-        let Some(packet) = Option::<Packet>::from(notification) else {
-            return Ok(());
-        };
+        let packet = Option::<Packet>::from(notification).and_then(|packet| self.screen.outgoing(packet));
+        let Some(packet) = packet else { return Ok(()) };
         match &packet {
             Packet::ConnAck(ack, _) => self.connected(ack.session_present),
             Packet::SubAck(..) => self.listening(),
-            Packet::Disconnect(..) => return Err(End::Closed(Cause::Packet)),
+            // The router has dropped this client.
+            Packet::Disconnect(..) => return Err(End::Closed(Cause::Unavailable)),
             _ => {}
         }
         let size = if let Packet::Publish(publish, _) = &packet { Gate::size(publish) } else { 0 };
         if let Some(id) = packets.write(packet)? {
-            self.unacknowledged.push_back((id, size));
+            self.screen.sent(id, size);
         }
         Ok(())
     }
@@ -320,15 +330,21 @@ impl<'s> Client<'s> {
         }
     }
 
-    /// Tells the router that this client is gone, after its will if that has to be published.
-    async fn leave(&mut self, will: Option<LastWill>) {
+    /// Tells the router that this client is gone, after its will if that has to be published, and
+    /// remembers what it did.
+    async fn leave(&mut self, end: &Result<(), End>, will: Option<LastWill>) {
+        if let Err(End::Closed(cause @ (Cause::Packet | Cause::TooLarge))) = end {
+            self.shared.conduct.breach(&self.id, Instant::now());
+            self.screen.broke(&format!("its connection was closed: {}", cause.label()), &mut self.turn);
+        }
         if let Some(will) = will {
             let publish = Publish::new(will.topic, will.message, false);
-            self.shared.gate.accept(Gate::size(&publish));
-            self.tx.buffer().push_back(Packet::Publish(publish, None));
+            self.turn.accepted += Gate::size(&publish);
+            self.turn.onward.push(Packet::Publish(publish, None));
         }
         let disconnect = Disconnect { reason_code: DisconnectReasonCode::NormalDisconnection };
+        self.turn.onward.push(Packet::Disconnect(disconnect, None));
         // Where the router is gone there is nobody to tell.
-        let _ = self.tx.send(Packet::Disconnect(disconnect, None)).await;
+        let _ = self.hand_over().await;
     }
 }

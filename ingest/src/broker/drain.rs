@@ -16,7 +16,6 @@ use super::Shared;
 use super::gate::Gate;
 use crate::queue::LaneQueues;
 use crate::source::{Arrival, Delivery, Token};
-use crate::topic;
 
 /// Notifications handled between two looks at the clock.
 const BATCH: usize = 4_096;
@@ -63,21 +62,24 @@ impl Drain<'_> {
     /// Takes what the router has ready and queues it; blocks while a lane's queue is full.
     fn take(&mut self, link: &mut LinkRx, first: Option<Notification>, lanes: &LaneQueues) {
         let arrived = Instant::now();
-        let (mut messages, mut payload_bytes, mut bytes) = (0, 0, 0);
+        let (mut taken, mut messages, mut payload_bytes, mut bytes) = (0, 0, 0, 0);
         let mut next = first;
         while let Some(notification) = next {
             match notification {
                 Notification::Forward(forward) => {
-                    messages += 1;
-                    payload_bytes += forward.publish.payload.len() as u64;
                     bytes += Gate::size(&forward.publish);
-                    self.sort(forward, arrived, lanes);
+                    let payload = forward.publish.payload.len() as u64;
+                    if self.sort(forward, arrived, lanes) {
+                        messages += 1;
+                        payload_bytes += payload;
+                    }
+                    taken += 1;
                 }
                 // The router works on while the queues are filled.
                 Notification::Unschedule if link.ready().is_err() => break,
                 _ => {}
             }
-            if messages >= BATCH {
+            if taken >= BATCH {
                 break;
             }
             next = link.recv_deadline(arrived).ok().flatten();
@@ -87,12 +89,13 @@ impl Drain<'_> {
                 queue.push(batch);
             }
         }
-        self.shared.metrics.received.inc_by(messages as u64);
+        self.shared.metrics.received.inc_by(messages);
         self.shared.metrics.received_bytes.inc_by(payload_bytes);
         self.shared.gate.drain(bytes);
     }
 
-    fn sort(&mut self, forward: Forward, arrived: Instant, lanes: &LaneQueues) {
+    /// Puts it into its lane's batch; true for a message, false for what this broker refused.
+    fn sort(&mut self, forward: Forward, arrived: Instant, lanes: &LaneQueues) -> bool {
         if let Some((_, offset)) = forward.cursor {
             let lost = offset.saturating_sub(self.next_offset);
             if lost > 0 {
@@ -102,9 +105,11 @@ impl Drain<'_> {
             self.next_offset = offset + 1;
         }
         let (topic, payload) = (forward.publish.topic, forward.publish.payload);
-        let vehicle = std::str::from_utf8(&topic).ok().and_then(topic::vehicle_of).unwrap_or_default();
-        if let Some(batch) = self.batches.get_mut(lanes.lane_of(vehicle)) {
-            batch.push_back(Delivery::Message(Arrival { topic, payload, arrived, token: Token::default() }));
+        let delivery = Arrival { topic, payload, arrived, token: Token::default() }.delivery();
+        let is_message = matches!(delivery, Delivery::Message(_));
+        if let Some(batch) = self.batches.get_mut(lanes.lane_of(delivery.vehicle())) {
+            batch.push_back(delivery);
         }
+        is_message
     }
 }

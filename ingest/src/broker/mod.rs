@@ -1,9 +1,10 @@
 //! The embedded MQTT broker: rumqttd's router behind listeners of our own.
 //!
 //! rumqttd's router, log and codec are used as they are. Its listener is not: it has no access
-//! control, no back-pressure, cannot be stopped and does not say which port it got. What the router
-//! acknowledges to a vehicle with PUBACK is only in memory; only the committed acknowledgement means
-//! something. Without TLS and without `$share`, both of which break the router.
+//! control, no back-pressure, cannot be stopped and does not say which port it got. Publishes are
+//! acknowledged here as soon as the router has them, in memory; only the committed acknowledgement
+//! means something. What is refused is acknowledged too, and passed on as a refusal in the vehicle's
+//! name. Without TLS and without `$share`, both of which break the router.
 
 use std::collections::HashMap;
 use std::io;
@@ -28,19 +29,26 @@ use crate::source::{Source, Status, Token};
 use crate::topic;
 
 mod access;
+mod conduct;
 mod config;
 mod connection;
 mod drain;
 mod gate;
 mod packets;
+mod publish;
+mod screen;
 mod seats;
+mod sessions;
 
 pub use access::{AccessError, Cause, ENGINE_PREFIX, token};
 pub use config::{BrokerConfig, BrokerConfigError, Credentials};
+pub use screen::Fault;
 
 use access::Access;
+use conduct::Conduct;
 use gate::Gate;
 use seats::Seats;
+use sessions::Sessions;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 4_096;
@@ -77,6 +85,8 @@ struct Shared {
     link: Box<Linker>,
     access: Access,
     seats: Arc<Seats>,
+    sessions: Sessions,
+    conduct: Conduct,
     gate: Gate,
     lanes: Option<LaneQueues>,
     metrics: Metrics,
@@ -153,7 +163,7 @@ impl Broker {
 }
 
 impl Source for Broker {
-    /// The router has acknowledged long ago; only what is published down counts.
+    /// They were acknowledged when they came; only what is published down counts.
     fn acknowledge(&self, _: &[Token]) {}
 
     fn publish_down(&self, messages: &[(VehicleId, Bytes)]) {
@@ -212,6 +222,8 @@ fn share(config: &BrokerConfig, lanes: Option<LaneQueues>, metrics: &Metrics) ->
         link: Box::new(link),
         access: Access::load(config, standalone)?,
         seats: Arc::default(),
+        sessions: Sessions::default(),
+        conduct: Conduct::default(),
         gate: Gate::new(config.high_water_bytes),
         lanes,
         metrics: metrics.clone(),

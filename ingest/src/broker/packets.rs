@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use rumqttd::protocol::v4::V4;
 use rumqttd::protocol::{Error, Packet, Protocol};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -11,17 +11,34 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::access::Cause;
+use super::publish::{self, Beginning, Head, Passing};
+use crate::skim::Skim;
 
 /// Room that one read takes; also what an idle connection costs.
 const READ: usize = 4 * 1024;
+/// The same while a payload is read past.
+const LARGE_READ: usize = 64 * 1024;
+/// What MQTT calls a CONNECT.
+const CONNECT: u8 = 1;
 
 /// One connection.
 pub struct Packets {
     stream: TcpStream,
     read: BytesMut,
+    /// A publish beyond the size limit that is being read past.
+    passing: Option<Passing>,
+    passed: u64,
     written: BytesMut,
     max_packet: usize,
     write_timeout: Duration,
+}
+
+/// What a client sent.
+pub enum Incoming {
+    Publish(Head, Bytes),
+    /// A publish beyond the size limit, without its payload.
+    Oversize(Head, Skim),
+    Packet(Packet),
 }
 
 /// How a connection ends.
@@ -39,12 +56,20 @@ pub enum End {
 
 impl Packets {
     pub fn new(stream: TcpStream, max_packet: usize, write_timeout: Duration) -> Self {
-        Self { stream, read: BytesMut::new(), written: BytesMut::new(), max_packet, write_timeout }
+        Self {
+            stream,
+            read: BytesMut::new(),
+            passing: None,
+            passed: 0,
+            written: BytesMut::new(),
+            max_packet,
+            write_timeout,
+        }
     }
 
     /// Waits for bytes; nothing is lost if this is dropped.
     pub async fn fill(&mut self) -> Result<(), End> {
-        self.read.reserve(READ);
+        self.read.reserve(if self.passing.is_some() { LARGE_READ } else { READ });
         match self.stream.read_buf(&mut self.read).await {
             Ok(0) | Err(_) => Err(End::Lost),
             Ok(_) => Ok(()),
@@ -52,26 +77,59 @@ impl Packets {
     }
 
     /// The next packet, if all of it was read.
-    pub fn next(&mut self) -> Result<Option<Packet>, End> {
-        let Some(first) = self.read.first() else {
-            return Ok(None);
+    pub fn next(&mut self) -> Result<Option<Incoming>, End> {
+        let passing = match self.passing.take() {
+            Some(passing) => passing,
+            None => match publish::begin(&mut self.read, self.max_packet) {
+                Beginning::Other => return self.next_packet(),
+                Beginning::Whole(head, payload) => return Ok(Some(Incoming::Publish(head, payload))),
+                Beginning::Incomplete => return Ok(None),
+                Beginning::Malformed => return Err(End::Closed(Cause::Packet)),
+                Beginning::Large(passing) => passing,
+            },
         };
-        // rumqttd closes connections over details of QoS 2; so does this, and says why.
-        if first >> 4 == 3 && first >> 1 & 0b11 == 2 {
-            return Err(End::Closed(Cause::Qos));
+        let here = self.read.len();
+        let passed = passing.pass(&mut self.read);
+        self.passed += (here - self.read.len()) as u64;
+        match passed {
+            Ok((head, skim)) => {
+                if self.read.is_empty() {
+                    // The room for large reads is not kept.
+                    self.read = BytesMut::new();
+                }
+                Ok(Some(Incoming::Oversize(head, skim)))
+            }
+            Err(passing) => {
+                self.passing = Some(passing);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Bytes read past since the last call.
+    pub fn take_passed(&mut self) -> u64 {
+        std::mem::take(&mut self.passed)
+    }
+
+    fn next_packet(&mut self) -> Result<Option<Incoming>, End> {
+        if self.read.is_empty() {
+            return Ok(None);
         }
         match V4.read_mut(&mut self.read, self.max_packet) {
-            Ok(packet) => Ok(Some(packet)),
+            Ok(packet) => Ok(Some(Incoming::Packet(packet))),
             Err(Error::InsufficientBytes(_)) => Ok(None),
             Err(Error::PayloadSizeLimitExceeded(_)) => Err(End::Closed(Cause::TooLarge)),
             Err(_) => Err(End::Closed(Cause::Packet)),
         }
     }
 
-    /// Waits for one packet.
-    pub async fn receive(&mut self) -> Result<Packet, End> {
+    /// Waits for the first packet, which must be a CONNECT.
+    pub async fn receive_connect(&mut self) -> Result<Packet, End> {
         loop {
-            if let Some(packet) = self.next()? {
+            if self.read.first().is_some_and(|first| first >> 4 != CONNECT) {
+                return Err(End::Closed(Cause::NoConnect));
+            }
+            if let Some(Incoming::Packet(packet)) = self.next()? {
                 return Ok(packet);
             }
             self.fill().await?;

@@ -18,7 +18,7 @@ mod instant;
 pub mod json;
 mod premend_json;
 
-pub use premend_json::PremendJson;
+pub use premend_json::{Numbering, PremendJson};
 
 /// All dialects; the first is the default.
 pub const DIALECTS: &[&dyn Dialect] = &[&PremendJson];

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::secret::Secret;
 
+/// The largest packet that MQTT can carry.
+const LARGEST_PACKET: usize = 268_435_455;
+
 /// Section `[subscriber]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -23,7 +26,8 @@ pub struct SubscriberConfig {
     /// Messages to vehicles that the broker has not acknowledged, at most. How many messages from
     /// vehicles are under way is set at the broker (`max_inflight_messages` of mosquitto).
     pub window: u16,
-    /// Bytes of an MQTT packet at most; above 64 KiB, like the embedded broker's.
+    /// Bytes above which a message is refused without its payload waiting for its lane; above 64 KiB,
+    /// like the embedded broker's.
     pub max_packet_bytes: usize,
     /// First and longest wait before connecting again.
     pub backoff: Span,
@@ -95,7 +99,8 @@ impl SubscriberConfig {
             .set_clean_session(false)
             .set_manual_acks(true)
             .set_keep_alive(self.keep_alive.to_std())
-            .set_max_packet_size(self.max_packet_bytes, self.max_packet_bytes)
+            // A packet that the client would not read ends the connection, and comes first on the next.
+            .set_max_packet_size(LARGEST_PACKET, self.max_packet_bytes)
             .set_inflight(self.window);
         if let (Some(username), Some(password)) = (&self.username, &self.password) {
             options.set_credentials(username, password.expose());

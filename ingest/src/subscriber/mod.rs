@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use rules::reading::Reason;
 use rules::vehicle::VehicleId;
 use rumqttc::{
     AsyncClient, ConnectionError, Event, EventLoop, Outgoing, Packet, Publish, QoS, SubAck, SubscribeReasonCode,
@@ -18,6 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Metrics;
 use crate::queue::LaneQueues;
+use crate::refused::Refused;
+use crate::skim::Skim;
 use crate::source::{Arrival, Delivery, Source, Status, Token};
 use crate::topic;
 
@@ -47,6 +50,7 @@ struct Shared {
     client: AsyncClient,
     books: Mutex<Books>,
     metrics: Metrics,
+    max_packet: usize,
     stop: CancellationToken,
     close: CancellationToken,
 }
@@ -72,6 +76,7 @@ impl Subscriber {
             client,
             books: Mutex::new(Books { ledger: Ledger::new(), down_waiting: 0 }),
             metrics: metrics.clone(),
+            max_packet: config.max_packet_bytes,
             stop: CancellationToken::new(),
             close: CancellationToken::new(),
         });
@@ -261,17 +266,32 @@ async fn deliver(shared: &Shared, lanes: &LaneQueues, publish: Publish) {
         // Not acknowledged, so it comes again.
         return;
     }
-    shared.metrics.received.inc();
-    shared.metrics.received_bytes.inc_by(publish.payload.len() as u64);
     let (topic, payload) = (Bytes::from(publish.topic.clone()), publish.payload.clone());
     let token = match publish.qos {
         QoS::AtMostOnce => Token::default(),
         // Only its packet id is needed to acknowledge it.
         _ => shared.books().ledger.note(Publish { payload: Bytes::new(), topic: String::new(), ..publish }),
     };
-    let arrival = Arrival { topic, payload, arrived: Instant::now(), token };
-    let queue = lanes.of(arrival.vehicle());
-    queue.push_async(&mut [Delivery::Message(arrival)].into()).await;
+    let delivery = Arrival { topic, payload, arrived: Instant::now(), token }.delivery();
+    let delivery = shorten(delivery, shared.max_packet);
+    if let Delivery::Message(arrival) = &delivery {
+        shared.metrics.received.inc();
+        shared.metrics.received_bytes.inc_by(arrival.payload.len() as u64);
+    }
+    let queue = lanes.of(delivery.vehicle());
+    queue.push_async(&mut [delivery].into()).await;
+}
+
+/// What is too large to be kept waits for its lane without its payload.
+fn shorten(delivery: Delivery, limit: usize) -> Delivery {
+    let Delivery::Message(arrival) = delivery else { return delivery };
+    let too_large = arrival.payload.len() > limit;
+    let Some(vehicle) = topic::parse(arrival.topic()).ok().filter(|_| too_large) else {
+        return Delivery::Message(arrival);
+    };
+    let skim = Skim::of(&arrival.payload);
+    let refusal = skim.refuse(Reason::TooLarge, "larger than the engine keeps", &vehicle);
+    Delivery::Refused(Box::new(Refused { vehicle, refusal, answered: true }), arrival.token)
 }
 
 /// Waits until good-bye has been said for long enough.

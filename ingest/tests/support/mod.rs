@@ -1,13 +1,18 @@
 //! A broker on a free port and clients for it.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use ingest::broker::{Broker, BrokerConfig};
+use bytes::BytesMut;
+use ingest::broker::{Broker, BrokerConfig, Cause};
 use ingest::metrics::Metrics;
 use ingest::queue::{LaneQueues, Limits, MAX_BATCH};
 use ingest::source::Delivery;
 use prometheus::Registry;
-use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
+use rumqttc::mqttbytes::v4::Connect;
+use rumqttc::{AsyncClient, Event, LastWill, MqttOptions, Packet, QoS};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -40,6 +45,11 @@ impl World {
             queue.take(pending, MAX_BATCH);
         }
         pending.remove(0)
+    }
+
+    /// Connections that the broker has closed, for any cause.
+    pub fn closed(&self) -> u64 {
+        Cause::ALL.iter().map(|cause| self.metrics.closed.with_label_values(&[cause.label()]).get()).sum()
     }
 
     /// Waits until so many connections were closed for that cause.
@@ -121,5 +131,48 @@ impl Client {
 
     pub async fn say(&self, topic: &str, payload: impl Into<Vec<u8>>) {
         self.mqtt.publish(topic, QoS::AtLeastOnce, false, payload).await.expect("the client takes it");
+    }
+}
+
+/// A client that writes its packets itself, to send what no library would.
+pub struct Wire {
+    stream: TcpStream,
+    pub session_present: bool,
+}
+
+impl Wire {
+    pub async fn connect(address: SocketAddr, id: &str, clean: bool) -> Self {
+        Self::connect_with(address, id, clean, None).await
+    }
+
+    /// Connects and waits for the CONNACK.
+    pub async fn connect_with(address: SocketAddr, id: &str, clean: bool, will: Option<LastWill>) -> Self {
+        let mut connect = Connect::new(id);
+        (connect.clean_session, connect.last_will) = (clean, will);
+        let mut bytes = BytesMut::new();
+        connect.write(&mut bytes).expect("it is short");
+        let stream = TcpStream::connect(address).await.expect("the broker listens");
+        let mut wire = Self { stream, session_present: false };
+        wire.send(&bytes).await;
+        let ack = wire.read(4).await;
+        assert_eq!((ack[0], ack[3]), (0x20, 0), "it is let in");
+        wire.session_present = ack[2] == 1;
+        wire
+    }
+
+    pub async fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).await.expect("the connection holds");
+    }
+
+    pub async fn read(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = vec![0; count];
+        timeout(PATIENCE, self.stream.read_exact(&mut bytes)).await.expect("it comes").expect("the connection holds");
+        bytes
+    }
+
+    /// Waits until the broker hangs up.
+    pub async fn until_closed(&mut self) {
+        let mut rest = Vec::new();
+        let _ = timeout(PATIENCE, self.stream.read_to_end(&mut rest)).await.expect("it hangs up");
     }
 }

@@ -10,13 +10,15 @@
 //! same key twice, and both forms at once, are not readable. Numbering begins at 1.
 //!
 //! `envelope` reads the message, `sample` its samples and readings, `fault` their fault reports; `keys`
-//! finds what is given twice.
+//! finds what is given twice. `numbering` finds the number of a payload that is not kept.
 
 mod envelope;
 mod fault;
 mod keys;
+mod numbering;
 mod sample;
 #[cfg(test)]
 mod tests;
 
 pub use envelope::PremendJson;
+pub use numbering::Numbering;
