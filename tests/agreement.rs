@@ -242,6 +242,8 @@ async fn a_dealer_proposes_mild_rules_for_its_own_vehicles_and_the_manufacturer_
         |id: &str| format!("select count(*) from vehicle_case where vehicle_id = '{id}' and rule_key = 'own.warm'");
     scene.ledger.becomes(&cases("a"), 1).await?;
     assert_eq!(scene.ledger.count(&cases("b")).await?, 0);
+    assert_eq!(chen.page("/api/vehicles/a/explain/own.warm").await?.0, StatusCode::OK);
+    assert_eq!(maya.page("/api/vehicles/b/explain/own.warm").await?.0, StatusCode::NOT_FOUND);
 
     // What the manufacturer proposes keeps it, and another dealer cannot take its key.
     let (status, answer) = propose(&maya, "rules/own.toml", &rule("own.warm", "S4", "")).await?;

@@ -65,7 +65,7 @@ fn engine_sources(folder: &Path, found: &mut Vec<(String, String)>) {
         }
         let name = path.to_str().unwrap().rsplit_once("engine/src/").unwrap().1.to_owned();
         let is_test = ["tests.rs", "fixture.rs"].iter().any(|end| name.ends_with(end));
-        if name.ends_with(".rs") && !is_test {
+        if path.extension().is_some_and(|extension| extension == "rs") && !is_test {
             let text = std::fs::read_to_string(&path).unwrap();
             let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().to_owned();
             found.push((name, code));

@@ -44,7 +44,7 @@ pub fn consider(vehicle: &mut Vehicle, step: &Step, set: &RuleSet) {
     if vehicle.suspects.iter().any(|suspect| vehicle.last.get(suspect.slot.index()).is_none()) {
         // A first reading has no last value to change places with: the vehicle is new, and this is rare.
         let real = vehicle.last.clone();
-        for suspect in vehicle.suspects.iter() {
+        for suspect in &*vehicle.suspects {
             vehicle.last.set(suspect.slot.index(), suspect.last());
         }
         suppose(vehicle, step, set);
@@ -59,7 +59,7 @@ pub fn consider(vehicle: &mut Vehicle, step: &Step, set: &RuleSet) {
 /// What waits changes places with the last values.
 fn exchange(vehicle: &mut Vehicle) {
     let Vehicle { suspects, last, .. } = vehicle;
-    for suspect in suspects.iter_mut() {
+    for suspect in &mut **suspects {
         let known = last.get(suspect.slot.index()).unwrap_or(Last::NEVER);
         last.set(suspect.slot.index(), suspect.last());
         (suspect.value, suspect.at) = (known.value, known.at);
@@ -69,9 +69,11 @@ fn exchange(vehicle: &mut Vehicle) {
 /// Takes the step on last values in which everything that waits is true.
 fn suppose(vehicle: &mut Vehicle, step: &Step, set: &RuleSet) {
     let (mut touched, mut waiting) = (step.touched, SlotSet::default());
-    for suspect in vehicle.suspects.iter() {
+    for suspect in &*vehicle.suspects {
         waiting.insert(suspect.slot);
-        traction::feature_of(suspect.slot, &set.known).into_iter().for_each(|slot| waiting.insert(slot));
+        if let Some(feature) = traction::feature_of(suspect.slot, &set.known) {
+            waiting.insert(feature);
+        }
         if vehicle.last.get(suspect.slot.index()).is_some_and(|last| last.at == step.at) {
             touched.insert(suspect.slot);
         }
@@ -188,7 +190,9 @@ fn readers(slots: impl IntoIterator<Item = Slot>, set: &RuleSet) -> RuleMask {
     let mut all = SlotSet::default();
     for slot in slots {
         all.insert(slot);
-        traction::feature_of(slot, &set.known).into_iter().for_each(|feature| all.insert(feature));
+        if let Some(feature) = traction::feature_of(slot, &set.known) {
+            all.insert(feature);
+        }
     }
     set.touched(&all, false, false)
 }

@@ -3,7 +3,7 @@
 //! The snapshot is there to be read: what it holds is what owners, drivers and advisors are told. The tests beside it
 //! say what no text may ever do.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot render a text fails")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot render a text fails")]
 
 use std::fmt::Write as _;
 use std::sync::{Arc, LazyLock};

@@ -18,7 +18,7 @@ fn set(catalogue: Catalogue) -> RuleSet {
 
 fn overlaid(file: &str, text: &str) -> Vec<RuleChange> {
     let builtin = Catalogue::builtin().unwrap();
-    let laid = builtin.overlay(&[(file, text)]).unwrap_or_else(|error| panic!("{error}"));
+    let laid = builtin.overlay(&[(file, text)]).map_err(|error| error.to_string()).unwrap();
     compare(&set(builtin), &set(laid), false).unwrap()
 }
 

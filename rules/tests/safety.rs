@@ -1,8 +1,6 @@
 //! The standing proof of safety: complete for what the product ships. How it is tried by attacks, through real
 //! admission, stands in the engine's tests.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot read its courses fails")]
-
 use std::collections::BTreeSet;
 
 use rules::catalogue::Catalogue;

@@ -1,7 +1,5 @@
 //! Texts of an overlay are held to what is measured, and those that were in force once are replayed as they were.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot load its catalogue fails")]
-
 use std::sync::Arc;
 
 use rules::catalogue::Catalogue;

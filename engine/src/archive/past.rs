@@ -99,7 +99,7 @@ pub async fn recorded(
             let set = sets.get(&rule_set_hash).await?;
             for (place, input) in run.into_iter().enumerate() {
                 if place % AT_A_TIME == AT_A_TIME - 1 {
-                    // A day is long: whoever asked may have left, or waited long enough.
+                    // A day is long: the reader may have left, or waited long enough.
                     tokio::task::yield_now().await;
                 }
                 let received_at = input.what.received_at();

@@ -1,6 +1,6 @@
 //! Passwords: Argon2id, and the delay that grows with failures.
 //!
-//! A try needs 19 MiB for some ten milliseconds. Whoever verifies brings that memory and uses it again for the
+//! A try needs 19 MiB for some ten milliseconds. The caller brings that memory and uses it again for the
 //! next try: nothing of this size is allocated per try, so that many tries cannot exhaust the machine.
 
 use std::time::Duration;

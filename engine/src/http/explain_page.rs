@@ -71,7 +71,8 @@ pub async fn show(
     drop(tx);
     let catalogue = state.catalogue();
     let title = |rule: &rules::rule::RuleSource| (rule.key.clone(), rule.title.in_locale(p.locale).to_owned());
-    let rules = catalogue.rules.iter().map(title).collect();
+    let concerns = |rule: &&rules::rule::RuleSource| who.sees_rules_of(&rule.scope.dealer);
+    let rules = catalogue.rules.iter().filter(concerns).map(title).collect();
     let at = query.time(p.zone)?;
     let (found, not_then) = match explained(&state, &who, &vehicle, &query.rule, at).await? {
         Some(Ok(found)) => (Some(found), None),
@@ -112,6 +113,10 @@ async fn explained(
     vehicle::vehicle(&mut tx, vehicle).await?.ok_or(Failure::NotFound)?;
     drop(tx);
     let set = state.set_in_force();
+    let hidden = |source: &rules::rule::RuleSource| source.key == rule && !who.sees_rules_of(&source.scope.dealer);
+    if set.catalogue.rules.iter().any(hidden) {
+        return Ok(None);
+    }
     if rule.is_empty() || (at.is_none() && !set.catalogue.rules.iter().any(|source| source.key == rule)) {
         return Ok(None);
     }

@@ -25,7 +25,7 @@ const ONE_READING: Duration = Duration::from_millis(250);
 
 type Reading = Arc<(Depths, Standing)>;
 
-/// The last reading of the store; whoever comes while it is being read waits for it.
+/// The last reading of the store; who comes while it is being read waits for it.
 #[derive(Clone, Debug, Default)]
 pub struct LastScrape(Arc<Mutex<Option<(Instant, Reading)>>>);
 

@@ -53,7 +53,7 @@ async fn every_route_gets_by_with_one_connection(_: PgPoolOptions, options: PgCo
     assert!(shown > 100, "{shown}");
 }
 
-/// The engine of this test is not ready, and says so; nothing else may fail.
+/// The engine of this test answers that it is not ready; nothing else may fail.
 fn is_answer(status: reqwest::StatusCode, path: &str) -> bool {
     !status.is_server_error() || path.starts_with("/readyz")
 }

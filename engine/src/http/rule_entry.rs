@@ -22,6 +22,7 @@ const HISTORY: i64 = 30;
 
 /// A proposal as people see it.
 #[derive(Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "what one visitor may do with it, asked by the page one by one")]
 pub struct Entry {
     pub id: i64,
     pub origin: String,

@@ -162,15 +162,15 @@ mod tests {
             let before = numbers.before(&car, covered, number(1, next));
             before.iter().map(|skipped| skipped.sequence.seq).collect::<Vec<_>>()
         };
-        assert_eq!(before(0, &[], Some(4), 6), [], "a hole of its own");
+        assert_eq!(before(0, &[], Some(4), 6), [0_u64; 0], "a hole of its own");
         assert_eq!(before(1, &[], Some(4), 6), [5]);
-        assert_eq!(before(0, &[], Some(6), 8), [], "it counts once");
-        assert_eq!(before(1, &[], Some(8), 11), [], "more are missing");
+        assert_eq!(before(0, &[], Some(6), 8), [0_u64; 0], "it counts once");
+        assert_eq!(before(1, &[], Some(8), 11), [0_u64; 0], "more are missing");
         assert_eq!(before(1, &[5, 7], Some(4), 8), [5, 6, 7]);
         assert_eq!(before(3, &[], Some(8), 11), [9, 10]);
-        assert_eq!(before(1, &[], Some(20), 3), []);
-        assert_eq!(before(u64::from(u16::MAX), &[], Some(0), u64::MAX), []);
-        assert_eq!(before(1, &[], None, 6), []);
+        assert_eq!(before(1, &[], Some(20), 3), [0_u64; 0]);
+        assert_eq!(before(u64::from(u16::MAX), &[], Some(0), u64::MAX), [0_u64; 0]);
+        assert_eq!(before(1, &[], None, 6), [0_u64; 0]);
         assert!(numbers.unnumbered.is_empty());
     }
 

@@ -234,6 +234,7 @@ mod tests {
     const EXEMPT: &[(&str, &str)] = &[
         ("by_login", "logs in: whose dealer is not known yet"),
         ("by_session", "logs in"),
+        ("name_of", "tells whether two accounts are one person's, and a proposal's author may be of any dealer"),
         ("start_session", "logs in"),
         ("end_session", "logs out"),
         ("set_locale", "changes the visitor's own account"),

@@ -21,9 +21,9 @@ pub static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
 pub const LISTENERS: u32 = 4;
 /// Connections of the lanes beyond one for each: the sweep makes and drops partitions on one.
 pub const SPARE_OF_LANES: u32 = 2;
-/// A page that gets no connection for so long says so.
+/// A page gives up after so long without a connection, and asks the reader to come again.
 const PAGE_WAITS: Duration = Duration::from_secs(5);
-/// Whoever is not a page can wait.
+/// Everything else can wait.
 const OTHERS_WAIT: Duration = Duration::from_secs(30);
 /// No statement of a page runs longer.
 const PAGE_STATEMENT: Span = Span::from_secs(30);

@@ -26,66 +26,33 @@ pub fn numbers<'a>(rules: impl Iterator<Item = &'a RuleSource>) -> BTreeSet<&'a 
     rules.flat_map(|rule| rule.says.keys().map(String::as_str)).chain(DECIDING).chain(LIMIT).collect()
 }
 
-/// Checks the reason and the template of a rule; of what is wrong with a variable in both languages it names one.
+/// Checks the texts of a rule; of what is wrong with a variable in both languages it names one.
 pub fn rule(place: &Place, rule: &RuleSource, known: &BTreeSet<&str>, scope: &Scope<'_>, faults: &mut Vec<Fault>) {
     if scope.signals.is_empty() {
         return;
     }
     let asked = Asked { rule, known, scope, deciding: deciding(rule, scope) };
-    let mut wrong = |field: &str, what: String, hint: Option<String>| {
+    let unknown = asked.says();
+    // What is said of a signal that there is not was named already.
+    let rest = if unknown.is_empty() { [asked.plain(), asked.reason(), asked.template()].concat() } else { Vec::new() };
+    for Wrong { field, what, hint } in unknown.into_iter().chain(rest) {
         let found = place.fault(format!("rule `{}`: {field}: {what}", rule.key));
         let line = field_of(place, field, scope).map_or(found.line, |(index, ..)| Some(index + 1));
         faults.push(Fault { line, hint, ..found });
-    };
-    for (name, path) in &rule.says {
-        if Name::of(name) != Name::Number {
-            wrong("says", format!("`{{{name}}}` has a meaning of its own and is no number of the rule's"), None);
-        }
-        if let Some(path) = rule.subjects().map(|subject| about(path, subject)).find(|path| asked.is_unknown(path)) {
-            let paths = scope.signals.iter().map(|(_, signal)| signal.path.as_str());
-            let near = super::nearest(&path, paths).map(|near| format!("did you mean `{near}`?"));
-            wrong("says", format!("unknown signal `{path}`"), near);
-            return;
-        }
     }
-    if let (Some(limit), Some(signal)) = (rule.limit, asked.deciding)
-        && !(signal.range.0..=signal.range.1).contains(&limit)
-    {
-        wrong("limit", format!("{limit} lies outside of what `{}` can be", signal.path), None);
-    }
-    let mut named = BTreeSet::new();
-    for (locale, text) in texts(&rule.reason) {
-        match Phrase::parse(text) {
-            Ok(phrase) => {
-                for mention in phrase.mentions() {
-                    if let Some((what, hint)) = asked.problem(mention, false)
-                        && named.insert(mention.variable.name.clone())
-                    {
-                        wrong("reason", format!("{}: {what}", locale.tag()), hint);
-                    }
-                }
-            }
-            Err(error) => wrong("reason", format!("{}: {error}", locale.tag()), None),
-        }
-    }
-    if texts(&rule.title).into_iter().any(|(_, text)| text.contains(['{', '}', '[', ']'])) {
-        wrong("title", "a title is shown as it is: no variables, no [ ]".to_owned(), None);
-    }
-    for (what, text) in [("title", &rule.title), ("reason", &rule.reason)] {
-        if is_chinese(&text.en) {
-            wrong(what, "the English text holds Chinese".to_owned(), None);
-        }
-    }
-    named.clear();
-    let key = rule.template_for(rule.severity.unwrap_or(Severity::S2));
-    for (locale, template) in Locale::ALL.into_iter().zip(scope.templates.get(key).into_iter().flatten()) {
-        for mention in template.mentions() {
-            if let Some((what, hint)) = asked.problem(mention, true)
-                && named.insert(mention.variable.name.clone())
-            {
-                wrong("template", format!("`{key}` in {}: {what}", locale.tag()), hint);
-            }
-        }
+}
+
+/// What is wrong with a field of a rule, and what to write instead.
+#[derive(Clone)]
+struct Wrong {
+    field: &'static str,
+    what: String,
+    hint: Option<String>,
+}
+
+impl Wrong {
+    fn new(field: &'static str, what: impl Into<String>) -> Self {
+        Self { field, what: what.into(), hint: None }
     }
 }
 
@@ -104,6 +71,82 @@ impl<'a> Asked<'a> {
         !path.is_empty() && self.scope.signals.by_path(path).is_none()
     }
 
+    /// Names of numbers, and the signals they stand for.
+    fn says(&self) -> Vec<Wrong> {
+        let mut wrong = Vec::new();
+        for (name, path) in &self.rule.says {
+            if Name::of(name) != Name::Number {
+                let what = format!("`{{{name}}}` has a meaning of its own and is no number of the rule's");
+                wrong.push(Wrong::new("says", what));
+            }
+            let mut paths = self.rule.subjects().map(|subject| about(path, subject));
+            if let Some(path) = paths.find(|path| self.is_unknown(path)) {
+                let known = self.scope.signals.iter().map(|(_, signal)| signal.path.as_str());
+                let hint = super::nearest(&path, known).map(|near| format!("did you mean `{near}`?"));
+                wrong.push(Wrong { hint, ..Wrong::new("says", format!("unknown signal `{path}`")) });
+            }
+        }
+        wrong
+    }
+
+    /// What needs no variable to be wrong.
+    fn plain(&self) -> Vec<Wrong> {
+        let rule = self.rule;
+        let mut wrong = Vec::new();
+        if let (Some(limit), Some(signal)) = (rule.limit, self.deciding)
+            && !(signal.range.0..=signal.range.1).contains(&limit)
+        {
+            wrong.push(Wrong::new("limit", format!("{limit} lies outside of what `{}` can be", signal.path)));
+        }
+        if texts(&rule.title).into_iter().any(|(_, text)| text.contains(['{', '}', '[', ']'])) {
+            wrong.push(Wrong::new("title", "a title is shown as it is: no variables, no [ ]"));
+        }
+        let english = [("title", &rule.title.en), ("reason", &rule.reason.en)];
+        let chinese = english.into_iter().filter(|(_, text)| is_chinese(text));
+        wrong.extend(chinese.map(|(field, _)| Wrong::new(field, "the English text holds Chinese")));
+        wrong
+    }
+
+    fn reason(&self) -> Vec<Wrong> {
+        let mut wrong = Vec::new();
+        let mut named = BTreeSet::new();
+        for (locale, text) in texts(&self.rule.reason) {
+            let phrase = match Phrase::parse(text) {
+                Ok(phrase) => phrase,
+                Err(error) => {
+                    wrong.push(Wrong::new("reason", format!("{}: {error}", locale.tag())));
+                    continue;
+                }
+            };
+            for mention in phrase.mentions() {
+                if let Some((what, hint)) = self.problem(mention, false)
+                    && named.insert(mention.variable.name.clone())
+                {
+                    wrong.push(Wrong { hint, ..Wrong::new("reason", format!("{}: {what}", locale.tag())) });
+                }
+            }
+        }
+        wrong
+    }
+
+    fn template(&self) -> Vec<Wrong> {
+        let mut wrong = Vec::new();
+        let mut named = BTreeSet::new();
+        let key = self.rule.template_for(self.rule.severity.unwrap_or(Severity::S2));
+        let templates = self.scope.templates.get(key).into_iter().flatten();
+        for (locale, template) in Locale::ALL.into_iter().zip(templates) {
+            for mention in template.mentions() {
+                if let Some((what, hint)) = self.problem(mention, true)
+                    && named.insert(mention.variable.name.clone())
+                {
+                    let what = format!("`{key}` in {}: {what}", locale.tag());
+                    wrong.push(Wrong { hint, ..Wrong::new("template", what) });
+                }
+            }
+        }
+        wrong
+    }
+
     /// Why a variable cannot be filled where it stands.
     fn problem(&self, mention: Mention<'_>, at_delivery: bool) -> Option<Problem> {
         let rule = self.rule;
@@ -112,18 +155,16 @@ impl<'a> Asked<'a> {
         let told = |known: bool, what: &str| (!known).then(|| (format!("`{{{name}}}` {what}"), None));
         let or_left_out = "is not always known: put its part of the text into [ ]";
         match Name::of(name) {
-            Name::Fault | Name::Item | Name::Since => None,
-            Name::Caution => told(mention.optional, or_left_out),
             Name::Wheel => told(rule.subjects().all(|subject| wheel(subject).is_some()), "wants a rule of wheels"),
             Name::Each => told(!rule.each.is_empty(), "wants a rule with `each`"),
             Name::Code if !rule.is_by_code() => told(mention.optional, or_left_out),
-            Name::Code => None,
+            Name::Fault | Name::Item | Name::Since | Name::Code => None,
             Name::Days => told(rule.severity != Some(Severity::S1), "is no time limit of S1: one stops now"),
             Name::Due => told(is_due, "is for service items of the plan: nobody knows when a part fails"),
             Name::Date | Name::Km if !is_due => {
                 told(false, "is for service items of the plan: nobody knows when a part fails")
             }
-            Name::Date | Name::Km => told(mention.optional, or_left_out),
+            Name::Caution | Name::Date | Name::Km => told(mention.optional, or_left_out),
             Name::AtDelivery if !at_delivery => told(false, "is known when a notice is delivered, not in a reason"),
             Name::AtDelivery => told(mention.optional || name == "dealer", or_left_out),
             Name::Number => self.number(mention),
@@ -211,9 +252,9 @@ pub fn languages(draft: &Draft, faults: &mut Vec<Fault>) {
         value.caution.iter().for_each(|caution| check(place, "caution", caution));
     }
     for Placed { place, value } in &draft.codes {
-        [("meaning", &value.meaning), ("cause", &value.cause), ("action", &value.action)]
-            .into_iter()
-            .for_each(|(what, text)| check(place, what, text));
+        for (what, text) in [("meaning", &value.meaning), ("cause", &value.cause), ("action", &value.action)] {
+            check(place, what, text);
+        }
     }
     draft.classes.iter().for_each(|class| check(&class.place, "title", &class.value.title));
     draft.signals.iter().for_each(|signal| check(&signal.place, "title", &signal.value.title));

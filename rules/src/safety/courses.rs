@@ -17,14 +17,14 @@ use crate::effect::{Effect, Effects, Notice, Stage};
 use crate::example::{self, Step};
 use crate::reading::What;
 use crate::recipe;
-use crate::rule::{Mode, RuleSource, about};
+use crate::rule::{Mode, RuleSource, Scope, about};
 use crate::rule_change::RuleChange;
 use crate::rule_set::RuleSet;
 use crate::severity::Severity;
 use crate::state::Vehicle;
 use crate::state::settle::Bounds;
 use crate::time::{Span, Time};
-use crate::vehicle::{Contact, Locale, Particulars, Powertrain, Profile, Purpose, VehicleId};
+use crate::vehicle::{Attributes, Contact, Locale, Particulars, Powertrain, Profile, Purpose, VehicleId};
 
 /// Far enough in the future for model years that no scope can have left out by chance: 2100-01-04.
 const START: Time = Time::from_secs(4_102_704_000);
@@ -100,7 +100,7 @@ fn scopes<'a>(set: &'a RuleSet, changes: &[RuleChange]) -> Vec<&'a RuleSource> {
     let changed: BTreeSet<&str> =
         changes.iter().filter(|change| change.kind == EntryKind::Rule).map(|change| change.key.as_str()).collect();
     let rules = set.catalogue.rules.iter().filter(|rule| changed.contains(rule.key.as_str()));
-    rules.filter(|rule| rule.scope != Default::default()).take(MOST_SCOPES).collect()
+    rules.filter(|rule| rule.scope != Scope::default()).take(MOST_SCOPES).collect()
 }
 
 /// The cars that a course is driven with: every model, old and new, and one in the scope of each changed rule.
@@ -150,7 +150,7 @@ fn particulars(model: &str, powertrain: Powertrain, year: u16, scope: Option<&Ru
         consents,
         allowed: None,
         delivered_at: START - Span::from_days(1),
-        attributes: Default::default(),
+        attributes: Attributes::default(),
     }
 }
 

@@ -42,7 +42,9 @@ pub fn judge(vehicle: &mut Vehicle, slot: Slot, signal: &Signal, last: Last, val
         Judged::Confirmed(_) => None,
         Judged::Waits { .. } => former,
     };
-    before.into_iter().for_each(|former| vehicle.former.push(former));
+    if let Some(before) = before {
+        vehicle.former.push(before);
+    }
     judged
 }
 

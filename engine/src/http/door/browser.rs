@@ -1,7 +1,7 @@
 //! Browsers that somebody has logged in with before, by a cookie that only we can make.
 //!
 //! It opens nothing. It lets a person go ahead of strangers, and keeps other people's failures from delaying
-//! them: whoever guesses at a name from elsewhere cannot lock its owner out of a browser they use.
+//! them: somebody who guesses at a name elsewhere cannot lock its owner out of a browser they use.
 
 use axum::http::HeaderMap;
 use sha2::{Digest as _, Sha256};

@@ -1,7 +1,7 @@
 //! The queue before the passwords: few are verified at once, some wait for their turn, the rest come again.
 //!
 //! A place is the right to verify one password, with the memory for it, so memory follows from the number
-//! of places and not from the number of strangers. Addresses take turns: whoever sends a thousand tries delays
+//! of places and not from the number of strangers. Addresses take turns: one that sends a thousand tries delays
 //! others by one. Those who go ahead (a browser that is known, or somebody who was sent away
 //! before) have a line of their own, which is served first but never alone.
 
@@ -121,7 +121,7 @@ impl Queue {
                 };
                 next
             };
-            // Whoever has gone gives the memory back.
+            // A visitor who has gone gives the memory back.
             match next.place.send(Place { memory: Some(memory), queue: self.clone() }) {
                 Ok(()) => return,
                 Err(mut place) => memory = place.memory.take().unwrap_or_default(),
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_gave_up_takes_no_place_and_no_room() {
+    async fn a_visitor_who_gave_up_takes_no_place_and_no_room() {
         let (queue, order) = (queue(1), Arc::default());
         let place = queue.enter(address(9), false).await.unwrap();
         let flood: Vec<_> = (0..OF_ONE_ADDRESS).map(|_| wants(&queue, 1, false, &order)).collect();

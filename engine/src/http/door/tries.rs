@@ -1,10 +1,10 @@
 //! How often a name and an address may be tried.
 //!
 //! * A name from one address, or from one known browser: three tries are free, then a delay that grows to five
-//!   minutes. It is theirs alone: whoever guesses elsewhere does not delay the person.
+//!   minutes. It is theirs alone: somebody who guesses elsewhere does not delay the person.
 //! * A name from everywhere: beyond a hundred failures an hour, one try every other second. Known browsers pass, and so
 //!   does the second try of an address that has not failed yet.
-//! * An address: three hundred at once, then one a second. Whoever was sent away goes ahead at the next try.
+//! * An address: three hundred at once, then one a second. A visitor who was sent away goes ahead at the next try.
 //!
 //! Names are counted whether they exist or not, as hashes under a key of this process, and all maps are
 //! bounded. A restart forgets.
@@ -24,7 +24,7 @@ const NAME_TAKES_TURNS: Duration = Duration::from_secs(2);
 /// Tries of an address at once, and how soon it has another one.
 const OF_AN_ADDRESS: f64 = 300.0;
 const ADDRESS_A_SECOND: f64 = 1.0;
-/// Whoever was sent away goes ahead for so long, but not at once: a flood does not wait.
+/// A visitor who was sent away goes ahead for so long, but not at once: a flood does not wait.
 const RETURNS_WITHIN: Duration = Duration::from_secs(60);
 const RETURNS_AFTER: Duration = Duration::from_millis(500);
 
