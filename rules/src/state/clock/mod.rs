@@ -101,10 +101,18 @@ struct Pace {
     is_slow: bool,
     /// Nor sooner than it was measured after the one before: no backlog that drains.
     keeps_up: bool,
-    /// For a minute all messages have been as old as each other.
-    is_steady: bool,
-    /// And for minutes.
-    is_lasting: bool,
+    /// For how long all messages have been as old as each other.
+    steady: Steady,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Steady {
+    #[default]
+    No,
+    /// As long as shows that a clock is ahead.
+    Minute,
+    /// As long as shows that one is behind.
+    Minutes,
 }
 
 impl Clock {
@@ -135,9 +143,10 @@ impl Clock {
             None => {
                 let impossible = !possible(newest) || is_far || back(newest) > ANCIENT;
                 // Without numbers, what is older than the newest may as well be late.
-                let of_now = match impossible || numbered {
-                    true => pace.is_steady || (pace.is_slow && (impossible || pace.keeps_up)),
-                    false => pace.is_lasting,
+                let of_now = if impossible || numbered {
+                    pace.steady >= Steady::Minute || (pace.is_slow && (impossible || pace.keeps_up))
+                } else {
+                    pace.steady == Steady::Minutes
                 };
                 match (impossible || steps_back(newest), of_now) {
                     (false, _) => (Told::Right, newest),
@@ -223,8 +232,12 @@ impl Clock {
             doubt.applied = near_by(doubt.least, Span::ZERO, MOST).then_some(doubt.least);
         }
         doubt.is_far = lasts && doubt.applied.is_none();
-        let [is_steady, is_lasting] = [AHEAD, BEHIND].map(|asked| doubt.has_lasted(&asked, received_at));
-        Pace { since, is_slow, keeps_up, is_steady, is_lasting }
+        let steady = match [AHEAD, BEHIND].map(|asked| doubt.has_lasted(&asked, received_at)) {
+            [_, true] => Steady::Minutes,
+            [true, false] => Steady::Minute,
+            [false, false] => Steady::No,
+        };
+        Pace { since, is_slow, keeps_up, steady }
     }
 }
 

@@ -320,9 +320,12 @@ impl Order {
         }
         let wait = bounds.unsequenced.min(bounds.lateness);
         let may_begin_lower = sequence.oldest.is_none() && sequence.seq > 1 && wait > Span::ZERO;
-        self.stream.get_or_insert_with(|| match may_begin_lower {
-            true => Stream::opening_until(sequence, received_at, received_at + wait),
-            false => Stream::starting_at(sequence, received_at),
+        self.stream.get_or_insert_with(|| {
+            if may_begin_lower {
+                Stream::opening_until(sequence, received_at, received_at + wait)
+            } else {
+                Stream::starting_at(sequence, received_at)
+            }
         });
     }
 
