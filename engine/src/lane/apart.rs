@@ -15,13 +15,21 @@ use rules::state::Vehicle;
 use rules::vehicle::VehicleId;
 
 use super::commit::Outcome;
-use super::{Held, Lane, Tried, envelope};
+use super::{Held, Lane, envelope};
 use crate::draft::Draft;
 use crate::inbox::{Arrived, Item};
 use crate::journal::{self, Position, RuleSets};
 
 /// Vehicles as they are committed; `None` if they are not known yet.
 type Images = Vec<(VehicleId, Option<(Vehicle, Arc<RuleSet>, Position)>)>;
+
+/// What became of trying a batch.
+pub(super) enum Tried {
+    Taken,
+    Failed(Reason),
+    /// An id of this vehicle stands for something else.
+    Collided(VehicleId),
+}
 
 impl Lane {
     /// Rewinds what a failed batch touched and takes it again, in parts.

@@ -10,6 +10,7 @@
 mod apart;
 mod commit;
 mod correct;
+mod lives;
 mod rejection;
 mod skipped;
 mod tell;
@@ -35,8 +36,9 @@ use rules::time::{Span, Time};
 use rules::vehicle::{Profile, VehicleId};
 use tokio::sync::watch;
 
-use self::apart::touched;
+use self::apart::{Tried, touched};
 use self::commit::Outcome;
+use self::lives::LIVES_TRIED;
 use self::skipped::SkippedNumbers;
 use crate::answer::Told;
 use crate::clock::Clock;
@@ -49,17 +51,6 @@ use crate::metrics::{LaneMetrics, Stage};
 use crate::restraint::Restraint;
 use crate::store::case::NewVehicle;
 use crate::store::open::Store;
-
-/// A vehicle whose ids are still taken after so many lives is refused like any other row that the store refuses.
-const LIVES_TRIED: Life = Life(1_000);
-
-/// What became of trying a batch.
-enum Tried {
-    Taken,
-    Failed(Reason),
-    /// An id of this vehicle stands for something else.
-    Collided(VehicleId),
-}
 
 /// What all lanes of an engine have in common.
 pub struct Common {
@@ -396,40 +387,6 @@ impl Lane {
                 self.live(id, life, received_at, draft);
             }
         }
-    }
-
-    /// A vehicle has a life from now on, in the journal and in the store.
-    fn live(&mut self, id: &VehicleId, life: Life, received_at: Time, draft: &mut Draft) {
-        if self.vehicles.contains_key(id) {
-            let what = What::Command { command_id: 0, received_at, command: Command::Life { life } };
-            self.take_input(Input { vehicle: id.clone(), what }, draft, None);
-            draft.lives.push((id.clone(), life));
-        }
-    }
-
-    /// The life a vehicle has, or has should it come back.
-    fn life_of(&self, id: &VehicleId) -> Life {
-        let held = self.vehicles.get(id).map(|held| held.vehicle.life);
-        let known =
-            [held, self.lives.get(id).copied(), self.common.lives.get(id).copied(), self.reborn.get(id).copied()];
-        known.into_iter().flatten().max().unwrap_or_default()
-    }
-
-    /// A vehicle whose ids are taken begins another life when the batch is taken again.
-    fn begin_life(&mut self, id: &VehicleId) {
-        let life = self.life_of(id).next();
-        self.reborn.insert(id.clone(), life);
-    }
-
-    /// Drops a vehicle; the commit erases what is stored of it.
-    fn erase(&mut self, id: &VehicleId, draft: &mut Draft) {
-        let life = self.life_of(id).next();
-        let Some(held) = self.vehicles.remove(id) else { return };
-        self.skipped.forget(id);
-        draft.erased.push((id.clone(), life));
-        self.lives.insert(id.clone(), life);
-        draft.more_vehicles -= 1;
-        draft.more_waiting -= held.vehicle.order.waiting_count() as i64;
     }
 }
 

@@ -2,6 +2,7 @@
 //! is there already: that is what makes repeating harmless. A row that is there and says something
 //! else is another matter: whatever begins with it would be lost without a word.
 
+mod begin;
 mod notice;
 
 use rules::effect::Effect;
@@ -10,7 +11,7 @@ use rules::severity::Severity;
 use rules::text::Text;
 use rules::time::Time;
 use rules::vehicle::VehicleId;
-use sqlx::{PgConnection, query, query_scalar, types::Json};
+use sqlx::{PgConnection, query, types::Json};
 use uuid::Uuid;
 
 /// What stands under an effect's id once it was written.
@@ -31,8 +32,8 @@ pub async fn write(
     effect: &Effect,
 ) -> sqlx::Result<Stands> {
     match effect {
-        Effect::OpenCase { .. } => return open_case(conn, vehicle, dealer, effect).await,
-        Effect::ProposeOrder { .. } => return propose_order(conn, vehicle, dealer, effect).await,
+        Effect::OpenCase { .. } => return begin::open_case(conn, vehicle, dealer, effect).await,
+        Effect::ProposeOrder { .. } => return begin::propose_order(conn, vehicle, dealer, effect).await,
         Effect::Notify(notice) => return notice::enqueue(conn, vehicle, dealer, notice).await,
         _ => {}
     }
@@ -84,62 +85,6 @@ async fn write_more(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid, 
         }
         Effect::OpenCase { .. } | Effect::ProposeOrder { .. } | Effect::Notify(_) => Ok(()),
     }
-}
-
-async fn open_case(
-    conn: &mut PgConnection,
-    vehicle: &VehicleId,
-    dealer: Uuid,
-    effect: &Effect,
-) -> sqlx::Result<Stands> {
-    let Effect::OpenCase {
-        case,
-        component,
-        episode,
-        mode,
-        severity,
-        rule,
-        version,
-        opened_at,
-        received_at,
-        confidence,
-    } = effect
-    else {
-        return Ok(Stands::This);
-    };
-    let inserted = query!(
-        "insert into vehicle_case (case_id, vehicle_id, dealer_id, component, episode, mode, severity, status, rule_key,
-                                   rule_version, opened_at, opened_received_at, confidence)
-         values ($1, $2, $3, $4, $5, $6, $7, 'open', $8, $9, $10, $11, $12) on conflict (case_id) do nothing",
-        case,
-        vehicle.as_str(),
-        dealer,
-        component.as_str(),
-        *episode as i32,
-        mode_word(*mode),
-        level(*severity),
-        rule,
-        *version as i32,
-        opened_at.to_utc(),
-        received_at.to_utc(),
-        confidence,
-    )
-    .execute(&mut *conn)
-    .await?;
-    if inserted.rows_affected() == 1 {
-        return Ok(Stands::This);
-    }
-    let same = query_scalar!(
-        r#"select exists (select from vehicle_case where case_id = $1 and vehicle_id = $2 and opened_at = $3
-                            and opened_received_at = $4) as "same!""#,
-        case,
-        vehicle.as_str(),
-        opened_at.to_utc(),
-        received_at.to_utc(),
-    )
-    .fetch_one(conn)
-    .await?;
-    Ok(Stands::if_same(same))
 }
 
 async fn write_case(conn: &mut PgConnection, dealer: Uuid, effect: &Effect) -> sqlx::Result<()> {
@@ -240,43 +185,6 @@ async fn write_finding(conn: &mut PgConnection, dealer: Uuid, effect: &Effect) -
         _ => {}
     }
     Ok(())
-}
-
-async fn propose_order(
-    conn: &mut PgConnection,
-    vehicle: &VehicleId,
-    dealer: Uuid,
-    effect: &Effect,
-) -> sqlx::Result<Stands> {
-    let Effect::ProposeOrder { order, visit, severity, due_at, opened_at, because } = effect else {
-        return Ok(Stands::This);
-    };
-    let inserted = query!(
-        "insert into work_order (order_id, vehicle_id, dealer_id, visit, state, severity, due_at, opened_at)
-         values ($1, $2, $3, $4, 'proposed', $5, $6, $7) on conflict (order_id) do nothing",
-        order,
-        vehicle.as_str(),
-        dealer,
-        *visit as i32,
-        level(*severity),
-        due_at.to_utc(),
-        opened_at.to_utc(),
-    )
-    .execute(&mut *conn)
-    .await?;
-    if inserted.rows_affected() == 1 {
-        add_transition(conn, *order, dealer, None, "proposed", *opened_at, &both(because)).await?;
-        return Ok(Stands::This);
-    }
-    let same = query_scalar!(
-        r#"select exists (select from work_order where order_id = $1 and vehicle_id = $2 and opened_at = $3) as "same!""#,
-        order,
-        vehicle.as_str(),
-        opened_at.to_utc(),
-    )
-    .fetch_one(conn)
-    .await?;
-    Ok(Stands::if_same(same))
 }
 
 async fn write_order(conn: &mut PgConnection, dealer: Uuid, effect: &Effect) -> sqlx::Result<()> {
