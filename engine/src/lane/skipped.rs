@@ -157,10 +157,14 @@ mod tests {
     fn what_came_without_a_number_accounts_for_as_many_missing_ones_right_before() {
         let (mut numbers, car) = (SkippedNumbers::default(), vehicle("a"));
         let mut before = |unnumbered, skips: &[u64], covered, next| {
-            (0..unnumbered).for_each(|_| numbers.note_unnumbered(&car));
-            skips.iter().for_each(|seq| numbers.note(&car, skipped(1, *seq)));
+            for _ in 0..unnumbered {
+                numbers.note_unnumbered(&car);
+            }
+            for seq in skips {
+                numbers.note(&car, skipped(1, *seq));
+            }
             let before = numbers.before(&car, covered, number(1, next));
-            before.iter().map(|skipped| skipped.sequence.seq).collect::<Vec<_>>()
+            before.iter().map(|skipped| skipped.sequence.seq).collect::<Vec<u64>>()
         };
         assert_eq!(before(0, &[], Some(4), 6), [0_u64; 0], "a hole of its own");
         assert_eq!(before(1, &[], Some(4), 6), [5]);
@@ -190,7 +194,9 @@ mod tests {
     #[test]
     fn few_are_remembered() {
         let (mut numbers, car) = (SkippedNumbers::default(), vehicle("a"));
-        (1..=1_000).for_each(|seq| numbers.note(&car, skipped(1, seq)));
+        for seq in 1..=1_000 {
+            numbers.note(&car, skipped(1, seq));
+        }
         assert_eq!(numbers.before(&car, None, number(1, 2_000)).len(), MOST);
     }
 }

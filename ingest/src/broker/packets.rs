@@ -26,7 +26,7 @@ pub struct Packets {
     stream: TcpStream,
     read: BytesMut,
     /// A publish beyond the size limit that is being read past.
-    passing: Option<Passing>,
+    passing: Option<Box<Passing>>,
     passed: u64,
     written: BytesMut,
     max_packet: usize,

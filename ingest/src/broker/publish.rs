@@ -36,7 +36,7 @@ pub enum Beginning {
     /// A publish of which not enough is here.
     Incomplete,
     Whole(Head, Bytes),
-    Large(Passing),
+    Large(Box<Passing>),
     /// A publish that MQTT does not allow.
     Malformed,
 }
@@ -76,14 +76,14 @@ pub fn begin(read: &mut BytesMut, limit: usize) -> Beginning {
     read.advance(head - 2 - topic.len());
     let head_of = Head { topic, qos, id };
     if is_large {
-        return Beginning::Large(Passing { head: head_of, skim: Skim::default(), rest: length - head });
+        return Beginning::Large(Box::new(Passing { head: head_of, skim: Skim::default(), rest: length - head }));
     }
     Beginning::Whole(head_of, read.split_to(length - head).freeze())
 }
 
 impl Passing {
     /// Reads past what is here; the publish once it has all passed, else itself.
-    pub fn pass(mut self, read: &mut BytesMut) -> Result<(Head, Skim), Self> {
+    pub fn pass(mut self: Box<Self>, read: &mut BytesMut) -> Result<(Head, Skim), Box<Self>> {
         let here = self.rest.min(read.len());
         self.skim.push(read.get(..here).unwrap_or_default());
         read.advance(here);
@@ -135,7 +135,7 @@ mod tests {
         let (mut read, mut passing) = (BytesMut::new(), None);
         let mut steps = stream.chunks(step);
         let found = loop {
-            let now: Passing = match passing.take() {
+            let now: Box<Passing> = match passing.take() {
                 Some(now) => now,
                 None => match begin(&mut read, limit) {
                     Beginning::Large(now) => now,

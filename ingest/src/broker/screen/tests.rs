@@ -18,7 +18,7 @@ fn publish(topic: &[u8], qos: QoS, id: u16, payload: &[u8]) -> Incoming {
 }
 
 fn oversize(topic: &str, qos: QoS, id: u16) -> Incoming {
-    Incoming::Oversize(Head { topic: topic.to_owned().into(), qos, id }, Skim::of(&[b'x'; 300_000]))
+    Incoming::Oversize(Head { topic: topic.to_owned().into(), qos, id }, Skim::of(&vec![b'x'; 300_000]))
 }
 
 fn packet(packet: Packet) -> Incoming {
@@ -199,7 +199,7 @@ fn a_foreign_filter_fails_alone() {
     let ack = SubAck { pkid: 5, return_codes: vec![SubscribeReasonCode::QoS1] };
     let sent = screen.outgoing(Packet::SubAck(ack.clone(), None)).unwrap();
     let failure = SubscribeReasonCode::Failure;
-    assert_eq!(codes(&sent), [failure.clone(), SubscribeReasonCode::QoS1, failure]);
+    assert_eq!(codes(&sent), [failure, SubscribeReasonCode::QoS1, failure]);
     let next = screen.outgoing(Packet::SubAck(ack.clone(), None)).unwrap();
     assert_eq!(codes(&next), ack.return_codes, "the next one is as it is");
 }

@@ -155,8 +155,7 @@ impl Numbering {
                 self.number = u64::from(byte - b'0');
                 Place::Number
             }
-            (Some(_), _) => Place::Broken,
-            (None, b',' | b'}') => Place::Broken,
+            (Some(_), _) | (None, b',' | b'}') => Place::Broken,
             (None, _) => self.pass(byte),
         }
     }
