@@ -60,7 +60,6 @@ fn a_signal_of_a_stop_now_rule_is_admitted_and_believed_no_more_narrowly() {
         ("sentinels = [126.0]", "sentinels"),
         ("range = [-40.0, 131.0]", "range"),
         ("range = [30.0, 140.0]", "range"),
-        ("unit = \"K\"", "unit"),
         ("max_gap = \"1s\"", "max_gap"),
         ("max_rate = 0.001", "max_rate"),
         ("max_jump = 0.5", "max_jump"),
@@ -70,7 +69,10 @@ fn a_signal_of_a_stop_now_rule_is_admitted_and_believed_no_more_narrowly() {
     ] {
         refused(&[signal(toml)], "S1 engine.overheat_stop", &[field, COOLANT]);
     }
-    // A range that leaves no room for the limit does not even load, and says of which rule.
+    // A range that leaves no room for the limit, or another unit than the texts have, does not even load.
+    let (file, text) = signal("unit = \"K\"");
+    let error = Catalogue::builtin().unwrap().overlay(&[(file, text)]).unwrap_err().to_string();
+    assert!(error.contains("engine.overheat_stop") && error.contains(COOLANT), "{error}");
     let (file, text) = signal("range = [-40.0, 110.0]");
     let error = Catalogue::builtin().unwrap().overlay(&[(file, text)]).unwrap_err().to_string();
     assert!(error.contains("rule `engine.overheat_stop`: when: this is never true"), "{error}");

@@ -13,7 +13,8 @@ pub fn hash(samples: &[Sample], seen: &[Uuid], content: &mut Vec<u8>) -> u64 {
         content.extend_from_slice(&(sample.readings.len() as u32).to_le_bytes());
         for reading in &sample.readings {
             content.extend_from_slice(&reading.signal.0.to_le_bytes());
-            content.extend_from_slice(&reading.value.to_bits().to_le_bytes());
+            // Minus zero is zero.
+            content.extend_from_slice(&(reading.value + 0.0).to_bits().to_le_bytes());
         }
         content.extend_from_slice(&(sample.faults.len() as u32).to_le_bytes());
         for fault in &sample.faults {
