@@ -79,7 +79,8 @@ async fn killed_again_and_again_loses_nothing_and_does_nothing_twice() -> anyhow
     let origin = Time::parse("2026-03-02T02:00:00Z")?;
     let script = Script::new(CARS, origin, Span::from_secs(3));
     let clock = VirtualClock::starting_now(origin, Pace::Times(RATE));
-    let (mut killed, calm) = tokio::try_join!(Run::start(&script, clock), Run::start(&script, clock))?;
+    let mut killed = Run::start(&script, clock).await?;
+    let calm = Run::start(&script, clock).await?;
     let mut fleet = Fleet::start(&script, killed.premend.mqtt()?, clock)?;
     let mut calm_fleet = Fleet::start(&script, calm.premend.mqtt()?, clock)?;
 

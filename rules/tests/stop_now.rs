@@ -218,7 +218,8 @@ proptest! {
         car.clock = off;
         car.drive(1_800..3_600, every, 126.0);
         let after = car.stopped_after(1_800);
-        let bound = if numbered { 130 + 3 * every } else { 420 + 8 * every };
+        // Without numbers, a clock that was set back by minutes is only late until it has caught up.
+        let bound = if numbered { 130 + 3 * every } else { 620 + 8 * every };
         prop_assert!(after.len() == 1 && (0..=bound).contains(&after[0]), "{:?} {:?}", after, car.reasons);
         prop_assert!(!car.opened.iter().any(|rule| rule.starts_with("telematics")), "{:?}", car.opened);
     }

@@ -43,6 +43,11 @@ impl Standing {
         self.0.store(true, Ordering::Relaxed);
     }
 
+    /// Nobody is logged in over it after all.
+    pub fn make_stranger(&self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+
     pub fn is_known(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }

@@ -75,20 +75,23 @@ impl FromRequestParts<HttpState> for Visitor {
         let token_hash = hash_token(token);
         let standing = parts.extensions.get::<Peer>().map(|peer| Arc::clone(&peer.standing));
         let is_known = standing.as_ref().is_some_and(|standing| standing.is_known());
-        // Anybody can make up a cookie: strangers share few of the console's connections.
-        let _turn = if is_known { None } else { state.door.checks.acquire().await.ok() };
-        let mut tx =
-            begin_as(&state.pool, As::Person { dealer: Scope::Nobody, account: None, purpose: LOG_IN }).await?;
-        match account::by_session(&mut tx, &token_hash, Clock::wall().to_utc()).await? {
-            Some(account) => {
-                if let Some(standing) = standing {
-                    standing.make_known();
-                }
-                Ok(Self { account, token_hash })
-            }
-            None => Err(Failure::LogIn { next }),
+        if let Some(standing) = &standing {
+            // Nobody takes the place of a connection while it is looked at whose it is.
+            standing.make_known();
         }
+        let found = session_of(state, &token_hash, is_known).await;
+        if let Some(standing) = standing.filter(|_| !is_known && !matches!(found, Ok(Some(_)))) {
+            standing.make_stranger();
+        }
+        found?.map(|account| Self { account, token_hash }).ok_or(Failure::LogIn { next })
     }
+}
+
+async fn session_of(state: &HttpState, token_hash: &[u8], is_known: bool) -> Result<Option<Account>, Failure> {
+    // Anybody can make up a cookie: strangers share few of the console's connections.
+    let _turn = if is_known { None } else { state.door.checks.acquire().await.ok() };
+    let mut tx = begin_as(&state.pool, As::Person { dealer: Scope::Nobody, account: None, purpose: LOG_IN }).await?;
+    Ok(account::by_session(&mut tx, token_hash, Clock::wall().to_utc()).await?)
 }
 
 /// What the store keeps of a session's token.

@@ -40,6 +40,7 @@ pub async fn revive_lost(conn: &mut PgConnection, held: &BTreeSet<&str>) -> sqlx
     if lost.is_empty() {
         return Ok(lost);
     }
+    withdraw(conn, &lost).await?;
     query!("update vehicle set life = life + 1 where vehicle_id = any($1)", &lost).execute(&mut *conn).await?;
     query!(
         "update command set applied_at = null
@@ -50,6 +51,43 @@ pub async fn revive_lost(conn: &mut PgConnection, held: &BTreeSet<&str>) -> sqlx
     .execute(conn)
     .await?;
     Ok(lost)
+}
+
+/// Ends what nothing could end any more: open cases of states that are gone. What still holds is found again.
+async fn withdraw(conn: &mut PgConnection, vehicles: &[String]) -> sqlx::Result<()> {
+    query!(
+        r#"update finding set status = 'withdrawn', closed_at = greatest(finding.opened_at, now()),
+               closed_because = '{"zh-CN": "车辆状态已丢失，将重新判断", "en": "the vehicle''s state was lost; what still holds is found again"}'
+           from vehicle_case c
+           where c.case_id = finding.case_id and c.vehicle_id = any($1) and c.status = 'open' and finding.status = 'open'"#,
+        vehicles
+    )
+    .execute(&mut *conn)
+    .await?;
+    query!(
+        "update review set state = 'gone' from vehicle_case c
+         where c.case_id = review.case_id and c.vehicle_id = any($1) and c.status = 'open' and review.state = 'waiting'",
+        vehicles
+    )
+    .execute(&mut *conn)
+    .await?;
+    query!(
+        "update vehicle_case set status = 'withdrawn', closed_at = greatest(opened_at, now())
+         where vehicle_id = any($1) and status = 'open'",
+        vehicles
+    )
+    .execute(&mut *conn)
+    .await?;
+    // Orders are people's: whoever has one in hand decides what becomes of it.
+    query!(
+        r#"update work_order set version = version + 1, flagged_because =
+               '{"zh-CN": "车辆状态曾丢失，请核对该工单是否仍需要", "en": "the vehicle''s state was lost: check whether the order is still needed"}'
+           where vehicle_id = any($1) and state not in ('closed', 'no_fault_found', 'no_show', 'declined', 'rejected', 'cancelled', 'merged', 'expired')"#,
+        vehicles
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 #[cfg(test)]

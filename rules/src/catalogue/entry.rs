@@ -28,13 +28,15 @@ pub enum EntryKind {
     Operation,
     Part,
     Norm,
+    /// How well the dates of an estimator hold.
+    DateCoverage,
     CohortBands,
     /// Anything else that a file says.
     File,
 }
 
 impl EntryKind {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Rule,
         Self::Template,
         Self::Signal,
@@ -46,6 +48,7 @@ impl EntryKind {
         Self::Operation,
         Self::Part,
         Self::Norm,
+        Self::DateCoverage,
         Self::CohortBands,
         Self::File,
     ];
@@ -64,6 +67,7 @@ impl EntryKind {
             Self::Operation => "operation",
             Self::Part => "part",
             Self::Norm => "norm",
+            Self::DateCoverage => "coverage of dates",
             Self::CohortBands => "cohorts",
             Self::File => "file",
         }
@@ -82,6 +86,7 @@ impl EntryKind {
             "operation" => (Self::Operation, &["key"]),
             "part" => (Self::Part, &["key"]),
             "norm" => (Self::Norm, &["feature", "model"]),
+            "date" => (Self::DateCoverage, &["estimator"]),
             _ => return None,
         })
     }
@@ -133,6 +138,7 @@ impl Entry {
             EntryKind::Operation => "operation",
             EntryKind::Part => "part",
             EntryKind::Norm => "norm",
+            EntryKind::DateCoverage => "date",
             EntryKind::Plan | EntryKind::CohortBands => return toml::to_string(written).ok(),
             EntryKind::File => return None,
         };

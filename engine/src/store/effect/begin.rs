@@ -28,6 +28,18 @@ pub async fn open_case(
     else {
         return Ok(Stands::This);
     };
+    // What the vehicle's state does not know any more cannot go on: a component has one open case.
+    query!(
+        "update vehicle_case set status = 'withdrawn', closed_at = greatest(opened_at, $4)
+         where vehicle_id = $1 and component = $2 and mode = $3 and mode = 'live' and status = 'open' and case_id <> $5",
+        vehicle.as_str(),
+        component.as_str(),
+        mode_word(*mode),
+        opened_at.to_utc(),
+        case,
+    )
+    .execute(&mut *conn)
+    .await?;
     let inserted = query!(
         "insert into vehicle_case (case_id, vehicle_id, dealer_id, component, episode, mode, severity, status, rule_key,
                                    rule_version, opened_at, opened_received_at, confidence)

@@ -101,18 +101,8 @@ struct Pace {
     is_slow: bool,
     /// Nor sooner than it was measured after the one before: no backlog that drains.
     keeps_up: bool,
-    /// For how long all messages have been as old as each other.
-    steady: Steady,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-enum Steady {
-    #[default]
-    No,
-    /// As long as shows that a clock is ahead.
-    Minute,
-    /// As long as shows that one is behind.
-    Minutes,
+    /// For a minute all messages have been as old as each other.
+    is_steady: bool,
 }
 
 impl Clock {
@@ -127,7 +117,8 @@ impl Clock {
         let lag = received_at.since(newest);
         let back = |at: Time| if in_turn && known.newest != Time::NEVER { known.newest.since(at) } else { Span::ZERO };
         let numbered = message.sequence.is_some();
-        let steps_back = |at: Time| back(at) > JITTER;
+        // Without numbers, what is older than the newest may as well be late.
+        let steps_back = |at: Time| numbered && back(at) > JITTER;
         if self.0.is_none() && lag <= BACKFILL_AGE && possible(newest) && !steps_back(newest) {
             // A single frame may still have begun at the beginning of time.
             message.samples.retain(|sample| sample.measured_at >= floor);
@@ -138,26 +129,17 @@ impl Clock {
         let doubt = self.0.as_deref();
         let applied = doubt.and_then(|doubt| doubt.applied).map(|offset| newest + offset);
         let is_far = doubt.is_some_and(|doubt| doubt.is_far);
-        let (told, at) = match applied.filter(|at| possible(*at) && !steps_back(*at)) {
-            Some(at) => (Told::Corrected, at),
-            None => {
-                let impossible = !possible(newest) || is_far || back(newest) > ANCIENT;
-                // Without numbers, what is older than the newest may as well be late.
-                let of_now = if impossible || numbered {
-                    pace.steady >= Steady::Minute || (pace.is_slow && (impossible || pace.keeps_up))
-                } else {
-                    pace.steady == Steady::Minutes
-                };
-                match (impossible || steps_back(newest), of_now) {
-                    (false, _) => (Told::Right, newest),
-                    // Time goes on, if only half as fast, until the clock has caught up with what it showed before.
-                    (true, true) => (Told::Received, received_at.max(known.newest + pace.since.half())),
-                    (true, false) if !impossible && (!numbered || back(newest) <= BACKFILL_AGE) => {
-                        (Told::Right, newest)
-                    }
-                    (true, false) => (Told::Unusable, received_at),
-                }
-            }
+        let corrected = applied.filter(|at| possible(*at));
+        let shown = corrected.unwrap_or(newest);
+        let stands = if corrected.is_some() { Told::Corrected } else { Told::Right };
+        let impossible = (corrected.is_none() && (!possible(newest) || is_far)) || back(shown) > ANCIENT;
+        let of_now = pace.is_steady || (pace.is_slow && (impossible || pace.keeps_up));
+        let (told, at) = match (impossible || steps_back(shown), of_now) {
+            (false, _) => (stands, shown),
+            // Time goes on, if only half as fast, until the clock has caught up with what it showed before.
+            (true, true) => (Told::Received, received_at.max(known.newest + pace.since.half())),
+            (true, false) if !impossible && back(shown) <= BACKFILL_AGE => (stands, shown),
+            (true, false) => (Told::Unusable, received_at),
         };
         let shift = at.since(newest);
         for sample in &mut message.samples {
@@ -232,12 +214,7 @@ impl Clock {
             doubt.applied = near_by(doubt.least, Span::ZERO, MOST).then_some(doubt.least);
         }
         doubt.is_far = lasts && doubt.applied.is_none();
-        let steady = match [AHEAD, BEHIND].map(|asked| doubt.has_lasted(&asked, received_at)) {
-            [_, true] => Steady::Minutes,
-            [true, false] => Steady::Minute,
-            [false, false] => Steady::No,
-        };
-        Pace { since, is_slow, keeps_up, steady }
+        Pace { since, is_slow, keeps_up, is_steady: doubt.has_lasted(&AHEAD, received_at) }
     }
 }
 

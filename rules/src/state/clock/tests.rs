@@ -111,9 +111,6 @@ fn a_clock_that_is_set_back_by_minutes_goes_on() {
         let received = told.iter().filter(of_now).count();
         assert!(received >= 98, "{back}: {told:?}");
     }
-    // Without numbers it might be late; five minutes show that it is not.
-    let told = after_driving(false, -590, 10_000, 10_000);
-    assert!(told[31..].iter().all(|told| *told == (Told::Received, Span::ZERO)), "{told:?}");
 }
 
 #[test]
