@@ -76,7 +76,8 @@ impl Demo {
         let orders = "select count(distinct order_id) from work_order_line join finding using (case_id)
                       where jsonb_array_length(evidence->'readings') + jsonb_array_length(evidence->'faults') > 0";
         let shown = "select count(*) from notification where seen_at is not null";
-        Ok(self.ledger.count(orders).await? >= 4 && self.ledger.count(shown).await? >= 1)
+        // Three at any hour: a tyre that goes flat while its car is parked waits for the next drive.
+        Ok(self.ledger.count(orders).await? >= 3 && self.ledger.count(shown).await? >= 1)
     }
 }
 

@@ -41,7 +41,8 @@ async fn no_table_shows_rows_of_another_dealer() -> anyhow::Result<()> {
     let tables: Vec<String> = sqlx::query_scalar(
         "select quote_ident(table_name) from information_schema.columns
          where table_schema = 'public' and column_name = 'dealer_id' and table_name <> 'notification_standing'
-           and has_table_privilege('premend_console', format('public.%I', table_name), 'select') order by 1",
+           and has_table_privilege('premend_console', to_regclass('public.' || quote_ident(table_name)), 'select')
+         order by 1",
     )
     .fetch_all(pool)
     .await?;
