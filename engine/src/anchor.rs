@@ -2,7 +2,7 @@
 //!
 //! The wall clock of a machine can be set: by hand, by a time server that is wrong, by a virtual machine that wakes up.
 //! So it is only asked whether it still agrees. A difference of up to a second is made up for slowly. More is a step: it
-//! is taken over only once it has stood for a while, and until then the old time goes on. Pure: whoever owns an anchor
+//! is taken over only once it has stood for a while, and until then the old time goes on. Pure: the owner of an anchor
 //! reads the clocks, so that every course of them can be tried.
 
 use rules::time::{Span, Time};

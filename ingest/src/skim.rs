@@ -1,4 +1,4 @@
-//! What is told of a payload that is not kept: its size, its SHA-256, how it begins, and its number.
+//! The summary of a payload that is not kept: its size, its SHA-256, how it begins, and its number.
 //!
 //! It is read in parts and in constant memory, however large it is.
 

@@ -30,7 +30,7 @@ impl Severity {
         Self::ALL.into_iter().find(|severity| severity.number() == number)
     }
 
-    /// Within what time it should be looked at; an order is due then, and a message says so.
+    /// Within what time it should be looked at; an order is due then, and messages name it.
     pub const fn time_limit(self) -> Span {
         match self {
             Self::S1 => Span::ZERO,

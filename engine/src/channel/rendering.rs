@@ -1,7 +1,7 @@
 //! A notice in words, in every language of the product.
 //!
 //! The words come from the catalogue in force, and each language is filled with its own: what a notice holds says it in
-//! both. The dealer's name, phone and opening hours are filled in here, at the last moment. A person's name and plate are not: whoever stands at the car or the desk would
+//! both. The dealer's name, phone and opening hours are filled in here, at the last moment. A person's name and plate are not: anybody who stands at the car or the desk would
 //! read them. A channel that reaches only the person fills them itself, from schema `person`.
 
 use std::sync::Arc;

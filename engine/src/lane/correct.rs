@@ -41,7 +41,7 @@ impl Lane {
         }
     }
 
-    /// A vehicle that is new knows nothing of earlier steps and has nothing to move.
+    /// A new vehicle has not followed earlier steps and has nothing to move.
     pub(super) fn begin_corrected(&mut self, id: &VehicleId, received_at: Time, draft: &mut Draft) {
         if self.corrected.is_some_and(|total| total != Span::ZERO) {
             self.take_step(id, Span::ZERO, received_at, draft);

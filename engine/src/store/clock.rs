@@ -1,7 +1,7 @@
 //! The time as the store remembers it, and what a step of it means for rows that wait or count from it.
 //!
 //! A notice stays valid for as long as it had left. What waits is judged again at once: quiet hours and budgets are
-//! asked anew by the relay, under the time as it is. Rows that now lie in the future were written under a clock that was
+//! asked again by the relay, under the time as it is. Rows that now lie in the future were written under a clock that was
 //! ahead; they move back with it.
 
 use rules::time::{Span, Time};

@@ -78,7 +78,7 @@ async fn withdraw(conn: &mut PgConnection, vehicles: &[String]) -> sqlx::Result<
     )
     .execute(&mut *conn)
     .await?;
-    // Orders are people's: whoever has one in hand decides what becomes of it.
+    // Orders belong to people: the advisor who has one decides what becomes of it.
     query!(
         r#"update work_order set version = version + 1, flagged_because =
                '{"zh-CN": "车辆状态曾丢失，请核对该工单是否仍需要", "en": "the vehicle''s state was lost: check whether the order is still needed"}'

@@ -2,7 +2,7 @@
 //!
 //! A lease is a time of the engine that no step of any clock touches ([`crate::clock::Clock::steady`]): one engine runs
 //! on a database, and at its start it releases what an earlier one held. When an entry is due is the product's time.
-//! `leased_until` doubles as the token of the claim: whoever lost the lease can no longer decide what becomes of the
+//! `leased_until` doubles as the token of the claim: a relay that lost the lease can no longer decide what becomes of the
 //! entry.
 
 use rules::time::Time;

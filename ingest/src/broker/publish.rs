@@ -130,7 +130,7 @@ mod tests {
         frame
     }
 
-    /// Reads a stream that arrives in steps: the publish, what is told of its payload, and what is left.
+    /// Reads a stream that arrives in steps: the publish, the summary of its payload, and what is left.
     fn read(stream: &[u8], step: usize, limit: usize) -> (Option<(Head, Skim)>, BytesMut) {
         let (mut read, mut passing) = (BytesMut::new(), None);
         let mut steps = stream.chunks(step);

@@ -2,7 +2,7 @@
 //!
 //! An estimator's interval is said to contain eight of ten failures. Where it was measured and contains fewer than
 //! seven, a date would be worse than none: people would plan by it. Then only probabilities within 7, 14 and 30 days
-//! are shown. Whoever shows a forecast asks [`Catalogue::shows_date`]; there is no other place that decides it.
+//! are shown. Every place that shows a forecast asks [`Catalogue::shows_date`]; there is no other place that decides it.
 //!
 //! [`Catalogue::shows_date`]: crate::catalogue::Catalogue::shows_date
 

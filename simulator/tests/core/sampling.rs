@@ -74,7 +74,7 @@ fn is_event(name: &Name, value: &Value) -> bool {
     !matches!(value, Value::Number(_)) || signal_of(name).is_some_and(|signal| signal.max_gap > EVENTFUL)
 }
 
-/// What is told of a course, from a moment of its own on.
+/// What a vehicle reports of a course, from a moment of its own on.
 fn told(frames: &[Frame], telling: Telling, phase: i64) -> Vec<Frame> {
     let Some(first) = frames.first() else { return Vec::new() };
     let mut next = first.at + Span::from_secs(phase);

@@ -52,7 +52,7 @@ fn messages(turn: &Turn) -> usize {
     turn.onward.iter().filter(own).count()
 }
 
-/// What is told of what does not.
+/// The summary of what does not pass.
 fn told(turn: &Turn) -> Vec<Refused> {
     let read = |packet: &Packet| match packet {
         Packet::Publish(publish, _) => {
