@@ -289,7 +289,7 @@ impl Stamp {
         if self.is_set() { Span::from_secs(i64::from(Self::at(at).0.saturating_sub(self.0))) } else { Span::ZERO }
     }
 
-    /// The time since, and begins anew.
+    /// The time since, and starts over from now.
     fn pass(&mut self, at: Time) -> Span {
         let since = self.until(at);
         *self = Self::at(at);
