@@ -7,13 +7,14 @@
 use std::time::{Duration, Instant};
 
 use rules::catalogue::Catalogue;
-use rules::effect::Effects;
-use rules::evaluate::evaluate;
+use rules::compact::SlotSet;
+use rules::entry::signal::Slot;
 use rules::rule_set::RuleSet;
-use rules::signal::Slot;
-use rules::state::fold::Step;
-use rules::state::{SlotSet, Vehicle};
-use rules::time::{Span, Time};
+use rules::stage::effect::Effects;
+use rules::stage::evaluate::evaluate;
+use rules::stage::fold::Step;
+use rules::state::Vehicle;
+use rules::unit::{Span, Time};
 use uuid::Uuid;
 
 mod figures;

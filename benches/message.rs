@@ -10,13 +10,13 @@ use std::time::Instant;
 use anyhow::Context as _;
 use ingest::admit::{Admission, Envelope};
 use rules::catalogue::Catalogue;
-use rules::effect::Effects;
-use rules::known::Wanted;
-use rules::reading::{Message, What};
-use rules::recipe::take;
+use rules::language::known::Wanted;
 use rules::rule_set::RuleSet;
+use rules::stage::effect::Effects;
+use rules::stage::recipe::take;
 use rules::state::Vehicle;
 use rules::state::settle::Bounds;
+use rules::vehicle::{Message, What};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use uuid::Uuid;
 

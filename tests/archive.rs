@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use anyhow::Context as _;
 use reqwest::StatusCode;
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 use serde_json::Value;
 use simulator::signal::COOLANT;
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ingest::topic;
-use rules::time::Span;
+use rules::unit::Span;
 use serde_json::Value;
 use simulator::fault::{Planted, fault};
 use simulator::fleet::{FleetPlan, PlantedIn};
@@ -79,7 +79,7 @@ fn cases(report: &Value) -> BTreeSet<Row> {
 }
 
 async fn live_cases(scene: &Scene) -> anyhow::Result<BTreeSet<Row>> {
-    let shown = |at: chrono::DateTime<chrono::Utc>| rules::time::Time::from_micros(at.timestamp_micros()).to_string();
+    let shown = |at: chrono::DateTime<chrono::Utc>| rules::unit::Time::from_micros(at.timestamp_micros()).to_string();
     let settled = scene.ledger.settled().await?.into_iter().filter(|case| case.status != "withdrawn");
     Ok(settled
         .map(|case| (case.vehicle_id, case.component, case.rule_key, shown(case.opened_at), case.closed_at.map(shown)))

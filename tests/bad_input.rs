@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use bytes::BytesMut;
 use ingest::hostile::{Hostile, hostile_payloads};
 use ingest::topic;
-use rules::time::Span;
+use rules::unit::Span;
 use rumqttc::QoS;
 use rumqttc::mqttbytes::v4::{Connect, Publish};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -2,7 +2,7 @@
 //! people see and decide on, and nobody else.
 
 use reqwest::StatusCode;
-use rules::time::Span;
+use rules::unit::Span;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use uuid::Uuid;

@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use engine::clock::Clock;
 use ingest::down::Down;
-use rules::severity::Severity;
-use rules::time::Span;
+use rules::unit::{Severity, Span};
 use simulator::publisher::{Pace, VirtualClock};
 use simulator::signal::COOLANT;
 use tokio::task::spawn_blocking;

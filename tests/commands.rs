@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rules::time::Span;
+use rules::unit::Span;
 use simulator::publisher::{Pace, VirtualClock};
 use simulator::signal::{BRAKE_FLUID, TYRE_PRESSURE};
 use tokio::time::sleep;

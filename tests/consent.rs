@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 
 use ingest::down::Down;
-use rules::reading::What;
-use rules::time::Span;
-use rules::vehicle::Purpose;
+use rules::unit::Span;
+use rules::vehicle::{Purpose, What};
 use simulator::frame::Frame;
 use simulator::signal::{BRAKE_FLUID, COOLANT};
 

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rules::time::Span;
+use rules::unit::Span;
 use simulator::signal;
 use tokio::time::Instant;
 

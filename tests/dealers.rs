@@ -4,7 +4,7 @@ use engine::crm::seed::demo_dealer;
 use engine::store::session::{As, begin_as};
 use engine::store::{board, console, order, review, vehicle};
 use reqwest::StatusCode;
-use rules::time::Span;
+use rules::unit::Span;
 use simulator::signal::{BRAKE_FLUID, COOLANT};
 use sqlx::AssertSqlSafe;
 
@@ -102,7 +102,7 @@ async fn no_store_function_gives_rows_of_another_dealer() -> anyhow::Result<()> 
 
     let mut tx = begin_as(scene.ledger.pool(), As::Console { dealer: demo_dealer(1) }).await?;
     let vehicle = rules::vehicle::VehicleId::try_new("car-of-a")?;
-    let snooze = rules::command::Command::Snooze { case: cases[0], until: morning() };
+    let snooze = rules::vehicle::Command::Snooze { case: cases[0], until: morning() };
     assert!(console::command(&mut tx, &vehicle, &snooze).await.is_err(), "nor act on its vehicles");
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use anyhow::Context;
 use ingest::wire::Upload;
-use rules::time::Span;
+use rules::unit::Span;
 use simulator::delivery::Payload;
 use simulator::fault::{Planted, fault};
 use simulator::fleet::{FleetPlan, PlantedIn};

@@ -1,9 +1,9 @@
 //! Explained: every case, order and notice shows the rule with its version, the readings, the
 //! thresholds and why it was or was not ordered at once.
 
+use rules::case::Evidence;
 use rules::catalogue::Catalogue;
-use rules::finding::Evidence;
-use rules::time::Span;
+use rules::unit::Span;
 use simulator::signal::{BRAKE_FLUID, COOLANT, TYRE_PRESSURE};
 
 use crate::world::road::{trip, with, with_code};

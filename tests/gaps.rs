@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ingest::down::Down;
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 use sha2::{Digest, Sha256};
 use simulator::publisher::{Pace, VirtualClock};
 use simulator::signal;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use reqwest::StatusCode;
-use rules::time::Span;
+use rules::unit::Span;
 use serde_json::Value;
 use simulator::signal::{COOLANT, ODOMETER};
 use tempfile::TempDir;
@@ -227,7 +227,7 @@ async fn what_is_usual_is_learned_from_the_fleet_and_a_car_is_compared_with_its_
     let cars: Vec<NewCar> = ids.map(|id| NewCar::petrol(id, morning())).collect();
     let setup = |setup: crate::world::Setup| setup.set("catalogue.overlay", &path).set("catalogue.learn_every", "1s");
     let mut scene = Scene::open_with(&cars, setup).await?;
-    let drives = async |scene: &Scene, id: &str, celsius: f64, end: rules::time::Time| -> anyhow::Result<()> {
+    let drives = async |scene: &Scene, id: &str, celsius: f64, end: rules::unit::Time| -> anyhow::Result<()> {
         let mut car = scene.car(id).await?;
         let frame = |frame| with(with(frame, COOLANT, celsius), ODOMETER, 31_000_000.0);
         let last = car.drive(trip(end - Span::from_mins(1), end, STEP).map(frame)).await?;

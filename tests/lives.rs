@@ -1,9 +1,8 @@
 //! Safety survives a lost state: what is counted from 1 again never meets the rows of an earlier life.
 
 use rules::case::{Life, case_id};
-use rules::component::Component;
-use rules::time::{Span, Time};
-use rules::vehicle::VehicleId;
+use rules::unit::{Span, Time};
+use rules::vehicle::{Component, VehicleId};
 use simulator::signal::COOLANT;
 
 use crate::world::road::{trip, with};

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::Context;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 use simulator::publisher::{Pace, VirtualClock};
 use simulator::signal::COOLANT;
 use tokio::time::{Instant, sleep};

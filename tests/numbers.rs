@@ -1,7 +1,7 @@
 //! Never lost, whatever a vehicle counts: a unit that numbers from 1 again, a buffer that comes newest first, numbers
 //! that are times. What is told as committed is in the journal.
 
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 use simulator::frame::Frame;
 use simulator::signal::COOLANT;
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use rules::time::Span;
+use rules::unit::Span;
 use sqlx::postgres::PgPoolOptions;
 
 use crate::world::road::trip;

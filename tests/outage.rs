@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use rules::time::Span;
+use rules::unit::Span;
 use simulator::publisher::{Pace, VirtualClock};
 use tokio::task::spawn_blocking;
 

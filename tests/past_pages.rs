@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use reqwest::StatusCode;
-use rules::time::Span;
+use rules::unit::Span;
 use simulator::publisher::{Pace, VirtualClock};
 use tokio::task::JoinSet;
 

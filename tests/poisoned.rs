@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use ingest::down::Down;
 use ingest::topic;
-use rules::time::Span;
+use rules::unit::Span;
 use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Packet, QoS};
 use sha2::{Digest, Sha256};
 use simulator::delivery::Message;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use rules::time::Span;
+use rules::unit::Span;
 use serde_json::{Value, json};
 use simulator::signal::COOLANT;
 use tempfile::TempDir;

@@ -2,8 +2,7 @@
 //! message that is missing.
 
 use ingest::down::Down;
-use rules::severity::Severity;
-use rules::time::{Span, Time};
+use rules::unit::{Severity, Span, Time};
 use simulator::signal::{BRAKE_FLUID, COOLANT};
 
 use crate::world::road::{petrol, trip, with};

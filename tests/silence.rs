@@ -3,7 +3,7 @@
 //! still holds.
 
 use ingest::down::Down;
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 use simulator::frame::Frame;
 use simulator::signal::{BRAKE_FLUID, COOLANT};
 

@@ -2,8 +2,7 @@
 //! the console, all of it after the vehicle was told that its messages are committed.
 
 use ingest::down::Down;
-use rules::severity::Severity;
-use rules::time::Span;
+use rules::unit::{Severity, Span};
 use simulator::signal;
 
 use crate::world::road::{petrol, trip, with};

@@ -6,8 +6,7 @@
 //!
 //! Arguments pick parts by name; `PREMEND_BENCH_SCALE` makes everything smaller to try it out.
 
-use std::env;
-use std::fs;
+use std::{env, fs};
 
 use anyhow::Context as _;
 

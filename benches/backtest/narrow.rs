@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
 use anyhow::Context as _;
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 use simulator::delivery::Message;
 use simulator::frame::Frame;
 use simulator::random::hash01;

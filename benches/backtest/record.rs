@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use anyhow::{Context as _, anyhow};
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 use simulator::delivery::Message;
 use simulator::fault::{FAULTS, Planted};
 use simulator::fleet::{Fleet, FleetPlan, PlantedIn};

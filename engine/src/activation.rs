@@ -21,12 +21,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::journal::{self, catalogue_hash};
-use crate::overlay;
 use crate::proposal::{Follower, Proposal, insert, is_of_the_store, needs_approval, propose, recheck, refusal, weigh};
-use crate::safety;
 use crate::store::activation as rows;
 use crate::store::session::{As, begin_as};
 use crate::wake::Wake;
+use crate::{overlay, safety};
 
 /// How often the directory is read again.
 const TICK: Duration = Duration::from_secs(2);

@@ -5,7 +5,7 @@
 //! is taken over only once it has stood for a while, and until then the old time goes on. Pure: the owner of an anchor
 //! reads the clocks, so that every course of them can be tried.
 
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 
 /// Up to here a difference is drift.
 pub const STEP: Span = Span::from_secs(1);

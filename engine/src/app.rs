@@ -35,8 +35,8 @@ use crate::lane::{Common, Lane};
 use crate::metrics::LaneMetrics;
 use crate::services::{Parts, Services};
 use crate::start::{self, EngineLock};
-use crate::store::pool::Pools;
-use crate::store::{open, pool};
+use crate::store::open;
+use crate::store::pool::{self, Pools};
 use crate::wake::Wake;
 
 /// Commands that may wait for a lane.
@@ -392,7 +392,7 @@ fn stranger(config: &Config, set: &RuleSet) -> Profile {
         owner: None,
         consents: ingest.default_consents.iter().copied().collect::<std::collections::BTreeSet<Purpose>>(),
         allowed: None,
-        delivered_at: rules::time::Time::from_micros(0),
+        delivered_at: rules::unit::Time::from_micros(0),
         attributes: rules::vehicle::Attributes::default(),
     })
 }

@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::Notify;
 

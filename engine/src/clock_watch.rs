@@ -10,14 +10,15 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use prometheus::{Gauge, IntCounterVec, Opts, Registry};
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use crate::anchor::Look;
 use crate::clock::Clock;
 use crate::http::readiness::Readiness;
-use crate::store::clock::{self as rows, ClockStep, Saved};
+use crate::store::clock as rows;
+use crate::store::clock::{ClockStep, Saved};
 use crate::store::session::{As, begin_as};
 
 const LOOK_EVERY: Duration = Duration::from_millis(250);

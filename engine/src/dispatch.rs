@@ -7,8 +7,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use ingest::queue::lane_of;
-use rules::command::Command;
-use rules::vehicle::VehicleId;
+use rules::vehicle::{Command, VehicleId};
 use sqlx::{PgPool, query};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;

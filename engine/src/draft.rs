@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use ingest::admit::Refusal;
 use rules::case::Life;
-use rules::effect::{Effect, Effects};
-use rules::reading::{Input, Reason, Refused, What};
-use rules::time::Time;
-use rules::vehicle::VehicleId;
+use rules::stage::effect::{Effect, Effects};
+use rules::unit::Time;
+use rules::vehicle::{Input, Reason, Refused, VehicleId, What};
 use uuid::Uuid;
 
 use crate::journal::{Decided, decision_hash, encode_input};
@@ -122,7 +121,7 @@ pub struct Mark(usize);
 /// The input that counts a refused message's number as dealt with.
 pub fn refused_input(
     vehicle: &VehicleId,
-    sequence: rules::reading::Sequence,
+    sequence: rules::vehicle::Sequence,
     received_at: Time,
     reason: Reason,
 ) -> Input {

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use rules::explain::{Explanation, explain};
+use rules::author::explain::{Explanation, explain};
 use rules::rule_set::RuleSet;
 use rules::state::settle::Bounds;
-use rules::time::Time;
+use rules::unit::Time;
 use rules::vehicle::VehicleId;
 use sqlx::PgPool;
 

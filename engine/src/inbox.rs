@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use ingest::queue::LaneQueues;
 use ingest::source::{Delivery, Source, Token};
-use rules::command::Command;
-use rules::time::{Span, Time};
-use rules::vehicle::VehicleId;
+use rules::unit::{Span, Time};
+use rules::vehicle::{Command, VehicleId};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 

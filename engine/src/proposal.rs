@@ -8,17 +8,18 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
+use rules::author::rule_change::{RuleChange, compare};
+use rules::author::safety::Proof;
 use rules::catalogue::{Catalogue, CatalogueError, Layer};
-use rules::rule_change::{RuleChange, compare};
 use rules::rule_set::RuleSet;
-use rules::safety::Proof;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::journal::{self, catalogue_hash};
 use crate::safety;
-use crate::store::activation::{self as rows, ActivationRow, NewActivation};
+use crate::store::activation as rows;
+use crate::store::activation::{ActivationRow, NewActivation};
 use crate::store::session::{As, begin_as};
 
 /// The origin of what was learned.

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 use rules::vehicle::VehicleId;
 
 const HOUR: Span = Span::from_hours(1);

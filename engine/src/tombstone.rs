@@ -2,9 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rules::command::Command;
-use rules::reading::{Input, What};
-use rules::vehicle::VehicleId;
+use rules::vehicle::{Command, Input, VehicleId, What};
 use sqlx::PgPool;
 
 use crate::store::archive;
@@ -44,7 +42,7 @@ impl Tombstones {
 
 #[cfg(test)]
 mod tests {
-    use rules::time::Time;
+    use rules::unit::Time;
 
     use super::*;
 

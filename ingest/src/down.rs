@@ -3,8 +3,7 @@
 //! A vehicle drops what is committed, drops and never resends what was unreadable, shows a notice
 //! once until it expires or is withdrawn, and ignores kinds and keys that it does not know.
 
-use rules::severity::Severity;
-use rules::time::Time;
+use rules::unit::{Severity, Time};
 use rules::vehicle::Locale;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -59,7 +58,7 @@ impl Down {
 }
 
 mod rfc_3339 {
-    use rules::time::Time;
+    use rules::unit::Time;
     use serde::{Deserialize, Deserializer, Serializer};
 
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
@@ -76,7 +75,8 @@ mod rfc_3339 {
 mod hex_32 {
     use std::fmt::Write as _;
 
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
 
     pub fn serialize<S: Serializer>(bytes: &[u8; 32], serializer: S) -> Result<S::Ok, S::Error> {
         let mut text = String::with_capacity(64);

@@ -3,7 +3,7 @@
 //! A source (`broker` embedded, or `subscriber` to an external one) puts deliveries into the
 //! byte-bounded queue of the lane that owns the vehicle. The lane lets `admit` look at one message
 //! at a time: a dialect decodes it, admission refuses what must not be used, each with a reason.
-//! Everything a vehicle sends is taken as hostile until it is a [`rules::reading::Message`].
+//! Everything a vehicle sends is taken as hostile until it is a [`rules::vehicle::Message`].
 
 pub mod admit;
 pub mod broker;

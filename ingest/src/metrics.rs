@@ -2,7 +2,7 @@
 
 use prometheus::core::Collector;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
-use rules::reading::Reason;
+use rules::vehicle::Reason;
 
 use crate::admit::{Admitted, Refusal};
 use crate::broker::{Cause, Fault};

@@ -3,8 +3,7 @@
 //! Through the embedded broker it travels in the same log as the vehicle's messages, on a topic that no
 //! vehicle may use, and so keeps its place among them; also to an engine that subscribes from outside.
 
-use rules::reading::{Reason, Sequence};
-use rules::vehicle::VehicleId;
+use rules::vehicle::{Reason, Sequence, VehicleId};
 use serde::{Deserialize, Serialize};
 
 use crate::admit::Refusal;

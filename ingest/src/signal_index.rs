@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use rules::signal::{Kind, SignalNo, Signals};
+use rules::entry::signal::{Kind, SignalNo, Signals};
 use rules::vehicle::{Powertrain, Purpose};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -134,9 +134,8 @@ impl Hasher for Xxh3Hash {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use rules::signal::Signal;
-    use rules::time::Span;
-    use rules::unit::Unit;
+    use rules::entry::signal::Signal;
+    use rules::unit::{Span, Unit};
 
     use super::*;
 
@@ -145,7 +144,7 @@ pub(crate) mod tests {
         let number = |no: u16, path: &str, unit: &str, range: (f64, f64)| Signal {
             no: SignalNo(no),
             path: path.to_owned(),
-            title: rules::text::Text::default(),
+            title: rules::unit::Text::default(),
             unit: Unit::parse(unit).unwrap(),
             kind: Kind::Number,
             range,

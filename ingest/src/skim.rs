@@ -2,8 +2,7 @@
 //!
 //! It is read in parts and in constant memory, however large it is.
 
-use rules::reading::{Reason, Sequence};
-use rules::vehicle::VehicleId;
+use rules::vehicle::{Reason, Sequence, VehicleId};
 use sha2::{Digest, Sha256};
 
 use crate::admit::Refusal;

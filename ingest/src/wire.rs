@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io::Write as _;
 
-use rules::time::Time;
+use rules::unit::Time;
 use uuid::Uuid;
 
 /// One message of a vehicle.
@@ -185,7 +185,7 @@ impl Json {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use rules::shelf::Shelf;
+    use rules::stage::shelf::Shelf;
 
     use super::*;
     use crate::dialect::{Dialect, PremendJson};

@@ -9,7 +9,7 @@ use ingest::queue::{Limits, MAX_BATCH};
 use ingest::secret::Secret;
 use ingest::source::{Delivery, Source, Status};
 use ingest::topic;
-use rules::reading::Reason;
+use rules::vehicle::Reason;
 use rules::vehicle::VehicleId;
 use rumqttc::mqttbytes::v4::Publish;
 use rumqttc::{MqttOptions, Packet, QoS, SubscribeReasonCode};

@@ -3,8 +3,8 @@
 use ingest::dialect::{Decoded, Dialect, PremendJson};
 use ingest::signal_index::SignalIndex;
 use rules::catalogue::Catalogue;
-use rules::shelf::Shelf;
-use rules::signal::SignalNo;
+use rules::entry::signal::SignalNo;
+use rules::stage::shelf::Shelf;
 
 fn decode(payload: &str) -> Decoded<'_> {
     PremendJson.decode(payload.as_bytes(), &index(), &mut Shelf::default()).expect("a golden payload is readable")
@@ -18,7 +18,7 @@ fn index() -> SignalIndex {
 fn readings(decoded: &Decoded<'_>) -> Vec<(String, Vec<(String, f64)>)> {
     let index = index();
     let path = |no: SignalNo| index.by_no(no).map(|entry| entry.path.to_string()).unwrap_or_default();
-    let of = |sample: &rules::reading::Sample| {
+    let of = |sample: &rules::vehicle::Sample| {
         sample.readings.iter().map(|reading| (path(reading.signal), reading.value)).collect::<Vec<_>>()
     };
     decoded.samples.iter().map(|sample| (sample.measured_at.to_string(), of(sample))).collect()

@@ -12,7 +12,7 @@ use ingest::source::{Delivery, Source, Status, Token};
 use ingest::subscriber::{Subscriber, SubscriberConfig};
 use ingest::topic;
 use prometheus::Registry;
-use rules::time::Span;
+use rules::unit::Span;
 use rules::vehicle::VehicleId;
 use rumqttc::{Packet, QoS};
 use tokio::time::timeout;

@@ -6,14 +6,13 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use rules::author::example;
 use rules::catalogue::{Catalogue, OVERLAY};
-use rules::component::Component;
-use rules::example;
-use rules::phrase::{Said, Values};
-use rules::rule::{Expect, Mode};
+use rules::entry::phrase::{Said, Values};
+use rules::entry::rule::{Expect, Mode};
 use rules::rule_set::RuleSet;
-use rules::severity::Severity;
-use rules::vehicle::Locale;
+use rules::unit::Severity;
+use rules::vehicle::{Component, Locale};
 
 fn shipped() -> Catalogue {
     Catalogue::builtin().map_err(|error| error.to_string()).expect("the shipped catalogue loads")

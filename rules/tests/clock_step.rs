@@ -8,16 +8,16 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
+use rules::author::trial::Trial;
 use rules::catalogue::Catalogue;
-use rules::command::Command;
-use rules::effect::{Effect, Effects};
-use rules::reading::{Message, Reading, Sample, Sequence, What};
 use rules::rule_set::RuleSet;
+use rules::stage::effect::{Effect, Effects};
 use rules::state::Vehicle;
 use rules::state::settle::Bounds;
-use rules::time::{Span, Time};
-use rules::trial::Trial;
-use rules::vehicle::{Particulars, Powertrain, Profile, Purpose, VehicleId};
+use rules::unit::{Span, Time};
+use rules::vehicle::{
+    Command, Message, Particulars, Powertrain, Profile, Purpose, Reading, Sample, Sequence, VehicleId, What,
+};
 use serde_json::Value;
 
 const SPEED: &str = "Vehicle.Speed";

@@ -4,18 +4,17 @@
 
 use std::sync::Arc;
 
+use rules::author::example::{START, parse};
 use rules::catalogue::Catalogue;
-use rules::command::Command;
-use rules::effect::{Effect, Effects};
-use rules::example::{START, parse};
-use rules::reading::What;
-use rules::recipe::take;
 use rules::rule_set::RuleSet;
-use rules::severity::Severity;
+use rules::stage::effect::{Effect, Effects};
+use rules::stage::recipe::take;
 use rules::state::Vehicle;
 use rules::state::settle::Bounds;
-use rules::time::Span;
-use rules::vehicle::{Attributes, Contact, Locale, Particulars, Powertrain, Profile, Purpose, VehicleId};
+use rules::unit::{Severity, Span};
+use rules::vehicle::{
+    Attributes, Command, Contact, Locale, Particulars, Powertrain, Profile, Purpose, VehicleId, What,
+};
 use uuid::Uuid;
 
 const DEALER: Uuid = Uuid::from_u128(0x7f3a_0f3e_2c1d_4d0a_9d59_0a4f_6a1f_2b3c);

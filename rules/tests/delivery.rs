@@ -7,19 +7,16 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
+use rules::author::trial::Trial;
 use rules::catalogue::Catalogue;
-use rules::effect::{Effect, Effects};
-use rules::reading::{Message, Reading, Sample, Sequence, What};
-use rules::recipe::take;
-use rules::rule::{Evidence, Mode, OnChange, Per, RuleKind, RuleSource, Scope};
+use rules::entry::rule::{Evidence, Mode, OnChange, Per, RuleKind, RuleSource, Scope};
 use rules::rule_set::RuleSet;
-use rules::severity::Severity;
+use rules::stage::effect::{Effect, Effects};
+use rules::stage::recipe::take;
 use rules::state::Vehicle;
 use rules::state::settle::Bounds;
-use rules::text::Text;
-use rules::time::{Span, Time};
-use rules::trial::Trial;
-use rules::vehicle::{Particulars, Powertrain, Profile, Purpose, VehicleId};
+use rules::unit::{Severity, Span, Text, Time};
+use rules::vehicle::{Message, Particulars, Powertrain, Profile, Purpose, Reading, Sample, Sequence, VehicleId, What};
 
 const SPEED: &str = "Vehicle.Speed";
 const COOLANT: &str = "Vehicle.Powertrain.CombustionEngine.EngineCoolant.Temperature";

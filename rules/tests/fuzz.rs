@@ -15,10 +15,10 @@ use std::time::{Duration, Instant};
 
 use bolero::check;
 use rules::catalogue::Catalogue;
-use rules::expr::{self, FUNCTIONS};
+use rules::language::expr::{self, FUNCTIONS};
+use rules::observed::window::WindowSpecs;
 use rules::rule_set::RuleSet;
-use rules::time::Span;
-use rules::window::WindowSpecs;
+use rules::unit::Span;
 
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::builtin().unwrap());
 

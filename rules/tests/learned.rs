@@ -5,19 +5,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use rules::author::explain::explain;
+use rules::author::rule_change::compare;
 use rules::catalogue::Catalogue;
-use rules::effect::{Effect, Effects};
-use rules::explain::explain;
+use rules::entry::rule::{Mode, RuleSource};
 use rules::learned::{PRECISION_FILE, PRIOR_PRECISION, Tally, learn};
-use rules::reading::{Message, Reading, Sample, Sequence, What};
-use rules::recipe::take;
-use rules::rule::{Mode, RuleSource};
-use rules::rule_change::compare;
 use rules::rule_set::RuleSet;
+use rules::stage::effect::{Effect, Effects};
+use rules::stage::recipe::take;
 use rules::state::Vehicle;
 use rules::state::settle::Bounds;
-use rules::time::{Span, Time};
-use rules::vehicle::{Particulars, Powertrain, Profile, Purpose, VehicleId};
+use rules::unit::{Span, Time};
+use rules::vehicle::{Message, Particulars, Powertrain, Profile, Purpose, Reading, Sample, Sequence, VehicleId, What};
 
 const START: i64 = 1_772_409_600;
 const COOLANT: &str = "Vehicle.Powertrain.CombustionEngine.EngineCoolant.Temperature";

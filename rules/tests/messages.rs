@@ -8,17 +8,16 @@
 use std::fmt::Write as _;
 use std::sync::{Arc, LazyLock};
 
+use rules::author::example::play;
+use rules::case::{Evidence, EvidenceFault};
 use rules::catalogue::{Catalogue, is_chinese};
-use rules::effect::Effect;
-use rules::example::play;
-use rules::fault_code::FaultCode;
-use rules::finding::{Evidence, EvidenceFault};
-use rules::phrase::{Said, Values};
-use rules::rule::{Expect, RuleSource};
+use rules::entry::fault_code::FaultCode;
+use rules::entry::phrase::{Said, Values};
+use rules::entry::rule::{Expect, RuleSource};
+use rules::entry::variable::values;
 use rules::rule_set::{Rule, RuleSet};
-use rules::severity::Severity;
-use rules::text::Text;
-use rules::variable::values;
+use rules::stage::effect::Effect;
+use rules::unit::{Severity, Text};
 use rules::vehicle::{Locale, Powertrain};
 
 static SET: LazyLock<RuleSet> =
@@ -118,7 +117,7 @@ fn of_codes() -> Vec<Told> {
         let (.., evidence) = fired(&rule.source);
         let fault = EvidenceFault { code: code.to_string(), ..evidence.faults[0].clone() };
         let evidence = Evidence { faults: vec![fault], ..evidence };
-        let reason = rules::evidence::reason_of(rule, severity, &evidence, &SET);
+        let reason = rules::stage::evidence::reason_of(rule, severity, &evidence, &SET);
         told(format!("fault code {code} {severity}"), rule, severity, reason, &evidence)
     };
     of_entries.chain(of_classes).map(one).collect()

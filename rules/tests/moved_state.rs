@@ -5,17 +5,17 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use rules::author::trial::Trial;
 use rules::catalogue::Catalogue;
-use rules::command::Command;
-use rules::component::Component;
-use rules::effect::Effects;
-use rules::reading::{FaultReport, Message, Reading, Sample, Sequence, What};
 use rules::rule_set::RuleSet;
+use rules::stage::effect::Effects;
 use rules::state::Vehicle;
 use rules::state::settle::Bounds;
-use rules::time::{Span, Time};
-use rules::trial::Trial;
-use rules::vehicle::{Particulars, Powertrain, Profile, Purpose, VehicleId};
+use rules::unit::{Span, Time};
+use rules::vehicle::{
+    Command, Component, FaultReport, Message, Particulars, Powertrain, Profile, Purpose, Reading, Sample, Sequence,
+    VehicleId, What,
+};
 
 const SPEED: &str = "Vehicle.Speed";
 const COOLANT: &str = "Vehicle.Powertrain.CombustionEngine.EngineCoolant.Temperature";

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
 use rules::catalogue::Catalogue;
-use rules::fault_code::{FaultCode, FaultPattern, TriageInput, UdsStatus, triage};
-use rules::signal::{Kind, Signal};
+use rules::entry::fault_code::{FaultCode, FaultPattern, TriageInput, UdsStatus, triage};
+use rules::entry::signal::{Kind, Signal};
 
 #[expect(clippy::disallowed_methods, reason = "tests may ask where the public lists lie")]
 fn public_list(name: &str) -> Option<String> {

@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
+use rules::author::rule_change::{RuleChange, compare, differences};
 use rules::catalogue::{Catalogue, EntryKind, entries};
-use rules::rule_change::{RuleChange, compare, differences};
 use rules::rule_set::RuleSet;
 use toml::{Table, Value};
 use uuid::Uuid;

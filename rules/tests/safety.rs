@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
+use rules::author::safety::courses;
 use rules::catalogue::Catalogue;
-use rules::rule::Mode;
-use rules::safety::courses;
-use rules::severity::Severity;
+use rules::entry::rule::Mode;
+use rules::unit::Severity;
 use rules::vehicle::Powertrain;
 
 #[test]

@@ -6,17 +6,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
+use rules::author::example::{self, START};
+use rules::author::trial::Trial;
 use rules::catalogue::Catalogue;
-use rules::effect::{Effect, Effects};
-use rules::example::{self, START};
-use rules::reading::{Message, Reading, Reason, Sample, Sequence, What};
-use rules::rule::{Expect, Per, RuleKind, RuleSource};
+use rules::entry::rule::{Expect, Per, RuleKind, RuleSource};
+use rules::entry::signal::SignalNo;
 use rules::rule_set::{Rule, RuleSet};
-use rules::signal::SignalNo;
+use rules::stage::effect::{Effect, Effects};
 use rules::state::settle::Bounds;
-use rules::time::{Span, Time};
-use rules::trial::Trial;
-use rules::vehicle::Powertrain;
+use rules::unit::{Span, Time};
+use rules::vehicle::{Message, Powertrain, Reading, Reason, Sample, Sequence, What};
 
 const SPEED: &str = "Vehicle.Speed";
 const IGNITION: &str = "Vehicle.LowVoltageSystemState";

@@ -15,16 +15,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
+use rules::author::example::{self, START};
+use rules::author::trial::Trial;
 use rules::catalogue::Catalogue;
-use rules::effect::{Effect, Effects};
-use rules::estimate::{Forecast, calibrated};
-use rules::example::{self, START};
-use rules::rule::Mode;
+use rules::entry::rule::Mode;
+use rules::estimate::calibrated;
+use rules::learned::forecast::Forecast;
 use rules::rule_set::RuleSet;
+use rules::stage::effect::{Effect, Effects};
 use rules::state::Vehicle;
 use rules::state::settle::Bounds;
-use rules::time::{Span, Time};
-use rules::trial::Trial;
+use rules::unit::{Span, Time};
 use rules::vehicle::Powertrain;
 
 static SET: LazyLock<RuleSet> = LazyLock::new(|| {

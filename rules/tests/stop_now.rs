@@ -7,15 +7,16 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
+use rules::author::trial::Trial;
 use rules::catalogue::Catalogue;
-use rules::effect::{Effect, Effects, Stage};
-use rules::reading::{Message, Reading, Reason, Sample, Sequence, What};
 use rules::rule_set::RuleSet;
+use rules::stage::effect::{Effect, Effects, Stage};
 use rules::state::Vehicle;
 use rules::state::settle::Bounds;
-use rules::time::Time;
-use rules::trial::Trial;
-use rules::vehicle::{Particulars, Powertrain, Profile, Purpose, VehicleId};
+use rules::unit::Time;
+use rules::vehicle::{
+    Message, Particulars, Powertrain, Profile, Purpose, Reading, Reason, Sample, Sequence, VehicleId, What,
+};
 
 const COOLANT: &str = "Vehicle.Powertrain.CombustionEngine.EngineCoolant.Temperature";
 const RPM: &str = "Vehicle.Powertrain.CombustionEngine.Speed";

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use rules::author::example::play;
+use rules::author::explain::explain;
 use rules::catalogue::Catalogue;
-use rules::example::play;
-use rules::explain::explain;
-use rules::rule::Expect;
+use rules::entry::rule::Expect;
 use rules::rule_set::RuleSet;
 
 /// A rule of one's own on coolant, whose letter is that of a weak battery.

@@ -2,7 +2,7 @@
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use rules::time::Time;
+use rules::unit::Time;
 use rules::vehicle::Powertrain;
 
 use crate::driver::Habit;

@@ -50,7 +50,7 @@ const fn day_of(year: i64, month: i64, day: i64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use rules::time::Time;
+    use rules::unit::Time;
 
     use super::*;
     use crate::climate::local_day;

@@ -3,7 +3,7 @@
 //! A pure function of place, seed and instant, so that a vehicle can be asked about any time and
 //! two vehicles of one place share their weather.
 
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::random::hash01;

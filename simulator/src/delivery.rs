@@ -1,7 +1,7 @@
 //! Messages on their way: numbered frames of one vehicle, and when they arrive.
 
 use ingest::wire::{Numbering, Upload, UploadSample};
-use rules::time::Time;
+use rules::unit::Time;
 use uuid::Uuid;
 
 use crate::frame::Frame;

@@ -6,7 +6,7 @@
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use rules::time::Time;
+use rules::unit::Time;
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::{Holiday, holiday, is_weekend};

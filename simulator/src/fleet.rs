@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use rand::RngExt;
-use rules::time::Time;
+use rules::unit::Time;
 use rules::vehicle::{VehicleId, VehicleIdError};
 
 use crate::delivery::{Delivery, Message, Payload};
@@ -236,7 +236,7 @@ impl Iterator for Numbered {
 
 #[cfg(test)]
 mod tests {
-    use rules::time::Span;
+    use rules::unit::Span;
 
     use super::*;
     use crate::fault::{FAULTS, Magnitude};

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 pub use ingest::wire::{UploadFault as CodeReport, UploadValue as Value};
-use rules::time::Time;
+use rules::unit::Time;
 
 /// A signal's path in the catalogue; borrowed for what we simulate, owned for what a log names.
 pub type Name = Cow<'static, str>;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 use rules::vehicle::{Powertrain, VehicleId};
 
 use crate::climate::Climate;

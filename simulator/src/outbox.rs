@@ -224,7 +224,7 @@ impl Entry {
 
 #[cfg(test)]
 mod tests {
-    use rules::time::Time;
+    use rules::unit::Time;
 
     use super::*;
 

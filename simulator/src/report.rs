@@ -1,7 +1,7 @@
 //! Frames: what the telematics unit reads from a vehicle's sensors, with their noise and steps.
 
 use rand_chacha::ChaCha8Rng;
-use rules::time::Time;
+use rules::unit::Time;
 use rules::vehicle::Powertrain;
 
 use crate::body::Body;

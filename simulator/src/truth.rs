@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};
 
-use rules::time::Time;
+use rules::unit::Time;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Magnitude;
@@ -66,7 +66,7 @@ pub fn read(input: impl BufRead) -> Result<Vec<Truth>, TruthError> {
 }
 
 mod instant {
-    use rules::time::Time;
+    use rules::unit::Time;
     use serde::{Deserialize, Deserializer, Serializer};
 
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
@@ -81,7 +81,7 @@ mod instant {
 }
 
 mod maybe_instant {
-    use rules::time::Time;
+    use rules::unit::Time;
     use serde::{Deserialize, Deserializer, Serializer};
 
     #[expect(clippy::ref_option, reason = "the signature serde asks for")]

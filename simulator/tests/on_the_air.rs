@@ -7,7 +7,7 @@ mod support;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 use simulator::fleet::FleetPlan;
 use simulator::load::{self, LoadPlan};
 use simulator::publisher::{self, Link, Pace, UnitReport, VirtualClock};

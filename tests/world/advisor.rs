@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use reqwest::{Client, StatusCode, redirect::Policy};
+use reqwest::redirect::Policy;
+use reqwest::{Client, StatusCode};
 use uuid::Uuid;
 
 use super::Premend;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use anyhow::Context;
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 use rules::vehicle::VehicleId;
 use simulator::frame::Frame;
 use simulator::publisher::{Link, Source, Unit, UnitReport, VirtualClock};

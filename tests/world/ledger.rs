@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use engine::journal;
-use rules::reading::{Input, What};
-use rules::time::Time;
+use rules::unit::Time;
+use rules::vehicle::{Input, What};
 use sqlx::{AssertSqlSafe, FromRow, PgPool};
 use uuid::Uuid;
 

@@ -1,6 +1,6 @@
 //! Frames as a sound car would send them on the road, to be bent by a test.
 
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 use simulator::frame::{CodeReport, Frame};
 use simulator::signal;
 

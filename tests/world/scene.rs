@@ -1,6 +1,6 @@
 //! What most promises need: a database with cars in it, and an engine that lives on a Monday morning.
 
-use rules::time::Time;
+use rules::unit::Time;
 
 use super::{Car, Database, Garage, Ledger, NewCar, Premend, Setup, free_port};
 

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use rules::time::Span;
+use rules::unit::Span;
 use tempfile::TempDir;
 
 /// The clock of some processes; it shows the right time until it is set.

@@ -1,7 +1,7 @@
 //! A part of a vehicle-day: its encoding.
 
 use anyhow::{Context as _, ensure};
-use rules::reading::Input;
+use rules::vehicle::Input;
 use serde::{Deserialize, Serialize};
 
 use crate::journal::{self, INPUT_LAYOUT};

@@ -6,17 +6,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use rules::effect::Effects;
-use rules::reading::Input;
 use rules::rule_set::RuleSet;
+use rules::stage::effect::Effects;
 use rules::state::settle::Bounds;
-use rules::time::{Span, Time};
-use rules::vehicle::VehicleId;
+use rules::unit::{Span, Time};
+use rules::vehicle::{Input, VehicleId};
 use sqlx::PgPool;
 
 use super::part::{self, Run};
 use crate::journal::{self, Position, Restored, RuleSets};
-use crate::store::archive::{self as rows, PartRow};
+use crate::store::archive as rows;
+use crate::store::archive::PartRow;
 use crate::store::session::{As, begin_as};
 use crate::tombstone::Tombstones;
 

@@ -9,17 +9,17 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use chrono::{DateTime, NaiveDate, Utc};
-use rules::effect::Effects;
-use rules::reading::{Input, What};
 use rules::rule_set::RuleSet;
+use rules::stage::effect::Effects;
 use rules::state::settle::Bounds;
-use rules::time::Time;
-use rules::vehicle::VehicleId;
+use rules::unit::Time;
+use rules::vehicle::{Input, VehicleId, What};
 use sqlx::PgPool;
 
 use super::part::{Run, encode_runs};
 use crate::journal::{self, INPUT_LAYOUT, Position, Restored, RuleSets};
-use crate::store::archive::{self as rows, HeadRow, PartRow};
+use crate::store::archive as rows;
+use crate::store::archive::{HeadRow, PartRow};
 use crate::store::journal::BatchKey;
 use crate::store::session::{As, begin_as};
 use crate::tombstone::Tombstones;

@@ -57,7 +57,7 @@ fn weeks(report: &Report) -> Vec<String> {
     let mut weeks = Vec::new();
     while monday <= to && weeks.len() < 520 {
         weeks.push(monday.to_utc().format("%Y-%m-%d").to_string());
-        monday = monday + rules::time::Span::from_days(7);
+        monday = monday + rules::unit::Span::from_days(7);
     }
     weeks
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use rules::rule_set::RuleSet;
-use rules::time::Time;
+use rules::unit::Time;
 use serde::Serialize;
 
 use super::run::Finished;
@@ -157,7 +157,7 @@ pub fn draw_up(
 }
 
 fn rules_of(set: &RuleSet, tally: &Tally, weeks: f64, least: f64) -> Vec<RuleReport> {
-    let one = |source: &rules::rule::RuleSource| {
+    let one = |source: &rules::entry::rule::RuleSource| {
         let days = tally.days.get(&source.key).copied().unwrap_or_default();
         let coverage = if days.in_scope == 0 { 0.0 } else { days.covered as f64 / days.in_scope as f64 };
         let verdict = (coverage >= least && days.in_scope > 0).then(|| verdict(&source.key, tally, weeks));

@@ -1,14 +1,13 @@
 //! The run: a reader, a shard per core, and what all of them found.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::thread;
 use std::time::Instant;
+use std::{fs, thread};
 
 use anyhow::{Context as _, anyhow, ensure};
 use indicatif::ProgressBar;
-use rules::time::Span;
+use rules::unit::Span;
 use serde::{Deserialize, Serialize};
 
 use super::feed::{Feed, Parcel, Place};

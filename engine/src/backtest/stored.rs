@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use rules::rule_set::RuleSet;
 use rules::state::settle::Bounds;
-use rules::time::Time;
+use rules::unit::Time;
 use rules::vehicle::VehicleId;
 use sqlx::PgPool;
 

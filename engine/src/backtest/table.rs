@@ -13,8 +13,8 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail, ensure};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::Field;
-use rules::signal::{Kind, Signals};
-use rules::time::Time;
+use rules::entry::signal::{Kind, Signals};
+use rules::unit::Time;
 use simulator::replay::{Column, Mapping, TimeUnit};
 
 use super::feed::{Feed, Line, Parcel};

@@ -3,11 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use rules::effect::{ChangeKind, Effect};
-use rules::rule_mask::RuleMask;
+use rules::compact::RuleMask;
 use rules::rule_set::RuleSet;
-use rules::severity::Severity;
-use rules::time::{Span, Time};
+use rules::stage::effect::{ChangeKind, Effect};
+use rules::unit::{Severity, Span, Time};
 use rules::vehicle::VehicleId;
 use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;

@@ -3,7 +3,7 @@
 //! The message has the outbox id, so that a repeated delivery is one message. It holds no personal
 //! data; the console shows whose car it is to those who may see it.
 
-use rules::time::Time;
+use rules::unit::Time;
 use serde_json::json;
 use sqlx::{PgPool, query};
 

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ingest::down::{self, Down};
-use rules::time::Time;
+use rules::unit::Time;
 use rules::vehicle::VehicleId;
 use sqlx::PgPool;
 use tracing::{debug, warn};
@@ -161,8 +161,7 @@ fn cut(text: &str, limit: usize) -> String {
 mod tests {
     use ingest::broker::{Broker, BrokerConfig};
     use ingest::queue::{LaneQueues, Limits};
-    use rules::severity::Severity;
-    use rules::time::Span;
+    use rules::unit::{Severity, Span};
     use serde_json::{Value, json};
 
     use super::*;

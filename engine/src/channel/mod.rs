@@ -12,7 +12,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use rules::time::Span;
+use rules::unit::Span;
 use uuid::Uuid;
 
 pub use self::console_inbox::ConsoleInbox;

@@ -7,9 +7,9 @@
 use std::sync::Arc;
 
 use rules::catalogue::Catalogue;
-use rules::phrase::{Said, Values};
-use rules::template::Rendered;
-use rules::text::Text;
+use rules::entry::phrase::{Said, Values};
+use rules::entry::template::Rendered;
+use rules::unit::Text;
 use rules::vehicle::Locale;
 
 use crate::store::notice::Notice;
@@ -63,9 +63,7 @@ fn in_locale(catalogue: &Catalogue, notice: &Notice, variables: &Values, locale:
 #[cfg(test)]
 mod tests {
     use rules::catalogue::is_chinese;
-    use rules::severity::Severity;
-    use rules::time::Time;
-    use rules::unit::Unit;
+    use rules::unit::{Severity, Time, Unit};
     use rules::vehicle::VehicleId;
     use uuid::Uuid;
 

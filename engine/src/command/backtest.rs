@@ -13,7 +13,7 @@ use ingest::admit::Admission;
 use rules::catalogue::Catalogue;
 use rules::rule_set::RuleSet;
 use rules::state::settle::Bounds;
-use rules::time::Time;
+use rules::unit::Time;
 use rules::vehicle::{Attributes, Contact, Locale, Particulars, Profile, Purpose};
 use rustix::time::{ClockId, clock_gettime};
 use serde::Deserialize;

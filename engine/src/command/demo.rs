@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use rules::rule_set::RuleSet;
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 use serde::{Deserialize, Serialize};
 use simulator::fleet::{FleetPlan, PlantedIn};
 use simulator::model::Specification;

@@ -4,8 +4,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use rules::command::Command;
-use rules::vehicle::VehicleId;
+use rules::vehicle::{Command, VehicleId};
 
 use crate::clock::Clock;
 use crate::config::Config;

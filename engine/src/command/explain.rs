@@ -3,9 +3,8 @@
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use rules::catalogue::nearest;
-use rules::explain::{Explanation, Instance};
-use rules::time::Time;
+use rules::author::explain::{Explanation, Instance};
+use rules::unit::{Time, nearest};
 use rules::vehicle::VehicleId;
 
 use crate::clock::Clock;

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use rules::catalogue::nearest;
-use rules::example;
+use rules::author::example;
 use rules::learned::Precision;
 use rules::rule_set::RuleSet;
+use rules::unit::nearest;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -72,9 +72,9 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> {
         }
         Action::Show { key } => show(set(config.catalogue.overlay.as_deref())?.as_ref(), key)?,
         Action::Reference => {
-            print!("{}", rules::reference::markdown(&set(config.catalogue.overlay.as_deref())?.catalogue));
+            print!("{}", rules::author::reference::markdown(&set(config.catalogue.overlay.as_deref())?.catalogue));
         }
-        Action::Schema => print!("{}", rules::schema::json()),
+        Action::Schema => print!("{}", rules::author::schema::json()),
         Action::Fmt { paths, check } => return fmt(paths, *check),
         Action::Test { only } => return test(set(config.catalogue.overlay.as_deref())?.as_ref(), only.as_deref()),
     }

@@ -10,7 +10,7 @@ use anyhow::{Context as _, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use rules::catalogue::Catalogue;
 use rules::rule_set::RuleSet;
-use rules::time::Time;
+use rules::unit::Time;
 use serde::Deserialize;
 use simulator::replay::{Mapping, Plan as Trips};
 use simulator::score::plan::{FIRST_SEED, Plan};

@@ -9,13 +9,12 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use ingest::secret::Secret;
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 use serde::Serialize;
 use simulator::fleet::{FleetPlan, PlantedIn};
-use simulator::model;
 use simulator::publisher::{self, Link, Pace, UnitReport, VirtualClock};
 use simulator::trouble::Troubles;
-use simulator::truth;
+use simulator::{model, truth};
 use tokio_util::sync::CancellationToken;
 
 use super::serve::until_told;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use rules::time::Span;
+use rules::unit::Span;
 use serde::{Deserialize, Serialize};
 
 use super::ConfigError;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, Secret};
 use crate::store::pool::{LISTENERS, SPARE_OF_LANES};
-use rules::time::Span;
+use rules::unit::Span;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

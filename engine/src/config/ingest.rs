@@ -1,7 +1,7 @@
 //! `[ingest]`: what is let in.
 
 use ingest::admit::UnknownVehicle;
-use rules::time::Span;
+use rules::unit::Span;
 use rules::vehicle::Purpose;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

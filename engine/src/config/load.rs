@@ -97,7 +97,7 @@ impl Config {
 mod tests {
     use std::io::Write;
 
-    use ::ingest::admit::UnknownVehicle;
+    use ingest::admit::UnknownVehicle;
 
     use super::super::{ClockMode, SourceKind};
     use super::*;
@@ -121,7 +121,7 @@ mod tests {
         let toml = "[lanes]\nlateness_bound = \"60s\"\nbatch_max = 100\n[ingest]\nunknown_vehicle = \"register\"\ndefault_dealer = \"7b0dc9c1-8c2c-4d09-9a44-0d3f3c0a4d11\"\n";
         let config = load(toml, &[("PREMEND_LANES__BATCH_MAX", "200"), ("PREMEND_CLOCK__MODE", "system")]).unwrap();
         assert_eq!(config.lanes.batch_max, 200);
-        assert_eq!(config.lanes.lateness_bound, rules::time::Span::from_secs(60));
+        assert_eq!(config.lanes.lateness_bound, rules::unit::Span::from_secs(60));
         assert_eq!(config.ingest.unknown_vehicle, UnknownVehicle::Register);
         assert_eq!(config.clock.mode, ClockMode::System);
     }

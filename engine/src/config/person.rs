@@ -3,9 +3,8 @@
 //! A key is 64 hexadecimal digits, in a file or in `PREMEND_PERSON__KEY`. A retired key still
 //! decrypts the rows that name it; new rows are written under the current one.
 
-use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fmt, fs};
 
 use serde::{Deserialize, Serialize};
 

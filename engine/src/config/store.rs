@@ -1,6 +1,6 @@
 //! `[store]`: how readings for charts are kept.
 
-use rules::time::Span;
+use rules::unit::Span;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

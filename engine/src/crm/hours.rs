@@ -3,7 +3,7 @@
 //! A message that gives a phone number says when somebody answers. Hours that nobody told are not guessed.
 
 use chrono::NaiveTime;
-use rules::text::Text;
+use rules::unit::Text;
 use serde_json::Value;
 
 /// Key in the store, Chinese and English name.

@@ -3,8 +3,7 @@
 //! The table is DOMAIN.md 6.1. `rescheduled` and `rebooked` are the move back to `booked`; a
 //! declined line is a line's own state. `merged` is the engine's alone.
 
-use rules::command::OrderMove;
-use rules::component::Component;
+use rules::vehicle::{Component, OrderMove};
 
 /// State of a work order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

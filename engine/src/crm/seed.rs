@@ -6,9 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rules::command::Command;
-use rules::time::{Span, Time};
-use rules::vehicle::{Contact, Locale, Particulars, Powertrain, Profile, Purpose, VehicleId};
+use rules::unit::{Span, Time};
+use rules::vehicle::{Command, Contact, Locale, Particulars, Powertrain, Profile, Purpose, VehicleId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 

@@ -4,8 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use chrono::NaiveDate;
-use rules::command::Command;
-use rules::vehicle::VehicleId;
+use rules::vehicle::{Command, VehicleId};
 use serde::Deserialize;
 
 use super::HttpState;

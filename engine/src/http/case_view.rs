@@ -5,10 +5,10 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rules::fault_code::{Shown, UdsStatus};
+use rules::entry::fault_code::{Shown, UdsStatus};
 use rules::state::Vehicle;
 use rules::state::clock::Told;
-use rules::time::Time;
+use rules::unit::Time;
 use serde::Deserialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -102,7 +102,7 @@ pub struct ChangeView {
     pub at: Moment,
 }
 
-/// `rules::finding::Evidence` as any version wrote it: what is missing is not shown.
+/// `rules::case::Evidence` as any version wrote it: what is missing is not shown.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct Evidence {

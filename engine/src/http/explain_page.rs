@@ -7,8 +7,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use chrono::{NaiveDateTime, TimeZone as _};
 use chrono_tz::Tz;
-use rules::explain::Explanation;
-use rules::time::Time;
+use rules::author::explain::Explanation;
+use rules::unit::Time;
 use rules::vehicle::VehicleId;
 use serde::Deserialize;
 
@@ -70,8 +70,8 @@ pub async fn show(
     let p = Page::of(&mut tx, &state, &who, Part::Elsewhere).await?;
     drop(tx);
     let catalogue = state.catalogue();
-    let title = |rule: &rules::rule::RuleSource| (rule.key.clone(), rule.title.in_locale(p.locale).to_owned());
-    let concerns = |rule: &&rules::rule::RuleSource| who.sees_rules_of(&rule.scope.dealer);
+    let title = |rule: &rules::entry::rule::RuleSource| (rule.key.clone(), rule.title.in_locale(p.locale).to_owned());
+    let concerns = |rule: &&rules::entry::rule::RuleSource| who.sees_rules_of(&rule.scope.dealer);
     let rules = catalogue.rules.iter().filter(concerns).map(title).collect();
     let at = query.time(p.zone)?;
     let (found, not_then) = match explained(&state, &who, &vehicle, &query.rule, at).await? {
@@ -113,7 +113,8 @@ async fn explained(
     vehicle::vehicle(&mut tx, vehicle).await?.ok_or(Failure::NotFound)?;
     drop(tx);
     let set = state.set_in_force();
-    let hidden = |source: &rules::rule::RuleSource| source.key == rule && !who.sees_rules_of(&source.scope.dealer);
+    let hidden =
+        |source: &rules::entry::rule::RuleSource| source.key == rule && !who.sees_rules_of(&source.scope.dealer);
     if set.catalogue.rules.iter().any(hidden) {
         return Ok(None);
     }

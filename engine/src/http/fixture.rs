@@ -6,7 +6,7 @@ use std::sync::Arc;
 use reqwest::header::{ORIGIN, SET_COOKIE};
 use reqwest::{Client, RequestBuilder, Response, redirect};
 use rules::catalogue::Catalogue;
-use rules::time::Time;
+use rules::unit::Time;
 use rules::vehicle::{Powertrain, VehicleId};
 use sqlx::{Executor, PgPool};
 use tokio::net::TcpListener;

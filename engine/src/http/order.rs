@@ -8,8 +8,6 @@ use axum::response::Response;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::HttpState;
-use super::case_view;
 use super::failure::Failure;
 use super::gate::Visitor;
 use super::layout::{Page, Part, html};
@@ -18,6 +16,7 @@ use super::order_view::{LineView, LogEntry, NextStep, OrderHead, OtherCase, head
 use super::people::{self, PeopleCard};
 use super::titles::Titles;
 use super::words::{fill, named};
+use super::{HttpState, case_view};
 use crate::crm::order_state::OrderState;
 use crate::store::session::begin_as;
 use crate::store::{account, order, vehicle};

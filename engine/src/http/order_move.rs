@@ -8,9 +8,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::Tz;
-use rules::command::Command;
-use rules::component::Component;
-use rules::vehicle::VehicleId;
+use rules::vehicle::{Command, Component, VehicleId};
 use serde::Deserialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -19,9 +17,9 @@ use super::HttpState;
 use super::failure::Failure;
 use super::gate::Visitor;
 use crate::crm::order_state::{self, Facts, OrderState, Refusal};
-use crate::store::order::{Judgement, Line, Move, Order};
+use crate::store::console;
+use crate::store::order::{self, Judgement, Line, Move, Order};
 use crate::store::session::begin_as;
-use crate::store::{console, order};
 
 #[derive(Deserialize)]
 pub struct MoveForm {

@@ -6,24 +6,22 @@ use askama::Template;
 use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use rules::command::{Command, ReviewAnswer};
-use rules::respond::ORDER_GATE;
-use rules::vehicle::VehicleId;
+use rules::stage::respond::ORDER_GATE;
+use rules::vehicle::{Command, ReviewAnswer, VehicleId};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::HttpState;
 use super::board_card::Signs;
 use super::case_view::{self, CaseHead, CaseView};
 use super::failure::Failure;
 use super::gate::Visitor;
 use super::layout::{Page, Part, html};
-use super::show;
 use super::titles::Titles;
 use super::words::fill;
-use crate::store::review::WaitingCase;
+use super::{HttpState, show};
+use crate::store::review::{self, WaitingCase};
 use crate::store::session::begin_as;
-use crate::store::{console, person, review};
+use crate::store::{console, person};
 
 /// A case that waits, and why it was not ordered.
 struct Waiting {

@@ -3,9 +3,9 @@
 
 use std::fmt::Write as _;
 
+use rules::author::rule_change::RuleChange;
+use rules::author::safety::Proof;
 use rules::catalogue::EntryKind;
-use rules::rule_change::RuleChange;
-use rules::safety::Proof;
 use serde::Serialize;
 
 use super::HttpState;
@@ -13,9 +13,9 @@ use super::failure::Failure;
 use super::gate::Visitor;
 use super::layout::Page;
 use super::words::{fill, named};
-use crate::store::activation::{self as rows, ActivationRow};
-use crate::store::console;
+use crate::store::activation::ActivationRow;
 use crate::store::session::{As, begin_as};
+use crate::store::{activation as rows, console};
 
 /// Entries of the history on the page.
 const HISTORY: i64 = 30;

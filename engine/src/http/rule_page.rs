@@ -8,8 +8,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Form, Json};
 use rules::catalogue::Catalogue;
-use rules::expr::{FUNCTIONS, Function};
-use rules::signal::Kind;
+use rules::entry::signal::Kind;
+use rules::language::expr::{FUNCTIONS, Function};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -23,9 +23,9 @@ use super::rule_standing::{RuleLine, TaskLine, standing};
 use crate::journal;
 use crate::metrics::HeavyPage;
 use crate::proposal::{Proposal, ROLLBACK, is_of_the_store, propose, recheck};
-use crate::store::account;
-use crate::store::activation::{self as rows, Answerer};
+use crate::store::activation::Answerer;
 use crate::store::session::{As, LOG_IN, Scope, begin_as};
+use crate::store::{account, activation as rows};
 
 #[derive(Template)]
 #[template(path = "rules.html")]
@@ -265,7 +265,7 @@ pub async fn reference(State(state): State<HttpState>, who: Visitor) -> Result<R
     let p = Page::of(&mut tx, &state, &who, Part::Rules).await?;
     drop(tx);
     let catalogue = state.catalogue();
-    let line = |signal: &rules::signal::Signal| SignalLine {
+    let line = |signal: &rules::entry::signal::Signal| SignalLine {
         path: signal.path.clone(),
         unit: match &signal.kind {
             Kind::Number => signal.unit.to_string(),

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
+use rules::entry::rule::RuleSource;
 use rules::learned::{Demotion, Precision, Tally};
-use rules::rule::RuleSource;
 use rules::rule_set::RuleSet;
 use serde::Serialize;
 use sqlx::PgConnection;
@@ -89,7 +89,7 @@ pub async fn standing(state: &HttpState, who: &Visitor, p: &Page) -> Result<(Vec
         let given = verdicts.get(&(rule.key.as_str(), rule.version as i32)).copied().unwrap_or_default();
         line(rule, tally, given, &set, p)
     };
-    let own = |scope: &rules::rule::Scope| who.sees_rules_of(&scope.dealer);
+    let own = |scope: &rules::entry::rule::Scope| who.sees_rules_of(&scope.dealer);
     let rules: Vec<RuleLine> = set.catalogue.rules.iter().filter(|rule| own(&rule.scope)).map(line).collect();
     // A version that has been replaced since is everybody's again: only its key is known.
     let hidden = |key: &str| set.catalogue.rules.iter().any(|rule| rule.key == key && !own(&rule.scope));

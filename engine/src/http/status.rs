@@ -4,12 +4,11 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 
-use super::HttpState;
 use super::failure::Failure;
 use super::gate::Visitor;
 use super::layout::{Page, Part, html};
-use super::probe;
 use super::show::number;
+use super::{HttpState, probe};
 use crate::store::console::{self, RefusedCount};
 use crate::store::session::{As, begin_as};
 

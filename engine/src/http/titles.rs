@@ -7,12 +7,11 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use rules::catalogue::Catalogue;
-use rules::component::Component;
-use rules::fault_code::FaultCode;
-use rules::plan::Plan;
-use rules::signal::{Kind, Signal, SignalNo};
-use rules::text::Text;
-use rules::vehicle::Locale;
+use rules::entry::fault_code::FaultCode;
+use rules::entry::plan::Plan;
+use rules::entry::signal::{Kind, Signal, SignalNo};
+use rules::unit::Text;
+use rules::vehicle::{Component, Locale};
 use serde_json::Value;
 
 use super::show::number;

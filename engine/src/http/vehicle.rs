@@ -8,8 +8,6 @@ use rules::estimate::forecasts;
 use rules::vehicle::VehicleId;
 use serde::Deserialize;
 
-use super::HttpState;
-use super::case_view;
 use super::chart_scale::series_step;
 use super::failure::Failure;
 use super::forecast::{self, ForecastLine};
@@ -21,9 +19,10 @@ use super::vehicle_plan::{self, PlanLine};
 use super::vehicle_view::{
     CaseLine, NoticeLine, OrderLine, Profile, RejectionLine, ServiceLine, Trend, ValueLine, trends,
 };
+use super::{HttpState, case_view};
+use crate::store::person;
 use crate::store::session::begin_as;
-use crate::store::vehicle::Window;
-use crate::store::{person, vehicle};
+use crate::store::vehicle::{self, Window};
 
 #[derive(Template)]
 #[template(path = "vehicle.html")]
@@ -147,10 +146,9 @@ mod tests {
     use std::sync::Arc;
 
     use rules::catalogue::Catalogue;
-    use rules::reading::{Message, Sample, Sequence};
     use rules::state::settle::Bounds;
-    use rules::time::Span;
-    use rules::vehicle::VehicleId;
+    use rules::unit::Span;
+    use rules::vehicle::{Message, Sample, Sequence, VehicleId};
 
     use crate::http::fixture;
     use crate::learning::forecast_tests::{leaking, store};

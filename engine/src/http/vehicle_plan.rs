@@ -4,10 +4,10 @@
 //! used; what is left by distance is projected as the vehicle drives. What the engine decides about it arrives as a
 //! case.
 
-use rules::estimate::EIGHTY;
+use rules::entry::plan::{Anchor, Due, Meters, Phase, Plan};
 use rules::estimate::usage::Usage;
-use rules::plan::{Anchor, Due, Meters, Phase, Plan};
-use rules::time::Time;
+use rules::learned::forecast::EIGHTY;
+use rules::unit::Time;
 use rules::vehicle::Powertrain;
 
 use super::layout::Page;
@@ -52,7 +52,7 @@ pub fn lines(
     dues.into_iter().map(|(name, due, last)| line(p, titles, name, &due, last, driven)).collect()
 }
 
-type ItemDue<'a> = (&'a rules::text::Text, Due, Option<&'a ServiceRow>);
+type ItemDue<'a> = (&'a rules::unit::Text, Due, Option<&'a ServiceRow>);
 
 fn dues<'a>(
     plan: &'a Plan,
@@ -80,7 +80,7 @@ fn dues<'a>(
 fn line(
     p: &Page,
     titles: &Titles,
-    name: &rules::text::Text,
+    name: &rules::unit::Text,
     due: &Due,
     last: Option<&ServiceRow>,
     driven: Option<&Usage>,

@@ -12,23 +12,21 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
 use rules::case::Life;
-use rules::command::Command;
-use rules::effect::{Effect, Effects};
-use rules::reading::{Input, What};
-use rules::recipe::take;
 use rules::rule_set::RuleSet;
+use rules::stage::effect::{Effect, Effects};
+use rules::stage::recipe::take;
 use rules::state::Vehicle;
 use rules::state::settle::Bounds;
-use rules::vehicle::VehicleId;
+use rules::vehicle::{Command, Input, VehicleId, What};
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 
 pub use self::sets::{RuleSets, catalogue_hash, keep_rule_set, rule_set, stored_rule_set, written_hash};
 use crate::store::archive::StoredState;
-use crate::store::committed;
-use crate::store::journal::{self as rows, JournalRow};
+use crate::store::journal::JournalRow;
 use crate::store::session::{As, begin_as};
 use crate::store::snapshot::{self, SnapshotRow};
+use crate::store::{committed, journal as rows};
 use crate::tombstone::Tombstones;
 
 /// Layout of `journal.inputs`. A change that cannot read older rows takes the next number.

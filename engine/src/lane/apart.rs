@@ -9,10 +9,9 @@ use std::sync::Arc;
 
 use ingest::admit::Refusal;
 use ingest::source::Delivery;
-use rules::reading::Reason;
 use rules::rule_set::RuleSet;
 use rules::state::Vehicle;
-use rules::vehicle::VehicleId;
+use rules::vehicle::{Reason, VehicleId};
 
 use super::commit::Outcome;
 use super::{Held, Lane, envelope};

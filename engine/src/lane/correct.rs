@@ -5,13 +5,11 @@
 
 use std::cmp::Reverse;
 
-use rules::command::Command;
-use rules::reading::{Input, What};
-use rules::recipe::wake;
 use rules::rule_set::RuleSet;
+use rules::stage::recipe::wake;
 use rules::state::Vehicle;
-use rules::time::{Span, Time};
-use rules::vehicle::VehicleId;
+use rules::unit::{Span, Time};
+use rules::vehicle::{Command, Input, VehicleId, What};
 
 use super::Lane;
 use crate::draft::Draft;

@@ -1,10 +1,8 @@
 //! Lives: a vehicle whose state was erased or lost counts from 1 again, under ids of its own.
 
 use rules::case::Life;
-use rules::command::Command;
-use rules::reading::{Input, What};
-use rules::time::Time;
-use rules::vehicle::VehicleId;
+use rules::unit::Time;
+use rules::vehicle::{Command, Input, VehicleId, What};
 
 use super::Lane;
 use crate::draft::Draft;

@@ -1,7 +1,7 @@
 //! A lane: the recipe of a batch, from what arrived to what vehicles are told.
 //!
 //! Admit and settle every input, commit once, then acknowledge. A lane owns the vehicles that hash
-//! to it and shares nothing with the others. Each input runs through `rules::recipe::take`; nothing
+//! to it and shares nothing with the others. Each input runs through `rules::stage::recipe::take`; nothing
 //! here decides. A batch is whatever arrived while the last commit ran.
 //!
 //! If the store is away the batch waits. If the store refuses it, or a message makes the core
@@ -25,15 +25,13 @@ use std::time::Instant;
 use ingest::admit::{Admission, Envelope, Refusal, UnknownVehicle};
 use ingest::source::{Arrival as Published, Delivery, Source};
 use rules::case::Life;
-use rules::command::Command;
-use rules::effect::Effects;
-use rules::reading::{Input, Message, Reason, What};
-use rules::recipe::{take, wake};
 use rules::rule_set::RuleSet;
+use rules::stage::effect::Effects;
+use rules::stage::recipe::{take, wake};
 use rules::state::Vehicle;
 use rules::state::settle::{Arrival, Bounds};
-use rules::time::{Span, Time};
-use rules::vehicle::{Profile, VehicleId};
+use rules::unit::{Span, Time};
+use rules::vehicle::{Command, Input, Message, Profile, Reason, VehicleId, What};
 use tokio::sync::watch;
 
 use self::apart::{Tried, touched};

@@ -2,9 +2,8 @@
 
 use ingest::admit::{Admitted, Refusal, UnknownVehicle};
 use ingest::refused::Refused;
-use rules::reading::{Reason, Sequence};
-use rules::time::Time;
-use rules::vehicle::VehicleId;
+use rules::unit::Time;
+use rules::vehicle::{Reason, Sequence, VehicleId};
 
 use super::Lane;
 use super::skipped::Skipped;

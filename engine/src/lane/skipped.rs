@@ -8,8 +8,7 @@
 
 use std::collections::HashMap;
 
-use rules::reading::{Reason, Sequence};
-use rules::vehicle::VehicleId;
+use rules::vehicle::{Reason, Sequence, VehicleId};
 
 /// Numbers remembered per vehicle.
 const MOST: usize = 16;

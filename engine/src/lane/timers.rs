@@ -2,8 +2,8 @@
 
 use std::cmp::Reverse;
 
-use rules::reading::{Input, What};
-use rules::recipe::wake;
+use rules::stage::recipe::wake;
+use rules::vehicle::{Input, What};
 
 use super::{Held, Lane};
 use crate::answer::Told;

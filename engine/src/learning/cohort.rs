@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rules::learned::{COHORTS_FILE, CohortEntry, CohortHead, CohortTable};
 use rules::rule_set::RuleSet;
 use rules::state::Vehicle;
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 use rules::vehicle::Purpose;
 use tdigest::TDigest;
 

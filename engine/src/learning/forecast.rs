@@ -6,19 +6,20 @@ use std::sync::{Arc, PoisonError};
 
 use chrono::{DateTime, Utc};
 use prometheus::{GaugeVec, IntGaugeVec, Opts, Registry};
-use rules::estimate::{self, Due, ESTIMATORS, Forecast};
+use rules::entry::rule::{Mode, RuleKind};
+use rules::estimate;
+use rules::learned::forecast::{Due, ESTIMATORS, Forecast};
 use rules::learned::{BINS, CALIBRATION_FILE, FOLLOWED_DAYS, Followed, Held, Outlook, calibrate};
-use rules::rule::{Mode, RuleKind};
 use rules::rule_set::RuleSet;
-use rules::severity::Severity;
 use rules::state::Vehicle;
-use rules::time::{Span, Time};
+use rules::unit::{Severity, Span, Time};
 use rules::vehicle::Purpose;
 
 use super::Learning;
 use crate::journal::{self, Restored, RuleSets};
 use crate::proposal::{Proposal, propose};
-use crate::store::forecast::{self as rows, Figures, ForecastRow, NewForecast};
+use crate::store::forecast as rows;
+use crate::store::forecast::{Figures, ForecastRow, NewForecast};
 use crate::store::session::{As, begin_as};
 
 /// A part is written down once in so long.

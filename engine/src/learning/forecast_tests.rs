@@ -5,19 +5,18 @@ use std::sync::Arc;
 use rules::estimate;
 use rules::rule_set::RuleSet;
 use rules::state::Vehicle;
-use rules::time::Span;
+use rules::unit::Span;
 use simulator::fault::{Magnitude, fault};
 use simulator::score::lives::live;
 use simulator::score::plan::{self, Case};
 use sqlx::PgPool;
 
 use super::tests::{approved, of_set};
-use crate::activation;
-use crate::journal;
 use crate::outbox::fixture::{NOON, Scene};
-use crate::store::forecast::{self as rows, ForecastRow};
+use crate::store::forecast::ForecastRow;
 use crate::store::session::{As, begin_as};
-use crate::store::snapshot;
+use crate::store::{forecast as rows, snapshot};
+use crate::{activation, journal};
 
 /// A car whose front left tyre loses air, on the day on which the loss is first forecast.
 pub fn leaking(set: &RuleSet) -> Vehicle {

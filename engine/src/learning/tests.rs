@@ -4,27 +4,25 @@ use std::sync::Arc;
 
 use prometheus::Registry;
 use rules::catalogue::Catalogue;
-use rules::expr::Last;
+use rules::entry::rule::{Mode, RuleSource};
+use rules::language::expr::Last;
 use rules::learned::Cohort;
-use rules::rule::{Mode, RuleSource};
 use rules::rule_set::RuleSet;
-use rules::severity::Severity;
 use rules::state::Vehicle;
-use rules::time::Span;
+use rules::unit::{Severity, Span};
 use rules::vehicle::{Attributes, Particulars, Powertrain, Profile, Purpose, VehicleId};
 use sqlx::PgPool;
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::*;
-use crate::activation;
 use crate::clock::Clock;
-use crate::journal;
 use crate::outbox::fixture::{NOON, Scene};
 use crate::proposal::recheck;
 use crate::store::label::{Label, labels};
 use crate::store::session::{As, begin_as};
 use crate::store::{activation as rows, rule_task, snapshot};
+use crate::{activation, journal};
 
 const HEALTH: &str = "Vehicle.Powertrain.TractionBattery.StateOfHealth";
 

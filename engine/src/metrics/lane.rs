@@ -10,9 +10,9 @@ use ingest::source::Delivery;
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{Gauge, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
-use rules::effect::{ChangeKind, Effect, Effects, Stage as NoticeStage};
-use rules::reading::Reason;
 use rules::rule_set::RuleSet;
+use rules::stage::effect::{ChangeKind, Effect, Effects, Stage as NoticeStage};
+use rules::vehicle::Reason;
 
 use super::histogram::{Histogram, HistogramFamily};
 use super::labelled::Labelled;

@@ -1,7 +1,7 @@
 //! What is read from the database when Prometheus asks: ages and depths nobody has to keep up to date.
 
 use prometheus::{Gauge, IntGaugeVec, Opts, Registry};
-use rules::time::Time;
+use rules::unit::Time;
 use sqlx::{PgConnection, PgPool};
 
 /// Ages and depths of the store, as of one moment.
@@ -80,7 +80,7 @@ pub fn register(registry: &Registry, standing: &Standing, pools: &[(&str, &PgPoo
 
 #[cfg(test)]
 mod tests {
-    use rules::time::Span;
+    use rules::unit::Span;
 
     use super::*;
 

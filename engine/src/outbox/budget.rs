@@ -3,7 +3,7 @@
 //! Windows roll instead of starting at midnight, so that two messages never come an hour apart
 //! around it. Counted are matters, not channels: the same notice by two channels is one contact.
 
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 
 /// At most so many contacts within a span; DOMAIN 8.2.
 const CAPS: [(usize, Span); 3] = [(1, Span::from_days(1)), (3, Span::from_days(7)), (6, Span::from_days(30))];

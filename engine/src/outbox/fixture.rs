@@ -4,9 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use prometheus::Registry;
-use rules::severity::Severity;
-use rules::text::Text;
-use rules::time::{Span, Time};
+use rules::unit::{Severity, Span, Text, Time};
 use rules::vehicle::VehicleId;
 use sqlx::PgPool;
 use uuid::Uuid;

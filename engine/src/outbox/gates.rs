@@ -2,9 +2,8 @@
 //!
 //! They are judged as of a time, by today's preferences and by the contacts until then; nothing is sent.
 
-use rules::explain::{Explanation, Gate};
-use rules::severity::Severity;
-use rules::time::Time;
+use rules::author::explain::{Explanation, Gate};
+use rules::unit::{Severity, Time};
 use rules::vehicle::Profile;
 use sqlx::PgPool;
 

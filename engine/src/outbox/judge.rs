@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 use sqlx::{PgConnection, PgPool};
 use tracing::warn;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
-use rules::time::Time;
+use rules::unit::Time;
 use sqlx::PgPool;
 
 use super::recheck::{CancelReason, HoldReason};

@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Days, NaiveDateTime, NaiveTime, TimeZone};
 use chrono_tz::Tz;
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 
 /// What was held is sent a little after everybody's alarm clock, not at its first second.
 const AFTER_QUIET: Span = Span::from_mins(30);

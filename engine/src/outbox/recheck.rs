@@ -4,8 +4,7 @@
 //! answer is decided here from what was read a moment ago, and nothing else; the relay carries it
 //! out. Whatever is cancelled has a reason, and stop-now is held by nothing.
 
-use rules::severity::Severity;
-use rules::time::{Span, Time};
+use rules::unit::{Severity, Span, Time};
 
 use super::budget;
 use super::quiet::QuietHours;

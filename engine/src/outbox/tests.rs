@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rules::severity::Severity;
-use rules::time::Span;
+use rules::unit::{Severity, Span};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 

@@ -1,6 +1,6 @@
 //! The standing proof of safety over the product's real admission: nobody can agree to a set without it.
 //!
-//! The core knows what has to be proved (`rules::safety`); here it gets the bytes of a vehicle and the admission
+//! The core knows what has to be proved (`rules::author::safety`); here it gets the bytes of a vehicle and the admission
 //! they go through. A proof costs about a second, so that of a set is kept.
 
 use std::borrow::Cow;
@@ -10,13 +10,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use anyhow::Context as _;
 use ingest::admit::{Admission, Envelope};
 use ingest::wire::{Numbering, Upload, UploadFault, UploadSample, UploadValue};
+use rules::author::safety::{Proof, Road, prove as prove_by};
 use rules::catalogue::{Catalogue, Layer};
-use rules::reading::{Message, Reading, Sample, Sequence};
+use rules::entry::signal::{Kind, Signals};
 use rules::rule_set::RuleSet;
-use rules::safety::{Proof, Road, prove as prove_by};
-use rules::shelf::Shelf;
-use rules::signal::{Kind, Signals};
-use rules::vehicle::Profile;
+use rules::stage::shelf::Shelf;
+use rules::vehicle::{Message, Profile, Reading, Sample, Sequence};
 
 use crate::journal;
 
@@ -124,7 +123,7 @@ fn uploaded(said: &Signals, sample: &Sample) -> UploadSample {
         let signal = said.by_no(reading.signal)?;
         Some((Cow::Owned(signal.path.clone()), value(&signal.kind, reading.value)))
     });
-    let fault = |fault: &rules::reading::FaultReport| UploadFault {
+    let fault = |fault: &rules::vehicle::FaultReport| UploadFault {
         code: Cow::Owned(fault.code.to_string()),
         ecu: Cow::Owned(fault.ecu.to_string()),
         status: fault.status,

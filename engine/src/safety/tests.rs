@@ -1,8 +1,8 @@
 //! Attacks on what keeps people safe, each an overlay that a manufacturer's two people could have agreed to; and
 //! changes that they may well want, which must pass.
 
+use rules::author::safety::Loss;
 use rules::catalogue::{Entry, EntryKind, entries};
-use rules::safety::Loss;
 use toml::{Table, Value};
 use uuid::Uuid;
 
@@ -142,7 +142,7 @@ fn a_rule_that_stops_a_car_cannot_be_taken_out_of_force() {
 #[test]
 fn every_stop_now_rule_of_the_product_is_held_by_the_drill() {
     let shipped = shipped().unwrap();
-    let urgent = shipped.catalogue.rules.iter().filter(|rule| rule.severity == Some(rules::severity::Severity::S1));
+    let urgent = shipped.catalogue.rules.iter().filter(|rule| rule.severity == Some(rules::unit::Severity::S1));
     for one in urgent {
         refused(&[rule(&one.key, "mode = \"shadow\"")], &format!("S1 {}", one.key), &["mode of rule", &one.key]);
     }

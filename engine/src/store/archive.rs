@@ -1,7 +1,7 @@
 //! Rows of the archive: what each vehicle said, by day, and how far the journal is in it.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use rules::time::Time;
+use rules::unit::Time;
 use rules::vehicle::VehicleId;
 use sqlx::{PgConnection, query, query_as, query_scalar};
 

@@ -4,7 +4,7 @@
 //! asked again by the relay, under the time as it is. Rows that now lie in the future were written under a clock that was
 //! ahead; they move back with it.
 
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 use sqlx::{PgConnection, query};
 
 /// What was told, and when on which boot of the machine.

@@ -5,18 +5,17 @@
 //! same batch would be refused for ever.
 
 use rules::case::Life;
-use rules::reading::{Reason, Sequence};
-use rules::time::{Span, Time};
-use rules::vehicle::VehicleId;
+use rules::unit::{Span, Time};
+use rules::vehicle::{Reason, Sequence, VehicleId};
 use sqlx::{PgConnection, PgPool, query};
 use uuid::Uuid;
 
-use crate::store::effect::Stands;
+use crate::store::effect::{self, Stands};
 use crate::store::journal::{self, BatchKey, NewBatch};
 use crate::store::sample::{self, SampleRows};
 use crate::store::session::{As, begin_as};
 use crate::store::snapshot::{self, SnapshotRow};
-use crate::store::{case, effect, erase, life};
+use crate::store::{case, erase, life};
 
 /// Everything one commit writes.
 #[derive(Debug)]
@@ -59,7 +58,7 @@ impl Batch {
 pub struct Written {
     pub vehicle: VehicleId,
     pub dealer: Uuid,
-    pub effect: rules::effect::Effect,
+    pub effect: rules::stage::effect::Effect,
 }
 
 /// A row of `rejection`.

@@ -1,14 +1,12 @@
 //! What is committed about the cases of a vehicle, for a start whose replay decided otherwise:
 //! committed decisions win.
 
-use rules::case::{Case, OpenFinding, PastCase, Proposal};
-use rules::component::Component;
-use rules::finding::FindingKey;
-use rules::rule::Mode;
+use rules::case::{Case, FindingKey, OpenFinding, PastCase, Proposal};
+use rules::entry::rule::Mode;
 use rules::rule_set::RuleSet;
-use rules::severity::Severity;
 use rules::state::{Committed, Visit};
-use rules::vehicle::VehicleId;
+use rules::unit::Severity;
+use rules::vehicle::{Component, VehicleId};
 use sqlx::{PgConnection, query};
 use uuid::Uuid;
 

@@ -1,8 +1,7 @@
 //! What every page of the console needs, the inbox, and the commands people give.
 
 use chrono::{DateTime, Utc};
-use rules::command::Command;
-use rules::vehicle::VehicleId;
+use rules::vehicle::{Command, VehicleId};
 use sqlx::{PgConnection, query, query_as, query_scalar};
 use uuid::Uuid;
 

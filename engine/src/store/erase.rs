@@ -4,7 +4,7 @@
 //! copy goes with its partition; until then the tombstone keeps every reader away from it.
 
 use rules::case::Life;
-use rules::time::Time;
+use rules::unit::Time;
 use rules::vehicle::VehicleId;
 use sqlx::{PgConnection, query, query_scalar};
 

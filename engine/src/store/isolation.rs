@@ -5,8 +5,7 @@
 //! a new function cannot be forgotten.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rules::command::Command;
-use rules::vehicle::VehicleId;
+use rules::vehicle::{Command, VehicleId};
 use sqlx::{PgConnection, PgPool, query};
 use uuid::Uuid;
 

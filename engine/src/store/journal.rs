@@ -1,6 +1,6 @@
 //! Rows of the journal, the runs they belong to, and the catalogues they ran under.
 
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 use sqlx::{PgConnection, query, query_scalar};
 
 /// Place of a batch: unique for ever.

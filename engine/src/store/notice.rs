@@ -2,10 +2,8 @@
 //!
 //! A notice holds no personal data; `variables` fills its template.
 
-use rules::phrase::Values;
-use rules::severity::Severity;
-use rules::text::Text;
-use rules::time::Time;
+use rules::entry::phrase::Values;
+use rules::unit::{Severity, Text, Time};
 use rules::vehicle::{Locale, VehicleId};
 use sqlx::types::Json;
 use sqlx::{PgConnection, query, query_as};

@@ -5,7 +5,7 @@
 //! `leased_until` doubles as the token of the claim: a relay that lost the lease can no longer decide what becomes of the
 //! entry.
 
-use rules::time::Time;
+use rules::unit::Time;
 use sqlx::{PgConnection, query, query_as, query_scalar};
 use uuid::Uuid;
 

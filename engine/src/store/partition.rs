@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, NaiveDate, Utc};
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 use sqlx::PgPool;
 
 use super::tier::Tier;

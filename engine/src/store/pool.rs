@@ -6,7 +6,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use rules::time::Span;
+use rules::unit::Span;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgConnection, PgPool};

@@ -4,7 +4,7 @@
 //! rolls what lies between, and again those hours to which a backlog has added rows since the last
 //! run. Hours are computed anew from their rows, so a run repeated changes nothing.
 
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 use sqlx::{Acquire, PgPool};
 
 /// An hour is rolled this long after it ended.

@@ -4,7 +4,7 @@
 //! Nagle's algorithm on, and each commit then waited 40 ms for a delayed acknowledgement.
 
 use chrono::{DateTime, Utc};
-use rules::effect::KeptReading;
+use rules::stage::effect::KeptReading;
 use rules::vehicle::VehicleId;
 use sqlx::{PgConnection, query};
 

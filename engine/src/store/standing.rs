@@ -4,7 +4,7 @@
 //! none of them is copied into the outbox, where it would grow old.
 
 use chrono::NaiveTime;
-use rules::time::Time;
+use rules::unit::Time;
 use sqlx::{PgConnection, query, query_as, query_scalar};
 use uuid::Uuid;
 

@@ -1,8 +1,7 @@
 //! What the sweep reads and writes: rows whose time is over.
 
-use rules::command::{Command, OrderMove};
-use rules::time::Time;
-use rules::vehicle::VehicleId;
+use rules::unit::Time;
+use rules::vehicle::{Command, OrderMove, VehicleId};
 use sqlx::{PgConnection, query, query_scalar};
 
 use super::console::command;

@@ -10,24 +10,22 @@ use std::time::{Duration, Instant};
 use prometheus::{IntCounterVec, Opts, Registry};
 use rules::rule_set::RuleSet;
 use rules::state::settle::Bounds;
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 use sqlx::PgPool;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, info_span, warn};
 
-use crate::archive;
 use crate::clock::Clock;
-use crate::config;
 use crate::learning::Learning;
 use crate::metrics::HistogramFamily;
-use crate::store::archive as store_archive;
 use crate::store::open::Store;
 use crate::store::partition::Partitions;
 use crate::store::rollup::roll_up;
 use crate::store::session::{As, LOG_IN, Scope, begin_as};
 use crate::store::tier::Tier;
-use crate::store::upkeep;
+use crate::store::{archive as store_archive, upkeep};
+use crate::{archive, config};
 
 /// A proposal that nobody took up this long after its visit was due is given up.
 const PROPOSAL_GRACE: Span = Span::from_days(14);

@@ -1,5 +1,5 @@
 use rules::catalogue::Catalogue;
-use rules::command::{Command, OrderMove};
+use rules::vehicle::{Command, OrderMove};
 use sqlx::postgres::PgListener;
 use uuid::Uuid;
 

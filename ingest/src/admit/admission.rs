@@ -1,10 +1,9 @@
 //! The judgement on one message: what holds for the whole of it first, then each of its samples.
 
-use rules::reading::{Message, Reason, Sample};
-use rules::shelf::Shelf;
-use rules::signal::Signals;
-use rules::time::Time;
-use rules::vehicle::{Profile, Purpose, VehicleId};
+use rules::entry::signal::Signals;
+use rules::stage::shelf::Shelf;
+use rules::unit::Time;
+use rules::vehicle::{Message, Profile, Purpose, Reason, Sample, VehicleId};
 use serde::{Deserialize, Serialize};
 
 use super::content;

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use rules::reading::Sample;
+use rules::vehicle::Sample;
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
 

@@ -1,9 +1,8 @@
 //! What becomes of a message that is not used: its reason, its number if it had one, and what may be
 //! shown of it.
 
-use rules::reading::{Reason, Sequence};
-use rules::signal::SignalNo;
-use rules::vehicle::VehicleId;
+use rules::entry::signal::SignalNo;
+use rules::vehicle::{Reason, Sequence, VehicleId};
 use sha2::{Digest, Sha256};
 
 use crate::dialect::RefusedReadings;

@@ -1,7 +1,6 @@
 //! What may be kept of one reading: consent, the vehicle's own list, and values that can be.
 
-use rules::reading::Reason;
-use rules::vehicle::{Profile, Purpose};
+use rules::vehicle::{Profile, Purpose, Reason};
 
 use crate::signal_index::Entry;
 

@@ -1,10 +1,9 @@
 //! What is admitted, and what is refused with which reason.
 
-use rules::reading::{Reason, Sequence};
-use rules::shelf::Shelf;
-use rules::signal::SignalNo;
-use rules::time::{Span, Time};
-use rules::vehicle::{Particulars, Powertrain, Profile, Purpose};
+use rules::entry::signal::SignalNo;
+use rules::stage::shelf::Shelf;
+use rules::unit::{Span, Time};
+use rules::vehicle::{Particulars, Powertrain, Profile, Purpose, Reason, Sequence};
 use uuid::Uuid;
 
 use super::*;

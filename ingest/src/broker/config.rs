@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use rules::time::Span;
+use rules::unit::Span;
 use serde::{Deserialize, Serialize};
 
 use crate::secret::Secret;

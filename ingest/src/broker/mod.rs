@@ -7,11 +7,10 @@
 //! name. Without TLS and without `$share`, both of which break the router.
 
 use std::collections::HashMap;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 use std::time::Duration;
+use std::{io, thread};
 
 use bytes::Bytes;
 use rules::vehicle::VehicleId;

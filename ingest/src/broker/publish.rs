@@ -107,8 +107,7 @@ fn frame(read: &[u8]) -> Option<(usize, usize)> {
 
 #[cfg(test)]
 mod tests {
-    use rules::reading::Reason;
-    use rules::vehicle::VehicleId;
+    use rules::vehicle::{Reason, VehicleId};
 
     use super::*;
 

@@ -1,6 +1,6 @@
 //! RFC 3339 instants, fast for the form that our vehicles send.
 
-use rules::time::Time;
+use rules::unit::Time;
 
 /// Reads an instant; `None` where it is none. UTC with `Z` and at most six digits of a second takes
 /// the short way, everything else the calendar's.

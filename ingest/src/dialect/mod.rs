@@ -6,9 +6,9 @@
 
 use std::borrow::Cow;
 
-use rules::reading::{Reason, Sample, Sequence};
-use rules::shelf::Shelf;
-use rules::signal::SignalNo;
+use rules::entry::signal::SignalNo;
+use rules::stage::shelf::Shelf;
+use rules::vehicle::{Reason, Sample, Sequence};
 use uuid::Uuid;
 
 use crate::redact::redact_text;

@@ -1,6 +1,6 @@
 //! Settings of the connection to an external broker.
 
-use rules::time::Span;
+use rules::unit::Span;
 use rumqttc::{MqttOptions, NetworkOptions};
 use serde::{Deserialize, Serialize};
 

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use super::layer::{by_key, is_overlay};
 use super::read::{Fault, Place, Placed};
-use crate::component::{ComponentEntry, Components};
-use crate::estimate::ESTIMATORS;
-use crate::fault_code::{CodeClass, CodeEntry, FaultCodes};
-use crate::operation::{Operation, Part};
-use crate::signal::{Signal, Signals};
-use crate::text::Text;
+use crate::entry::fault_code::{CodeClass, CodeEntry, FaultCodes};
+use crate::entry::operation::{Operation, Part};
+use crate::entry::signal::{Signal, Signals};
+use crate::learned::forecast::ESTIMATORS;
+use crate::unit::Text;
+use crate::vehicle::{ComponentEntry, Components};
 
 /// First number of signals that an overlay adds.
 const OVERLAY_NUMBERS: u16 = 10_000;
@@ -89,7 +89,7 @@ pub fn components(entries: Vec<Placed<ComponentEntry>>, faults: &mut Vec<Fault>)
     }
     let tree = Components::new(values(map));
     for (place, key) in places {
-        let component = crate::component::Component::new(&key);
+        let component = crate::vehicle::Component::new(&key);
         if key.contains('.') && tree.parent(&component).is_none() {
             faults.push(place.fault(format!("component `{key}` has nothing above it")));
         }

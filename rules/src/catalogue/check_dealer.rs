@@ -9,8 +9,8 @@ use super::draft::TemplateDraft;
 use super::entry::entries_of;
 use super::layer::{Layer, within_layer};
 use super::read::{Fault, Place, Placed};
-use crate::rule::{RuleKind, RuleSource};
-use crate::severity::Severity;
+use crate::entry::rule::{RuleKind, RuleSource};
+use crate::unit::Severity;
 
 /// The text that the car shows at stop-now where a rule names none.
 const STOP_NOW: &str = "stop_now";

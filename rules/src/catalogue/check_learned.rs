@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use super::layer::{is_overlay, within_layer};
 use super::read::{Fault, Place, Placed};
+use crate::entry::rule::RuleSource;
 use crate::learned::{
     Bands, CalibrationEntry, CalibrationTable, CohortEntry, CohortHead, CohortTable, FOLDER, Precision, PrecisionTable,
 };
-use crate::rule::RuleSource;
 
 /// Refuses learned tables in a directory of rules; false for every other file.
 pub fn refuse_in_directory(path: &str, faults: &mut Vec<Fault>) -> bool {

@@ -6,13 +6,13 @@ use super::check::{Names, each_known, said};
 use super::draft::{PlanDraft, TemplateDraft};
 use super::layer::by_key;
 use super::read::{Fault, Place, Placed};
-use crate::estimate::ESTIMATORS;
-use crate::estimate::date::{DateEntry, Dates};
-use crate::estimate::items::Items;
-use crate::estimate::norm::{NormEntry, Norms};
-use crate::model::Model;
-use crate::plan::{Item, Plan};
-use crate::template::Template;
+use crate::entry::model::Model;
+use crate::entry::norm::{NormEntry, Norms};
+use crate::entry::plan::items::Items;
+use crate::entry::plan::{Item, Plan};
+use crate::entry::template::Template;
+use crate::learned::date::{DateEntry, Dates};
+use crate::learned::forecast::ESTIMATORS;
 use crate::vehicle::Locale;
 
 /// What estimators start from.

@@ -5,18 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
-use super::Wording;
 use super::check::{Names, each_known, said};
 use super::layer::by_key;
 use super::read::{Fault, Place, Placed};
-use super::{check_dealer, check_words};
-use crate::example::{parse, parse_cohorts};
-use crate::expr::{self, ExprError, compile_held};
-use crate::rule::{RuleKind, RuleSource, about};
-use crate::severity::Severity;
-use crate::signal::Signals;
-use crate::template::Template;
-use crate::time::Span;
+use super::{Wording, check_dealer, check_words};
+use crate::author::example::{parse, parse_cohorts};
+use crate::entry::rule::{RuleKind, RuleSource, about};
+use crate::entry::signal::Signals;
+use crate::entry::template::Template;
+use crate::language::expr::{self, ExprError, compile_held};
+use crate::unit::{Severity, Span};
 
 /// What rules may refer to besides components, operations and parts.
 pub struct Scope<'a> {

@@ -9,16 +9,13 @@ use std::collections::BTreeSet;
 use super::check_rules::{Scope, field_of};
 use super::draft::Draft;
 use super::read::{Fault, Place, Placed};
-use crate::expr::{self, compile_held};
-use crate::figure::conversion;
-use crate::phrase::{Mention, Phrase};
-use crate::rule::{RuleKind, RuleSource, about};
-use crate::severity::Severity;
-use crate::signal::Signal;
-use crate::text::Text;
-use crate::time::Span;
-use crate::unit::Unit;
-use crate::variable::{DECIDING, LIMIT, Name, Source, source, unfit, wheel};
+use crate::entry::phrase::{Mention, Phrase};
+use crate::entry::rule::{RuleKind, RuleSource, about};
+use crate::entry::signal::Signal;
+use crate::entry::variable::{DECIDING, LIMIT, Name, Source, source, unfit, wheel};
+use crate::language::expr::{self, compile_held};
+use crate::unit::figure::conversion;
+use crate::unit::{Severity, Span, Text, Unit, nearest};
 use crate::vehicle::Locale;
 
 /// Names of numbers that some rule gives: any other is a slip of the pen.
@@ -82,7 +79,7 @@ impl<'a> Asked<'a> {
             let mut paths = self.rule.subjects().map(|subject| about(path, subject));
             if let Some(path) = paths.find(|path| self.is_unknown(path)) {
                 let known = self.scope.signals.iter().map(|(_, signal)| signal.path.as_str());
-                let hint = super::nearest(&path, known).map(|near| format!("did you mean `{near}`?"));
+                let hint = nearest(&path, known).map(|near| format!("did you mean `{near}`?"));
                 wrong.push(Wrong { hint, ..Wrong::new("says", format!("unknown signal `{path}`")) });
             }
         }
@@ -182,7 +179,7 @@ impl<'a> Asked<'a> {
                 return Some((format!("the rule gives no number for `{{{name}}}`"), hint()));
             }
             None => {
-                let near = super::nearest(name, self.known.iter().copied());
+                let near = nearest(name, self.known.iter().copied());
                 return Some((
                     format!("unknown variable `{{{name}}}`"),
                     near.map(|near| format!("did you mean `{near}`?")),

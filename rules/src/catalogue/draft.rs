@@ -8,20 +8,19 @@ use super::check_dealer::{self, refuse_others};
 use super::check_learned::refuse_in_directory;
 use super::layer::within_layer;
 use super::read::{Document, Fault, Place, Placed};
-use crate::component::ComponentEntry;
-use crate::estimate::date::DateEntry;
-use crate::estimate::norm::NormEntry;
-use crate::fault_code::{CodeClass, CodeEntry};
+use crate::entry::fault_code::{CodeClass, CodeEntry};
+use crate::entry::model::Model;
+use crate::entry::norm::NormEntry;
+use crate::entry::operation::{Operation, Part};
+use crate::entry::plan::{Item, PlanHead};
+use crate::entry::rule::RuleSource;
+use crate::entry::signal::Signal;
+use crate::entry::template::TemplateEntry;
+use crate::learned::date::DateEntry;
 use crate::learned::{
     Bands, CALIBRATION_FILE, COHORTS_FILE, CalibrationEntry, CohortEntry, CohortHead, PRECISION_FILE, Precision,
 };
-use crate::model::Model;
-use crate::operation::{Operation, Part};
-use crate::plan::{Item, PlanHead};
-use crate::rule::RuleSource;
-use crate::signal::Signal;
-use crate::template::TemplateEntry;
-use crate::vehicle::Locale;
+use crate::vehicle::{ComponentEntry, Locale};
 
 /// Everything that was read, and everything that could not be.
 #[derive(Default)]

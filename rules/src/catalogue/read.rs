@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error, ValueDeserializer};
 
-use super::near::nearest;
+use crate::unit::nearest;
 
 /// One thing wrong with a catalogue.
 #[derive(Clone, Debug, PartialEq, Eq)]

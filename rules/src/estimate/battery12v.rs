@@ -2,19 +2,21 @@
 //! hours of standing or before a cold engine turns, and the median charging voltage of a trip; how each shifts, and
 //! when a start will fail.
 
+use crate::learned::forecast::{EIGHTY, within};
 use serde::{Deserialize, Serialize};
 
-use super::norm::{Feature, Norm};
 use super::shift::Shift;
 use super::trend::{Line, Trend};
 use super::warm_up::is_cold;
-use super::{Forecast, Stamp, Turn, emit, measured, recent, repeat, within};
-use crate::known::Known;
+use super::{Stamp, Turn, emit, measured, recent, repeat};
+use crate::entry::norm::{Feature, Norm};
+use crate::language::known::Known;
+use crate::learned::forecast::Forecast;
+use crate::observed::segment::SegmentKind;
 use crate::rule_set::RuleSet;
+use crate::stage::fold::Step;
 use crate::state::Vehicle;
-use crate::state::fold::Step;
-use crate::state::segment::SegmentKind;
-use crate::time::{Span, Time};
+use crate::unit::{Span, Time};
 
 /// DOMAIN 1.2 #15: the surface charge is gone.
 const REST: Span = Span::from_hours(4);
@@ -182,8 +184,8 @@ impl Battery12v {
             what: "cranking voltage above the load-test line",
             value: line.level,
             unit: "V",
-            low: line.level - super::EIGHTY * line.level_se,
-            high: line.level + super::EIGHTY * line.level_se,
+            low: line.level - EIGHTY * line.level_se,
+            high: line.level + EIGHTY * line.level_se,
             due: line.due(FAILED, true),
             within: Some(within(|days| line.beyond(FAILED, days, true))),
             evidence: self.margin.count().into(),

@@ -1,12 +1,14 @@
 //! Brake pads, DOMAIN 5.5: wear over distance per wheel, and the distance left to the limit.
 
+use crate::learned::forecast::EIGHTY;
 use serde::{Deserialize, Serialize};
 
 use super::trend::Trend;
-use super::{EIGHTY, Forecast, emit, measured};
-use crate::known::Known;
+use super::{emit, measured};
+use crate::language::known::Known;
+use crate::learned::forecast::Forecast;
+use crate::stage::fold::Step;
 use crate::state::Vehicle;
-use crate::state::fold::Step;
 
 /// Worn, percent.
 const LIMIT: f64 = 85.0;

@@ -5,6 +5,7 @@
 //! monthly medians: outliers are kept out before, and what is left is worth more than its median. The first half year
 //! is left out, it fades faster and bends the line.
 
+use crate::unit::normal::phi;
 use serde::{Deserialize, Serialize};
 
 /// Level at birth, slope, and the two parts of the yearly swing.
@@ -108,7 +109,7 @@ impl FadeLine {
     /// The probability that health is below a limit at an age.
     pub fn below(&self, limit: f64, age: f64) -> f64 {
         let (health, se) = self.at(age);
-        super::normal((limit - health) / se.max(1e-6))
+        phi((limit - health) / se.max(1e-6))
     }
 
     /// Ages at which it is below a limit with a probability of 10, 50 and 90 %, not before `from`; 40 where never.

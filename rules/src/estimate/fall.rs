@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Stamp;
-use crate::time::{Span, Time};
+use crate::unit::{Span, Time};
 
 /// Rates overlap by half of the least time that they are taken over.
 const OVERLAP: i64 = 2;

@@ -1,13 +1,15 @@
 //! Particulate filter and exhaust fluid of a diesel, DOMAIN 5.11: how far apart its regenerations are, and how far
 //! the fluid lasts.
 
+use crate::learned::forecast::EIGHTY;
 use serde::{Deserialize, Serialize};
 
 use super::trend::Trend;
-use super::{EIGHTY, Forecast, emit, measured};
-use crate::known::Known;
+use super::{emit, measured};
+use crate::language::known::Known;
+use crate::learned::forecast::Forecast;
+use crate::stage::fold::Step;
 use crate::state::Vehicle;
-use crate::state::fold::Step;
 
 /// What a forecast is about.
 pub(super) const COMPONENT: &str = "engine.emissions.scr";

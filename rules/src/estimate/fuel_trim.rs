@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::norm::Feature;
 use super::shift::Shift;
 use super::{Turn, emit, measured, recent};
+use crate::entry::norm::Feature;
 use crate::rule_set::RuleSet;
+use crate::stage::fold::Step;
 use crate::state::Vehicle;
-use crate::state::fold::Step;
 
 /// Closed loop and hot, degC; driving, km/h.
 const HOT: f64 = 75.0;

@@ -1,15 +1,17 @@
 //! State of health of a traction battery, DOMAIN 5.2: every long enough charge weighs the battery (charge moved over
 //! change of the gauge), a Kalman level follows, and the fade's line takes it by its weight.
 
+use crate::learned::forecast::{EIGHTY, within};
 use serde::{Deserialize, Serialize};
 
 use super::fade::{Fade, FadeLine};
-use super::{Due, EIGHTY, Forecast, Stamp, emit, measured, recent, within};
+use super::{Stamp, emit, measured, recent};
+use crate::learned::forecast::{Due, Forecast};
+use crate::observed::segment::SegmentKind;
 use crate::rule_set::RuleSet;
+use crate::stage::fold::Step;
 use crate::state::Vehicle;
-use crate::state::fold::Step;
-use crate::state::segment::SegmentKind;
-use crate::time::{Span, Time};
+use crate::unit::{Span, Time};
 use crate::vehicle::Profile;
 
 /// What a forecast is about.

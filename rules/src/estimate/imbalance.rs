@@ -1,13 +1,15 @@
 //! Cell imbalance, DOMAIN 5.8: the spread of cell voltages at rest, its trend, and whether it is always the same cell.
 
+use crate::learned::forecast::{EIGHTY, within};
 use serde::{Deserialize, Serialize};
 
 use super::trend::Trend;
-use super::{EIGHTY, Forecast, Stamp, emit, measured, recent, within};
+use super::{Stamp, emit, measured, recent};
+use crate::learned::forecast::Forecast;
 use crate::rule_set::RuleSet;
+use crate::stage::fold::Step;
 use crate::state::Vehicle;
-use crate::state::fold::Step;
-use crate::time::Span;
+use crate::unit::Span;
 
 /// Cells have settled after this rest.
 const REST: Span = Span::from_mins(20);

@@ -1,13 +1,15 @@
 //! Insulation, DOMAIN 5.9: the logarithm of ohm per volt, a mean a day, and when its fall comes to 500 ohm/V.
 
+use crate::learned::forecast::{EIGHTY, within};
 use serde::{Deserialize, Serialize};
 
 use super::trend::{Line, Trend};
-use super::{EIGHTY, Forecast, Stamp, emit, within};
-use crate::known::Known;
+use super::{Stamp, emit};
+use crate::language::known::Known;
+use crate::learned::forecast::Forecast;
+use crate::stage::fold::Step;
 use crate::state::Vehicle;
-use crate::state::fold::Step;
-use crate::time::Span;
+use crate::unit::Span;
 
 /// What a forecast is about.
 pub(super) const COMPONENT: &str = "traction.insulation";

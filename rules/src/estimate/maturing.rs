@@ -1,10 +1,10 @@
 //! Pending fault codes on their way to confirmed, DOMAIN 2.4: a code that fails on ever more of its trips matures.
 
 use super::emit;
-use crate::expr::FaultPhase;
-use crate::known::Known;
+use crate::language::expr::FaultPhase;
+use crate::language::known::Known;
+use crate::stage::fold::Step;
 use crate::state::Vehicle;
-use crate::state::fold::Step;
 
 /// Of four codes that show up once, one stays: weight of the prior, in trips, and its share.
 const PRIOR_TRIPS: f64 = 4.0;

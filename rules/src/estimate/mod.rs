@@ -8,19 +8,15 @@
 
 pub mod battery12v;
 pub mod brake_pad;
-pub mod date;
 pub mod fade;
 pub mod fall;
 pub mod filter;
-pub mod forecast;
 pub mod fuel_trim;
 pub mod health;
 pub mod imbalance;
 pub mod insulation;
-pub mod items;
 pub mod knee;
 pub mod maturing;
-pub mod norm;
 pub mod oil;
 pub mod severity;
 pub mod shift;
@@ -32,21 +28,17 @@ pub mod warm_up;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::date::ShownForecast;
-pub use self::forecast::{Due, ESTIMATORS, Forecast, HORIZONS};
-use crate::component::Component;
-use crate::expr::{Last, phi};
+use crate::entry::signal::Slot;
+use crate::language::expr::Last;
 use crate::learned::Map;
+use crate::learned::date::ShownForecast;
+use crate::learned::forecast::Forecast;
+use crate::observed::segment::Turn;
 use crate::rule_set::RuleSet;
-use crate::signal::Slot;
+use crate::stage::fold::Step;
 use crate::state::Vehicle;
-use crate::state::fold::Step;
-use crate::state::segment::Turn;
-use crate::time::{Span, Time};
-use crate::vehicle::Profile;
-
-/// Half of an 80 % interval, in standard deviations.
-pub const EIGHTY: f64 = 1.281_55;
+use crate::unit::{Span, Time};
+use crate::vehicle::{Component, Profile};
 
 /// The estimators' states of one vehicle. What only some vehicles have is boxed and made when it is first heard of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -243,16 +235,6 @@ pub fn uncalibrated(vehicle: &Vehicle, set: &RuleSet) -> Vec<Forecast> {
     found.extend(own.imbalance.as_ref().and_then(|imbalance| imbalance.forecast()));
     found.extend(own.insulation.as_ref().and_then(|insulation| insulation.forecast()));
     found
-}
-
-/// The standard normal distribution.
-pub(crate) fn normal(x: f64) -> f64 {
-    phi(x)
-}
-
-/// A probability at each of the horizons.
-fn within(chance: impl Fn(f64) -> f64) -> [f64; 3] {
-    HORIZONS.map(|days| chance(days).clamp(0.0, 1.0))
 }
 
 /// Four fifths of a day: once a day, however its hour moves.

@@ -4,9 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{emit, measured};
-use crate::known::Known;
+use crate::language::known::Known;
+use crate::stage::fold::Step;
 use crate::state::Vehicle;
-use crate::state::fold::Step;
 
 /// Litres between the marks of a dipstick.
 const BETWEEN_MARKS: f64 = 1.0;

@@ -4,10 +4,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Turn, measured, recent};
-use crate::known::Known;
+use crate::language::known::Known;
+use crate::stage::fold::Step;
 use crate::state::Vehicle;
-use crate::state::fold::Step;
-use crate::time::{Span, Time};
+use crate::unit::{Span, Time};
 
 /// Time constant, days.
 const DAYS: f64 = 60.0;

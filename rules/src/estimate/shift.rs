@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::norm::Norm;
+use crate::entry::norm::Norm;
 
 /// Slack: half of a shift of one standard deviation, DOMAIN 5.0.
 const K: f64 = 0.5;

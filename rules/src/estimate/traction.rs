@@ -1,12 +1,14 @@
 //! Traction battery, the part without memory: insulation per volt (DOMAIN 5.9) and the spread of
 //! cell temperatures (DOMAIN 3, bit 0).
 
+use crate::compact::SlotSet;
+use crate::entry::signal::Slot;
 use crate::estimate::emit;
-use crate::known::Known;
-use crate::signal::Slot;
-use crate::state::fold::Step;
-use crate::state::{Readings, SlotSet, Vehicle};
-use crate::time::{Span, Time};
+use crate::language::known::Known;
+use crate::observed::readings::Readings;
+use crate::stage::fold::Step;
+use crate::state::Vehicle;
+use crate::unit::{Span, Time};
 
 /// Instruments stop here; a value at the stop is "at least", not a measurement.
 const SATURATED_KOHM: f64 = 59_000.0;

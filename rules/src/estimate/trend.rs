@@ -4,9 +4,10 @@
 //! about the newest x and about the first y, or single precision would drown a slope of hundredths in an
 //! odometer or a pressure.
 
+use crate::unit::normal::phi;
 use serde::{Deserialize, Serialize};
 
-use super::{Due, EIGHTY};
+use crate::learned::forecast::{Due, EIGHTY};
 
 /// Weighted sums about the newest x.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -125,7 +126,7 @@ impl Line {
     pub fn beyond(&self, limit: f64, x: f64, falls: bool) -> f64 {
         let (value, se) = self.at(x);
         let above = (value - limit) / se.max(1e-9);
-        super::normal(if falls { -above } else { above })
+        phi(if falls { -above } else { above })
     }
 }
 

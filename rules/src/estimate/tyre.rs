@@ -1,16 +1,19 @@
 //! Tyre pressure, DOMAIN 5.4: one cold reading a day, compensated to 20 °C by the ideal gas law, its fall against
 //! the axle mate from day to day, the trend of that for slow leaks, and the rate of loss while driving.
 
+use crate::learned::forecast::{EIGHTY, within};
+use crate::unit::normal::phi;
 use serde::{Deserialize, Serialize};
 
 use super::fall::Fall;
 use super::trend::{Line, Trend};
-use super::{Due, EIGHTY, Forecast, Stamp, emit, measured, recent, within};
-use crate::known::Known;
+use super::{Stamp, emit, measured, recent};
+use crate::language::known::Known;
+use crate::learned::forecast::{Due, Forecast};
+use crate::observed::segment::SegmentKind;
+use crate::stage::fold::Step;
 use crate::state::Vehicle;
-use crate::state::fold::Step;
-use crate::state::segment::SegmentKind;
-use crate::time::Span;
+use crate::unit::Span;
 
 /// Air pressure at sea level, kPa; gauge to absolute.
 const ATMOSPHERE: f64 = 101.3;
@@ -192,7 +195,7 @@ impl Wheel {
         let days = |rate: f64| if rate > 0.0 { above / rate } else { f64::INFINITY };
         let due =
             (leak > 0.0).then(|| Due { early: days(rate + spread), central: days(rate), late: days(rate - spread) });
-        let chance = |horizon: f64| super::normal((rate * horizon - above) / (line.slope_se * horizon).max(0.5));
+        let chance = |horizon: f64| phi((rate * horizon - above) / (line.slope_se * horizon).max(0.5));
         Some(Forecast {
             estimator: "tyre",
             component: component.to_owned(),

@@ -7,14 +7,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::items::{Anchor, Items};
-use crate::expr::ItemState;
-use crate::plan::{self, Combinator, Item, Meters, Phase};
+use crate::entry::plan::items::{Anchor, Items};
+use crate::entry::plan::{self, Combinator, Item, Meters, Phase};
+use crate::entry::signal::Slot;
+use crate::language::expr::ItemState;
 use crate::rule_set::RuleSet;
-use crate::signal::Slot;
+use crate::stage::fold::Step;
 use crate::state::Vehicle;
-use crate::state::fold::Step;
-use crate::time::{Span, Time};
+use crate::unit::{Span, Time};
 use crate::vehicle::Profile;
 
 /// Weight of a new day: half-life 28 days of its class.

@@ -4,14 +4,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::fall::Fall;
-use super::norm::Feature;
 use super::shift::Shift;
 use super::{Stamp, Turn, emit, measured, recent};
-use crate::known::Known;
+use crate::entry::norm::Feature;
+use crate::language::known::Known;
 use crate::rule_set::RuleSet;
+use crate::stage::fold::Step;
 use crate::state::Vehicle;
-use crate::state::fold::Step;
-use crate::time::{Span, Time};
+use crate::unit::{Span, Time};
 
 const OVER: Span = Span::from_secs(30);
 const AT_MOST: Span = Span::from_mins(3);

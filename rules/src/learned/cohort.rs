@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::signal::{Signals, Slot};
+use crate::entry::signal::{Signals, Slot};
 
 /// A quantile that moved by less than this share of the middle half of its cohort is the same.
 const NOTICEABLE: f64 = 0.1;

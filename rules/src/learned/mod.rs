@@ -7,6 +7,8 @@
 
 mod calibration;
 mod cohort;
+pub mod date;
+pub mod forecast;
 mod precision;
 mod reliability;
 mod task;

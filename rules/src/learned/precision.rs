@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::rule::{Mode, RuleSource};
+use crate::entry::rule::{Mode, RuleSource};
 use crate::rule_set::RuleSet;
 
 /// DOMAIN 5.0: before any verdict, 7 of 10 findings are taken to be right.

@@ -1,7 +1,7 @@
 //! What the figures of a rule ask of its author.
 
 use super::precision::PrecisionTable;
-use crate::rule::{Mode, RuleSource};
+use crate::entry::rule::{Mode, RuleSource};
 use crate::rule_set::RuleSet;
 
 /// A rule version in force that performs badly.

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::case::{Case, PastCase};
-use crate::finding::FindingKey;
-use crate::severity::Severity;
+use crate::case::{Case, FindingKey, PastCase};
 use crate::state::{Vehicle, Visit};
-use crate::time::Time;
+use crate::unit::{Severity, Time};
 
 /// Cases, past ones and visits of one vehicle, as they were committed.
 #[derive(Clone, Debug, Default, PartialEq)]

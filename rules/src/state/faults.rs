@@ -7,14 +7,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::Catalogue;
-use crate::component::Component;
-use crate::expr::{FaultCycle, FaultPhase};
-use crate::fault_code::{FaultCode, TriageInput, UdsStatus, triage};
-use crate::list::List;
-use crate::reading::FaultReport;
+use crate::compact::List;
+use crate::entry::fault_code::{FaultCode, TriageInput, UdsStatus, triage};
+use crate::language::expr::{FaultCycle, FaultPhase};
+use crate::observed::segment::SegmentKind;
 use crate::state::Vehicle;
-use crate::state::segment::SegmentKind;
-use crate::time::{Span, Time};
+use crate::unit::{Span, Time};
+use crate::vehicle::{Component, FaultReport};
 
 /// Most codes kept per vehicle; the oldest give way.
 const MOST: usize = 64;
@@ -146,7 +145,7 @@ fn fold_report(
             first_at: at,
             last_at: at,
             trips,
-            severity: crate::severity::Severity::S4,
+            severity: crate::unit::Severity::S4,
             component: Component::new(""),
             held_until: None,
         });
@@ -244,7 +243,7 @@ impl Storm {
 }
 
 /// The conditions as the vehicle's last values say; what is older than a minute says nothing.
-pub fn conditions(vehicle: &Vehicle, at: Time, known: &crate::known::Known) -> Conditions {
+pub fn conditions(vehicle: &Vehicle, at: Time, known: &crate::language::known::Known) -> Conditions {
     let fresh = |slot| {
         let last = vehicle.last(slot);
         (at.since(last.at) <= CONDITIONS_WITHIN).then_some(last.value)

@@ -4,42 +4,33 @@
 //! lives in memory for every vehicle: dense slots for last values, sparse lists for what few have.
 
 mod adopt;
-mod carry;
 pub mod clock;
+mod clock_step;
 pub mod faults;
-pub mod fold;
-pub mod odometer;
-mod plausible;
-mod readings;
-pub mod segment;
+pub(crate) mod plausible;
 pub mod settle;
-mod slots;
-mod step;
+pub mod watches;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use self::adopt::Committed;
 use self::clock::Told;
-pub use self::readings::Readings;
 use self::settle::Bounds;
-pub use self::slots::SlotSet;
 use crate::case::{Case, Life, PastCase};
-use crate::component::Component;
+use crate::compact::{List, Sparse};
+use crate::entry::signal::Slot;
 use crate::estimate::Estimates;
-use crate::expr::{FaultCycle, Last, View};
+use crate::language::expr::{FaultCycle, Last, View};
 use crate::learned::Cohort;
-use crate::list::List;
-use crate::peek::Ahead;
-use crate::reading::Message;
+use crate::observed::readings::Readings;
+use crate::observed::window::{Window, Windows};
+use crate::observed::{odometer, segment};
 use crate::rule_set::RuleSet;
-use crate::severity::Severity;
-use crate::signal::Slot;
-use crate::sparse::Sparse;
-use crate::time::{Span, Time};
-use crate::vehicle::{Profile, VehicleId};
-use crate::watches::Watches;
-use crate::window::{Window, Windows};
+use crate::stage::peek::Ahead;
+use crate::state::watches::Watches;
+use crate::unit::{Severity, Span, Time};
+use crate::vehicle::{Component, Message, Profile, VehicleId};
 
 /// One vehicle, from its numbering to its open visits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use rand_chacha::ChaCha8Rng;
-use rules::time::Span;
+use rules::unit::Span;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::random::bounded;

@@ -5,7 +5,7 @@
 //! could first have known and when the part has failed (for the ground truth), and, if it can be laid over a
 //! recorded log, how it bends a recorded frame.
 
-use rules::time::Time;
+use rules::unit::Time;
 use rules::vehicle::Powertrain;
 
 use crate::frame::Frame;

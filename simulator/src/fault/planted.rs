@@ -1,7 +1,7 @@
 //! A fault in one vehicle: when it was planted, when it began, how far it has come.
 
 use rand_chacha::ChaCha8Rng;
-use rules::time::{Span, Time, TimeError};
+use rules::unit::{Span, Time, TimeError};
 
 use super::magnitude::{self, Effect, Magnitude};
 use super::{Begins, Circumstances, Fault, Stage, fault};

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use ingest::secret::Secret;
-use rules::time::Time;
+use rules::unit::Time;
 use tokio::task::LocalSet;
 
 pub use connection::ConnectionError;

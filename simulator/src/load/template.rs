@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use ingest::topic;
-use rules::time::Time;
+use rules::unit::Time;
 
 use super::{LoadPlan, packet};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 use tokio::time::Instant;
 
 /// How fast virtual time runs.

@@ -174,7 +174,7 @@ fn apply(image: &mut Option<Image>, line: Line) {
 #[cfg(test)]
 mod tests {
     use ingest::down::Down;
-    use rules::time::Time;
+    use rules::unit::Time;
 
     use super::*;
     use crate::frame::Frame;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ingest::secret::Secret;
-use rules::time::Time;
+use rules::unit::Time;
 
 use super::VirtualClock;
 use crate::fleet::WINDOW;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ingest::down::{Down, Notice};
-use rules::time::Time;
+use rules::unit::Time;
 use uuid::Uuid;
 
 /// What one vehicle's screen knows.
@@ -72,7 +72,7 @@ impl Notices {
 
 #[cfg(test)]
 mod tests {
-    use rules::severity::Severity;
+    use rules::unit::Severity;
     use rules::vehicle::Locale;
 
     use super::*;

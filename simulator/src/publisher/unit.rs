@@ -9,7 +9,7 @@ use std::time::Duration;
 use ingest::broker::token;
 use ingest::down::Down;
 use ingest::topic;
-use rules::time::Time;
+use rules::unit::Time;
 use rules::vehicle::VehicleId;
 use rumqttc::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, Packet, QoS, SubscribeReasonCode};
 use tokio::time::{Instant, sleep_until};

@@ -34,8 +34,8 @@
 
 use std::borrow::Cow;
 
-use rules::signal::{Kind, Signals};
-use rules::time::Span;
+use rules::entry::signal::{Kind, Signals};
+use rules::unit::Span;
 use serde::Deserialize;
 
 /// A mapping file.

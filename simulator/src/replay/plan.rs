@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use rules::time::Time;
+use rules::unit::Time;
 
 use super::log::{Log, LogError};
 use super::mapping::Mapping;

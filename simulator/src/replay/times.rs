@@ -1,6 +1,6 @@
 //! When each row of a trip was measured.
 
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 
 /// What the time column says in one row, in microseconds; `None` where it says nothing.
 pub type Told = Option<i64>;

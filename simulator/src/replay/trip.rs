@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 use serde::Serialize;
 
 use super::log::Log;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use rules::rule_set::RuleSet;
-use rules::time::Span;
+use rules::unit::Span;
 use serde::Serialize;
 
 use super::life::Life;

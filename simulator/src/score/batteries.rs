@@ -1,7 +1,7 @@
 //! The estimated health of new traction batteries against the true one, and the forecast of 80 %.
 
 use rules::rule_set::RuleSet;
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 use serde::Serialize;
 
 use super::figures::{median, root_mean_square, share};

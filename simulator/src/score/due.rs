@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use rules::rule_set::RuleSet;
-use rules::time::Time;
+use rules::unit::Time;
 use serde::Serialize;
 
 use super::figures::{median, quantile, share};

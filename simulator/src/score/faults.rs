@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rules::severity::Severity;
+use rules::unit::Severity;
 use serde::Serialize;
 
 use super::figures::{Quantiles, share};
@@ -56,7 +56,7 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
-    fn days(&self, at: Option<rules::time::Time>) -> Option<f64> {
+    fn days(&self, at: Option<rules::unit::Time>) -> Option<f64> {
         at.map(|at| at.since(self.truth.start).days_f64())
     }
 

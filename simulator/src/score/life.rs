@@ -5,16 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ingest::admit::{Admission, Envelope};
 use ingest::topic;
-use rules::effect::{Effect, Effects};
-use rules::reading::What;
-use rules::rule::Mode;
+use rules::author::trial::Trial;
+use rules::entry::rule::Mode;
 use rules::rule_set::RuleSet;
-use rules::severity::Severity;
+use rules::stage::effect::{Effect, Effects};
 use rules::state::Vehicle;
 use rules::state::settle::Bounds;
-use rules::time::{Span, Time};
-use rules::trial::Trial;
-use rules::vehicle::{Contact, Locale, Particulars, Profile, Purpose};
+use rules::unit::{Severity, Span, Time};
+use rules::vehicle::{Contact, Locale, Particulars, Profile, Purpose, What};
 use uuid::Uuid;
 
 use crate::delivery::Message;

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::thread;
 
 use rules::rule_set::RuleSet;
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 
 use super::life::{Life, Log};
 use crate::model::Specification;

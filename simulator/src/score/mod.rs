@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 
 use rules::learned::{Followed, Held};
 use rules::rule_set::RuleSet;
-use rules::time::Span;
+use rules::unit::Span;
 use serde::Serialize;
 
 use self::lives::{Lived, in_parallel, live};
@@ -124,8 +124,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     use rules::catalogue::Catalogue;
-    use rules::estimate::ESTIMATORS;
-    use rules::estimate::date::{DateEntry, Dates, LEAST_COVERAGE};
+    use rules::learned::date::{DateEntry, Dates, LEAST_COVERAGE};
+    use rules::learned::forecast::ESTIMATORS;
 
     type Floors = BTreeMap<String, BTreeMap<String, f64>>;
 

@@ -1,6 +1,6 @@
 //! What is lived for a score: sound vehicles, vehicles with one fault each, new batteries.
 
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 use rules::vehicle::VehicleId;
 
 use crate::driver::Habit;

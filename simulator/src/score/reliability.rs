@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use rules::estimate::{self, WHEELS};
 use rules::learned::{CalibrationTable, Followed, Held, Outlook, calibrate};
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 
 use super::life::Life;
 use crate::truth::Truth;

@@ -1,7 +1,7 @@
 //! Faults for which one must stop now: whether each is found as S1, and how long after the reading arrived that says so.
 
 use rules::rule_set::RuleSet;
-use rules::time::Span;
+use rules::unit::Span;
 use rules::vehicle::VehicleId;
 use serde::Serialize;
 

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rules::rule_set::RuleSet;
-use rules::severity::Severity;
-use rules::time::Span;
+use rules::unit::{Severity, Span};
 use rules::vehicle::{Particulars, Profile, Purpose, VehicleId};
 use serde::Serialize;
 use uuid::Uuid;

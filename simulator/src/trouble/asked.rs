@@ -1,6 +1,6 @@
 //! Which troubles are asked for, and how much of each: `late=0.05:10m,doubled=0.05`.
 
-use rules::time::Span;
+use rules::unit::Span;
 
 /// Which troubles, and how much of each. The default is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 
 use super::Troubles;
 use super::disorder::weekly;

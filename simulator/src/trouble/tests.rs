@@ -1,6 +1,6 @@
 //! Each trouble does what it says, in the share that was asked for.
 
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 
 use super::{Troubled, Troubles, TroublesError};
 use crate::delivery::{Delivery, Message, Payload};

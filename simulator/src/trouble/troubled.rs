@@ -3,7 +3,7 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BinaryHeap};
 
-use rules::time::Time;
+use rules::unit::Time;
 
 use super::{Defects, Disorder, Fate, Troubles};
 use crate::delivery::{Delivery, Payload};

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::thread;
 
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 use rules::vehicle::VehicleId;
 
 use super::{Sampling, Vehicle};

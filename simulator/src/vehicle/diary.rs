@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use rules::time::Time;
+use rules::unit::Time;
 
 use crate::climate::local_day;
 use crate::driver::{Activity, Driver};

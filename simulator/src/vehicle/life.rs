@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 
 use super::Sampling;
 use super::diary::Diary;

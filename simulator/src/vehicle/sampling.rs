@@ -1,6 +1,6 @@
 //! How often a vehicle measures.
 
-use rules::time::Span;
+use rules::unit::Span;
 
 /// How often a vehicle measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! What healthy vehicles scatter by from trip to trip, and what faults of each magnitude shift it by.
 
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 use rules::vehicle::VehicleId;
 
 use super::{Sampling, Vehicle};

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use rules::catalogue::Catalogue;
-use rules::signal::Kind;
-use rules::time::{Span, Time};
+use rules::entry::signal::Kind;
+use rules::unit::{Span, Time};
 use rules::vehicle::VehicleId;
 
 use super::{Sampling, Vehicle};

@@ -1,6 +1,6 @@
 //! Bad deliveries: they open no case, and hide none.
 
-use rules::time::Span;
+use rules::unit::Span;
 use simulator::fault::{Planted, fault};
 use simulator::fleet::{FleetPlan, PlantedIn};
 use simulator::model::COMPACT_ICE;

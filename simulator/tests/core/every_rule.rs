@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 use rules::vehicle::{Powertrain, VehicleId};
 use simulator::climate::{local_day, local_time};
 use simulator::driver::Habit;

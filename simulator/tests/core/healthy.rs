@@ -1,7 +1,7 @@
 //! Healthy fleets: nothing is found where nothing is wrong, and nothing they send is odd.
 
-use rules::reading::Reason;
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
+use rules::vehicle::Reason;
 use simulator::fleet::FleetPlan;
 use simulator::model::{MODELS, VAN_DIESEL};
 use simulator::signal;

@@ -2,7 +2,7 @@
 //!
 //! To add a rule: a fault that brings it about, and the rule's key in the row of that fault.
 
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 use simulator::driver::Habit;
 use simulator::fault::Magnitude;
 use simulator::model::{COMPACT_BEV, COMPACT_ICE, Model, SEDAN_HEV, VAN_DIESEL};

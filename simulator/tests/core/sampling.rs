@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rules::rule::{Per, RuleKind};
+use rules::entry::rule::{Per, RuleKind};
+use rules::entry::signal::{Kind, Signal};
 use rules::rule_set::Rule;
-use rules::signal::{Kind, Signal};
-use rules::time::{Span, Time};
+use rules::unit::{Span, Time};
 use rules::vehicle::VehicleId;
 use simulator::climate::{local_day, local_time};
 use simulator::delivery::Message;

@@ -9,7 +9,7 @@ use crate::metrics::scrape;
 use crate::start::LOCK;
 use crate::store::partition;
 use crate::store::tier::{self, Tier};
-use rules::time::Span;
+use rules::unit::Span;
 
 /// A command or delivery that is older waits for something that does not come.
 const PATIENCE: f64 = 300.0;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use rules::author::safety::Proof;
 use rules::catalogue::EntryKind;
-use rules::safety::Proof;
 use serde::Deserialize;
 
 use super::{Named, fill};

@@ -1,6 +1,6 @@
 //! What begins a case or an order: nothing of it may be lost because its id stands for something else.
 
-use rules::effect::Effect;
+use rules::stage::effect::Effect;
 use rules::vehicle::VehicleId;
 use sqlx::{PgConnection, query, query_scalar};
 use uuid::Uuid;

@@ -5,13 +5,12 @@
 mod begin;
 mod notice;
 
-use rules::effect::Effect;
-use rules::rule::Mode;
-use rules::severity::Severity;
-use rules::text::Text;
-use rules::time::Time;
+use rules::entry::rule::Mode;
+use rules::stage::effect::Effect;
+use rules::unit::{Severity, Text, Time};
 use rules::vehicle::VehicleId;
-use sqlx::{PgConnection, query, types::Json};
+use sqlx::types::Json;
+use sqlx::{PgConnection, query};
 use uuid::Uuid;
 
 /// What stands under an effect's id once it was written.

@@ -1,12 +1,12 @@
 //! Notices of the core: what is to be sent, and the word that it is over.
 
 use rules::case::{notice_id, outbox_id};
-use rules::effect::{Notice, Stage};
-use rules::severity::Severity;
-use rules::template::RESOLVED_VERSION;
-use rules::time::{Span, Time};
+use rules::entry::template::RESOLVED_VERSION;
+use rules::stage::effect::{Notice, Stage};
+use rules::unit::{Severity, Span, Time};
 use rules::vehicle::{Purpose, VehicleId};
-use sqlx::{PgConnection, query, query_scalar, types::Json};
+use sqlx::types::Json;
+use sqlx::{PgConnection, query, query_scalar};
 use uuid::Uuid;
 
 use super::{Stands, level};

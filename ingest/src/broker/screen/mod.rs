@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use rules::reading::Reason;
+use rules::vehicle::Reason;
 use rumqttd::protocol::{
     Filter, Packet, PubAck, PubAckReason, PubComp, PubCompReason, PubRec, PubRecReason, Publish, QoS, SubAck,
     Subscribe, SubscribeReasonCode, UnsubAck, Unsubscribe,

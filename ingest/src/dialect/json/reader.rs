@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use rules::reading::Reason;
+use rules::vehicle::Reason;
 
 use super::Number;
 use crate::dialect::DecodeError;

@@ -1,7 +1,7 @@
 //! What is a document and what is not, held to serde_json's judgement.
 
 use proptest::prelude::*;
-use rules::reading::Reason;
+use rules::vehicle::Reason;
 
 use super::text::plain_bytes;
 use super::{Reader, Value};

@@ -1,7 +1,7 @@
 //! The envelope: who numbers the message, and what it carries.
 
-use rules::reading::{Sample, Sequence};
-use rules::shelf::Shelf;
+use rules::stage::shelf::Shelf;
+use rules::vehicle::{Sample, Sequence};
 use uuid::Uuid;
 
 use super::keys::{Key, Keys, Result, too_many};

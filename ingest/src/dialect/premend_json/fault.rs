@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use rules::reading::{FaultReport, Reason};
+use rules::vehicle::{FaultReport, Reason};
 
 use super::keys::{Result, too_many};
 use crate::dialect::RefusedReadings;

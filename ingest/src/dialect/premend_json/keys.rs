@@ -1,6 +1,6 @@
 //! Keys that mean something, and keys that were given twice.
 
-use rules::reading::Reason;
+use rules::vehicle::Reason;
 
 use crate::dialect::DecodeError;
 use crate::dialect::json::Reader;

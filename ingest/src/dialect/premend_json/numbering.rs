@@ -5,7 +5,7 @@
 //! nothing behind it. Anything else has none, as a wrong number would cost a message that is still
 //! to come.
 
-use rules::reading::Sequence;
+use rules::vehicle::Sequence;
 
 /// Bytes of the longest key and of the longest vehicle id that are looked at.
 const LONGEST: usize = 64;
@@ -225,7 +225,7 @@ fn key(text: &[u8]) -> Option<Key> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use rules::shelf::Shelf;
+    use rules::stage::shelf::Shelf;
 
     use super::*;
     use crate::dialect::{Dialect, PremendJson};

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use rules::reading::{Reading, Reason, Sample};
-use rules::shelf::Shelf;
-use rules::signal::Kind;
-use rules::time::Time;
+use rules::entry::signal::Kind;
+use rules::stage::shelf::Shelf;
+use rules::unit::Time;
+use rules::vehicle::{Reading, Reason, Sample};
 
 use super::fault::faults;
 use super::keys::{Key, Keys, Result, too_many};

@@ -1,7 +1,7 @@
 //! What a payload says, and how much of what is wrong spoils how much.
 
-use rules::reading::{Reason, Sequence};
-use rules::shelf::Shelf;
+use rules::stage::shelf::Shelf;
+use rules::vehicle::{Reason, Sequence};
 
 use super::PremendJson;
 use super::keys::Result;

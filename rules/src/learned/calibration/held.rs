@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::super::precision::{Z, wilson_lower};
 use super::super::{Coverage, Reliability};
 use super::{CalibrationTable, Followed, Outlook};
-use crate::estimate::HORIZONS;
-use crate::estimate::date::LEAST_COVERAGE;
+use crate::learned::date::LEAST_COVERAGE;
+use crate::learned::forecast::HORIZONS;
 
 /// So many intervals must have been judged before the road outweighs the score card.
 const JUDGED: usize = 100;

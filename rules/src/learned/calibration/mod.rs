@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::held::Held;
 use super::{Coverage, HALF_LIFE_DAYS};
-use crate::estimate::{Due, EIGHTY, Forecast, HORIZONS};
+use crate::learned::forecast::{Due, EIGHTY, Forecast, HORIZONS};
 
 /// Forecasts of one part come once a week and look a month ahead: so much of each is news.
 const NEWS: f64 = 0.25;

@@ -13,9 +13,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::reading::{Message, Reason};
-use crate::recipe::BACKFILL_AGE;
-use crate::time::{Span, Time};
+use crate::stage::recipe::BACKFILL_AGE;
+use crate::unit::{Span, Time};
+use crate::vehicle::{Message, Reason};
 
 /// 2015-01-01T00:00:00Z: a clock that shows less was never set.
 const FIRST: Time = Time::from_secs(1_420_070_400);

@@ -1,5 +1,5 @@
 use super::*;
-use crate::reading::Sample;
+use crate::vehicle::Sample;
 
 const NOW: i64 = 1_790_000_000;
 const KNOWN: Known = Known { first_year: Time::NEVER, newest: Time::NEVER, skew: Span::from_mins(5) };
@@ -70,7 +70,7 @@ fn after_driving(numbered: bool, from: i64, every: i64, apart: i64) -> Vec<(Told
     let (mut clock, mut newest) = (Clock::default(), Time::NEVER);
     let mut take = |received_at: Time, measured_at: Time| {
         let mut message = message(0, &[0]);
-        message.sequence = numbered.then_some(crate::reading::Sequence { stream: 1, seq: 1, oldest: None });
+        message.sequence = numbered.then_some(crate::vehicle::Sequence { stream: 1, seq: 1, oldest: None });
         (message.received_at, message.samples[0].measured_at) = (received_at, measured_at);
         let told = clock.read(&mut message, true, Known { newest, ..KNOWN });
         let at = message.samples[0].measured_at;
@@ -134,7 +134,7 @@ fn a_clock_that_was_ahead_and_is_right_again_does_not_stand_still() {
     let (mut newest, mut stood) = (Time::from_secs(NOW + 240), 0);
     for message_no in 0..60 {
         let mut message = message(message_no * 10, &[0]);
-        message.sequence = Some(crate::reading::Sequence { stream: 1, seq: 1, oldest: None });
+        message.sequence = Some(crate::vehicle::Sequence { stream: 1, seq: 1, oldest: None });
         clock.read(&mut message, true, Known { newest, ..KNOWN });
         let at = message.samples[0].measured_at.max(newest);
         stood += usize::from(at == newest);

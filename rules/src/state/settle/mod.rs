@@ -17,9 +17,9 @@ use serde::{Deserialize, Serialize};
 use self::odd::Odd;
 use self::stream::Stream;
 use self::taken::{Mark, Recognition};
-use crate::list::{List, Queue};
-use crate::reading::{Message, Reason, Refused, Sequence};
-use crate::time::{Span, Time};
+use crate::compact::{List, Queue};
+use crate::unit::{Span, Time};
+use crate::vehicle::{Message, Reason, Refused, Sequence};
 
 /// How long and how much may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::FARTHEST_AHEAD;
-use crate::reading::Sequence;
-use crate::time::{Span, Time};
+use crate::unit::{Span, Time};
+use crate::vehicle::Sequence;
 
 /// The third in a row is believed.
 const ENOUGH: u8 = 3;

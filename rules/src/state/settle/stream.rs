@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::taken::{Mark, Recognition, Taken};
-use crate::list::List;
-use crate::reading::Sequence;
-use crate::time::{Span, Time};
+use crate::compact::List;
+use crate::unit::{Span, Time};
+use crate::vehicle::Sequence;
 
 /// 2015 and 2100 in seconds since 1970: a clock shows something between.
 const CLOCK: std::ops::Range<u64> = 1_420_070_400..4_102_444_800;

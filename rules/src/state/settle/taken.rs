@@ -7,8 +7,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::reading::Message;
-use crate::time::Time;
+use crate::unit::Time;
+use crate::vehicle::Message;
 
 /// Newest numbers whose content is known.
 const NEWEST: usize = 16;

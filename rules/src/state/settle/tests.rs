@@ -1,5 +1,5 @@
 use super::*;
-use crate::reading::Sample;
+use crate::vehicle::Sample;
 
 fn message(seq: u64, oldest: Option<u64>, received: i64) -> Message {
     let sample = Sample { measured_at: Time::from_secs(seq as i64), readings: Vec::new(), faults: Vec::new() };

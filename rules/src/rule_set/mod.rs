@@ -1,0 +1,5 @@
+//! A catalogue made ready to run: compiled rules, numbered slots, tables of what reads what.
+
+mod set;
+
+pub use self::set::{Rule, RuleNo, RuleSet, RuleSetError};

@@ -1,0 +1,291 @@
+//! What a lane must write because of one input: values for the one transaction of the batch.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::case::Evidence;
+use crate::compact::RuleMask;
+use crate::entry::phrase::Values;
+use crate::entry::rule::Mode;
+use crate::entry::signal::SignalNo;
+use crate::language::expr::Tri;
+use crate::rule_set::RuleNo;
+use crate::stage::shelf::Shelf;
+use crate::unit::{Severity, Span, Text, Time};
+use crate::vehicle::{Component, Locale, Purpose, Reason};
+
+/// Everything one input led to. Order matters: effects are written as they stand.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Effects {
+    /// Readings kept for charts.
+    pub kept: Vec<KeptReading>,
+    pub written: Vec<Effect>,
+    /// Readings not used, by reason; counted, not refused.
+    pub unused: Vec<(Reason, Option<SignalNo>)>,
+    /// Settled samples, for the counters.
+    pub settled: u32,
+    pub evaluated: u32,
+    /// How often each rule could not say yes or no because a signal was missing, by rule number.
+    pub not_ready: Vec<u32>,
+    /// How often each rule came to a verdict.
+    pub ready: Vec<u32>,
+    /// Which rules came to a verdict; whoever wants to know takes it away.
+    pub verdicts: RuleMask,
+    /// What settled messages were made of; not cleared, and no effect.
+    pub shelf: Shelf,
+}
+
+impl Effects {
+    pub fn clear(&mut self) {
+        self.kept.clear();
+        self.written.clear();
+        self.unused.clear();
+        self.settled = 0;
+        self.evaluated = 0;
+    }
+
+    /// Flags the readings kept since there were `from`, and counts why.
+    pub fn mark_kept(&mut self, from: usize, flag: i16, reason: Reason) {
+        self.unused.push((reason, None));
+        for kept in self.kept.iter_mut().skip(from) {
+            kept.flags |= flag;
+        }
+    }
+
+    /// Room to count the outcomes of that many rules.
+    pub fn make_room_for(&mut self, rules: usize) {
+        for counts in [&mut self.ready, &mut self.not_ready] {
+            if counts.len() < rules {
+                counts.resize(rules, 0);
+            }
+        }
+    }
+
+    /// Counts what running a rule came to.
+    #[inline]
+    pub fn count(&mut self, rule: RuleNo, held: Tri) {
+        self.evaluated += 1;
+        let is_ready = held != Tri::Unknown;
+        let counts = if is_ready { &mut self.ready } else { &mut self.not_ready };
+        if let Some(count) = counts.get_mut(usize::from(rule.0)) {
+            *count += 1;
+        }
+        if let Some(word) = self.verdicts.get_mut(usize::from(rule.0) / 64) {
+            *word |= u64::from(is_ready) << (rule.0 % 64);
+        }
+    }
+}
+
+/// A row of `sample`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct KeptReading {
+    pub signal: SignalNo,
+    pub measured_at: Time,
+    pub received_at: Time,
+    pub value: f64,
+    /// 1 suspect, 2 late, 4 its time corrected, 8 its time that of reception.
+    pub flags: i16,
+}
+
+/// One decision or plan, in the words of the store.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Effect {
+    OpenCase {
+        case: Uuid,
+        component: Component,
+        episode: u32,
+        mode: Mode,
+        severity: Severity,
+        rule: String,
+        version: u32,
+        opened_at: Time,
+        received_at: Time,
+        confidence: f64,
+    },
+    /// The worst finding, and so severity and rule, changed.
+    ChangeCase {
+        case: Uuid,
+        severity: Severity,
+        rule: String,
+        version: u32,
+    },
+    EndCase {
+        case: Uuid,
+        withdrawn: bool,
+        at: Time,
+    },
+    CaseChange {
+        case: Uuid,
+        change_no: u32,
+        kind: ChangeKind,
+        measured_at: Time,
+        received_at: Time,
+        because: Text,
+    },
+    OpenFinding {
+        case: Uuid,
+        ordinal: u32,
+        rule: String,
+        version: u32,
+        subject: String,
+        severity: Severity,
+        at: Time,
+        evidence: Box<Evidence>,
+        because: Text,
+    },
+    ChangeFinding {
+        case: Uuid,
+        ordinal: u32,
+        severity: Severity,
+    },
+    EndFinding {
+        case: Uuid,
+        ordinal: u32,
+        withdrawn: bool,
+        at: Time,
+        because: Text,
+    },
+    ProposeOrder {
+        order: Uuid,
+        visit: u32,
+        severity: Severity,
+        due_at: Time,
+        opened_at: Time,
+        because: Text,
+    },
+    AddLine {
+        order: Uuid,
+        case: Uuid,
+        component: Component,
+        severity: Severity,
+        operations: Vec<String>,
+        parts: Vec<String>,
+        labour_h: f64,
+        extra_work: bool,
+    },
+    /// The order gets at least this urgent.
+    HastenOrder {
+        order: Uuid,
+        severity: Severity,
+        due_at: Time,
+    },
+    /// Cancelled if nobody has touched it yet, flagged to the advisor otherwise.
+    CancelOrFlagOrder {
+        order: Uuid,
+        case: Uuid,
+        because: Text,
+    },
+    Review {
+        case: Uuid,
+        severity: Severity,
+        because: Text,
+        queued_at: Time,
+    },
+    EndReview {
+        case: Uuid,
+    },
+    Notify(Box<Notice>),
+    /// Tells whoever was told about the case that it is over.
+    Resolve {
+        case: Uuid,
+        created_at: Time,
+        valid_until: Time,
+    },
+    Seen {
+        notices: Vec<Uuid>,
+        at: Time,
+    },
+}
+
+impl Effect {
+    /// Moves its times of reception, and those that count from them, by a step of the clock that came between
+    /// deciding and writing.
+    pub fn move_by(&mut self, by: Span) {
+        let times: [Option<&mut Time>; 2] = match self {
+            Self::OpenCase { received_at, .. } | Self::CaseChange { received_at, .. } => [Some(received_at), None],
+            Self::ProposeOrder { due_at, opened_at, .. } => [Some(due_at), Some(opened_at)],
+            Self::HastenOrder { due_at, .. } => [Some(due_at), None],
+            Self::Review { queued_at, .. } => [Some(queued_at), None],
+            Self::Notify(notice) => [Some(&mut notice.created_at), Some(&mut notice.valid_until)],
+            Self::Resolve { created_at, valid_until, .. } => [Some(created_at), Some(valid_until)],
+            Self::Seen { at, .. } => [Some(at), None],
+            Self::ChangeCase { .. }
+            | Self::EndCase { .. }
+            | Self::OpenFinding { .. }
+            | Self::ChangeFinding { .. }
+            | Self::EndFinding { .. }
+            | Self::AddLine { .. }
+            | Self::CancelOrFlagOrder { .. }
+            | Self::EndReview { .. } => [None, None],
+        };
+        for time in times.into_iter().flatten() {
+            *time = time.stepped(by);
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ChangeKind {
+    Open,
+    Update,
+    Escalate,
+    Ease,
+    Withdraw,
+    Close,
+}
+
+impl ChangeKind {
+    pub const ALL: [Self; 6] = [Self::Open, Self::Update, Self::Escalate, Self::Ease, Self::Withdraw, Self::Close];
+
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Update => "update",
+            Self::Escalate => "escalate",
+            Self::Ease => "ease",
+            Self::Withdraw => "withdraw",
+            Self::Close => "close",
+        }
+    }
+}
+
+/// A notice to enqueue, on every channel named.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Notice {
+    pub id: Uuid,
+    /// The owner; `None` for the car.
+    pub person: Option<Uuid>,
+    pub case: Uuid,
+    pub order: Option<Uuid>,
+    pub stage: Stage,
+    pub severity: Severity,
+    /// Without a live consent for it, nobody is contacted.
+    pub purpose: Purpose,
+    pub template: String,
+    pub template_version: u32,
+    pub locale: Locale,
+    /// Fills the template; no personal data.
+    pub variables: Values,
+    pub channels: Vec<String>,
+    pub created_at: Time,
+    pub valid_until: Time,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stage {
+    StopNow,
+    Opened,
+    Resolved,
+}
+
+impl Stage {
+    pub const ALL: [Self; 3] = [Self::StopNow, Self::Opened, Self::Resolved];
+
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::StopNow => "stop_now",
+            Self::Opened => "opened",
+            Self::Resolved => "resolved",
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! The stages of one input, in their order: settle (in `state/`), fold, evaluate, decide, respond.
+//! [`recipe::take`] calls them.
+
+pub mod apply;
+pub mod carry;
+pub mod decide;
+pub mod doubt;
+pub mod effect;
+pub mod evaluate;
+pub mod evidence;
+pub mod fold;
+pub mod peek;
+pub mod recipe;
+pub mod respond;
+pub mod shelf;
+pub mod stop_now;

@@ -1,0 +1,13 @@
+//! A vehicle, what it sends and what people do to it: identity, profile, components, readings, commands.
+
+mod command;
+mod component;
+mod particulars;
+mod profile;
+mod reading;
+
+pub use self::command::{Command, OrderMove, ReviewAnswer};
+pub use self::component::{Component, ComponentEntry, Components};
+pub use self::particulars::{Attributes, Contact, Locale, Particulars, Powertrain, Purpose, VehicleId, VehicleIdError};
+pub use self::profile::{KnownTraits, Profile, Traits};
+pub use self::reading::{FaultReport, Input, Message, Reading, Reason, Refused, Sample, Sequence, What};
