@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use engine::journal;
+use engine::history::journal;
 use ingest::admit::{Admission, Envelope};
 use rules::author::trial::Trial;
 use rules::catalogue::Catalogue;

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use engine::crm::seed::demo_dealer;
+use engine::seed::demo::demo_dealer;
 use engine::store::account::{self, Account};
 use engine::store::session::{As, LOG_IN, Scope, begin_as};
 use reqwest::StatusCode;

@@ -19,7 +19,7 @@ const FILLED_WITHIN: Duration = Duration::from_secs(90);
 pub async fn log_in(browser: &Browser, premend: &Premend, login: &str) -> anyhow::Result<()> {
     browser.goto(&premend.url("/login")).await?;
     browser.fill("input[name=login]", login).await?;
-    browser.fill("input[name=password]", engine::crm::seed::DEMO_PASSWORD).await?;
+    browser.fill("input[name=password]", engine::seed::demo::DEMO_PASSWORD).await?;
     browser.click("main form button").await?;
     browser.find("nav.parts").await?;
     Ok(())

@@ -1,6 +1,6 @@
 //! A dealer's people see their dealer's rows, whichever way they ask.
 
-use engine::crm::seed::demo_dealer;
+use engine::seed::demo::demo_dealer;
 use engine::store::session::{As, begin_as};
 use engine::store::{board, console, order, review, vehicle};
 use reqwest::StatusCode;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use anyhow::Context as _;
-use engine::journal::{Position, snapshot_row};
+use engine::history::journal::{Position, snapshot_row};
 use engine::store::session::{As, begin_as};
 use engine::store::snapshot;
 use rules::catalogue::Catalogue;
@@ -55,7 +55,7 @@ async fn write(database: &Database, settled: &Settled, count: usize) -> anyhow::
         snapshot::write(&mut tx, &rows).await.context("writing snapshots")?;
         tx.commit().await?;
     }
-    engine::journal::keep_rule_set(&database.pool, &settled.set).await
+    engine::history::journal::keep_rule_set(&database.pool, &settled.set).await
 }
 
 /// Resident bytes of a process by vehicle.

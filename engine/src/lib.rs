@@ -1,36 +1,35 @@
 //! The shell of premend: lanes, store, CRM, outbox, console. It executes what `rules` decides.
+//!
+//! The folders are floors, top first; each imports only those below it (`tests/architecture.rs`).
 
-pub mod activation;
-pub mod anchor;
-pub mod answer;
-pub mod app;
-pub mod archive;
-pub mod backtest;
-pub mod channel;
-pub mod clock;
-pub mod clock_watch;
 pub mod command;
-pub mod config;
-pub mod crm;
-pub mod dirty;
-pub mod dispatch;
-pub mod draft;
-pub mod explanation;
+
+pub mod app;
+
 pub mod http;
-pub mod inbox;
-pub mod journal;
-pub mod lane;
-pub mod learning;
-pub mod metrics;
-pub mod outbox;
-pub mod overlay;
-pub mod proposal;
-pub mod restraint;
-pub mod safety;
-pub mod services;
-pub mod start;
-pub mod store;
+
 pub mod sweep;
-pub mod telemetry;
-pub mod tombstone;
-pub mod wake;
+
+pub mod outbox;
+
+pub mod lane;
+
+pub mod backtest;
+
+pub mod rules_in_force;
+
+pub mod history;
+
+pub mod seed;
+
+pub mod store;
+
+pub mod crypto;
+
+pub mod crm;
+
+pub mod metrics;
+
+pub mod clock;
+
+pub mod config;

@@ -38,7 +38,7 @@ impl Advisor {
     async fn log_in_for(premend: &Premend, login: &str, patience: Duration) -> anyhow::Result<Self> {
         let client = Client::builder().cookie_store(true).redirect(Policy::none()).timeout(patience).build()?;
         let advisor = Self { client, base: premend.url("") };
-        let password = engine::crm::seed::DEMO_PASSWORD;
+        let password = engine::seed::demo::DEMO_PASSWORD;
         let answer = advisor.post("/login", &[("login", login), ("password", password)]).await?;
         anyhow::ensure!(answer == StatusCode::SEE_OTHER, "log-in as {login}: {answer}");
         Ok(advisor)

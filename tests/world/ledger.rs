@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
-use engine::journal;
+use engine::history::journal;
 use rules::unit::Time;
 use rules::vehicle::{Input, What};
 use sqlx::{AssertSqlSafe, FromRow, PgPool};

@@ -17,7 +17,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::lines;
 use super::table::{self, Columns};
-use crate::archive::past::Recorded;
+use crate::history::archive::past::Recorded;
 
 /// How often the shards write their state down, where that is asked for.
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(10);

@@ -23,8 +23,8 @@ use serde::{Deserialize, Serialize};
 use super::feed::{Line, Parcel};
 use super::lines;
 use super::tally::Tally;
-use crate::archive::past::Recorded;
-use crate::journal::Restored;
+use crate::history::archive::past::Recorded;
+use crate::history::journal::Restored;
 
 /// What all shards have in common.
 pub struct Common {

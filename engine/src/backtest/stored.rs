@@ -14,8 +14,8 @@ use rules::vehicle::VehicleId;
 use sqlx::PgPool;
 
 use super::feed::{Feed, Parcel};
-use crate::archive::past::recorded;
-use crate::journal::RuleSets;
+use crate::history::archive::past::recorded;
+use crate::history::journal::RuleSets;
 use crate::store::archive as rows;
 use crate::store::session::{As, begin_as};
 

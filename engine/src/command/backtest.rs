@@ -20,13 +20,15 @@ use serde::Deserialize;
 use simulator::replay::Mapping;
 use uuid::Uuid;
 
+use crate::app;
 use crate::backtest::{
     Columns, Common, Finished, Plan, Profiles, Stored, draw_up, page, run as run_backtest, run_stored,
 };
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::history::journal;
+use crate::rules_in_force::{activation, overlay};
 use crate::store::open;
-use crate::{activation, app, journal, overlay};
 
 /// Later than anything that is stored: the year 9999.
 const END_OF_TIME: Time = Time::from_secs(253_402_300_799);

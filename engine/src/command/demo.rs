@@ -23,12 +23,12 @@ use sqlx::{PgPool, query_scalar};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::app::services::person_keys;
 use crate::app::{App, Options};
 use crate::clock::Clock;
 use crate::command::serve::until_told;
 use crate::config::Config;
-use crate::crm::seed::{DemoLogin, DemoService, DemoVehicle, seed_demo};
-use crate::services::person_keys;
+use crate::seed::demo::{DemoLogin, DemoService, DemoVehicle, seed_demo};
 use crate::store::session::{As, begin_as};
 
 /// The demo's vehicles keep their messages for the network, not for the disk: a short bound shows

@@ -7,10 +7,12 @@ use rules::author::explain::{Explanation, Instance};
 use rules::unit::{Time, nearest};
 use rules::vehicle::VehicleId;
 
+use crate::app;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::history::explanation;
+use crate::rules_in_force::activation;
 use crate::store::open;
-use crate::{activation, app, explanation};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

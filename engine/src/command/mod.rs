@@ -22,8 +22,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 
+use crate::app::telemetry;
 use crate::config::{Config, ConfigError};
-use crate::telemetry;
 
 /// Solves vehicle problems before the owner complains.
 #[derive(Debug, Parser)]

@@ -12,8 +12,9 @@ use rules::unit::nearest;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::history::journal;
+use crate::rules_in_force::{activation, overlay, safety};
 use crate::store::open;
-use crate::{activation, journal, overlay, safety};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

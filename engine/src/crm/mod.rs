@@ -1,10 +1,7 @@
-//! The dealer's side: people, work orders and what may be done with them.
+//! The dealer's side, pure: order states, roles, hours, masks, and the policy of notices.
 
-pub mod crypto;
 pub mod hours;
 pub mod mask;
+pub mod notice;
 pub mod order_state;
-pub mod password;
 pub mod role;
-pub mod seed;
-mod seed_people;

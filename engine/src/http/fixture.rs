@@ -14,12 +14,12 @@ use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
-use super::readiness::Readiness;
 use super::{HttpState, serve};
 use crate::clock::Clock;
 use crate::config::WantedTier;
-use crate::crm::crypto::PersonKeys;
-use crate::crm::seed::{DEMO_PASSWORD, DemoService, DemoVehicle, demo_dealer, seed_demo};
+use crate::crypto::person_keys::PersonKeys;
+use crate::http::probe::readiness::Readiness;
+use crate::seed::demo::{DEMO_PASSWORD, DemoService, DemoVehicle, demo_dealer, seed_demo};
 use crate::store::pool::Pools;
 use crate::store::session::{As, begin_as};
 use crate::store::tier;
@@ -77,7 +77,7 @@ pub async fn console(pool: PgPool) -> Console {
 pub async fn console_on(pools: Pools) -> Console {
     let pool = pools.console.clone();
     let demo = demo(&pool).await;
-    let set = crate::journal::rule_set(Arc::new(Catalogue::builtin().unwrap())).unwrap();
+    let set = crate::history::journal::rule_set(Arc::new(Catalogue::builtin().unwrap())).unwrap();
     let (_, sets) = watch::channel(set);
     let readiness = Arc::new(Readiness::waiting_for(&["source"]));
     let registry = prometheus::Registry::new();

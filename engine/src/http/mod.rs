@@ -3,46 +3,19 @@
 //! Pages are rendered here, on the server; every page works without JavaScript. Who sees what is
 //! decided by the database (`store::session`), what may be done by `crm`.
 
-mod asset;
 mod board;
-mod board_card;
-mod build;
-mod campaign_page;
-mod case_view;
-mod chart;
-mod chart_scale;
-mod connections;
+mod case;
 mod door;
-mod explain_page;
-mod failure;
 #[cfg(test)]
 pub(crate) mod fixture;
-mod forecast;
-mod gate;
-mod heavy;
-mod held;
-mod inbox;
-mod layout;
-mod live;
-mod login;
 mod order;
-mod order_move;
-mod order_view;
-mod people;
-mod probe;
-pub mod readiness;
-mod review;
+mod page;
+mod person;
+pub mod probe;
 #[cfg(test)]
 mod route_tests;
-mod rule_entry;
-mod rule_page;
-mod rule_standing;
-mod show;
-mod status;
-mod titles;
+mod rule;
 mod vehicle;
-mod vehicle_plan;
-mod vehicle_view;
 mod words;
 
 use std::sync::Arc;
@@ -62,12 +35,12 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 
-use crate::activation::Problem;
 use crate::clock::Clock;
 use crate::config;
-use crate::crm::crypto::PersonKeys;
+use crate::crypto::person_keys::PersonKeys;
 use crate::metrics::ConsoleMetrics;
 use crate::outbox::OutboxMetrics;
+use crate::rules_in_force::activation::Problem;
 use crate::store::pool::Pools;
 use door::Door;
 use heavy::Heavy;

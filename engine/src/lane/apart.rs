@@ -15,9 +15,9 @@ use rules::vehicle::{Reason, VehicleId};
 
 use super::commit::Outcome;
 use super::{Held, Lane, envelope};
-use crate::draft::Draft;
-use crate::inbox::{Arrived, Item};
-use crate::journal::{self, Position, RuleSets};
+use crate::history::journal::{self, Position, RuleSets};
+use crate::lane::draft::Draft;
+use crate::lane::inbox::{Arrived, Item};
 
 /// Vehicles as they are committed; `None` if they are not known yet.
 type Images = Vec<(VehicleId, Option<(Vehicle, Arc<RuleSet>, Position)>)>;

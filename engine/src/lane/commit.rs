@@ -6,8 +6,8 @@ use anyhow::Context as _;
 use rules::vehicle::VehicleId;
 
 use super::Lane;
-use crate::draft::Draft;
-use crate::journal::{self, INPUT_LAYOUT};
+use crate::history::journal::{self, INPUT_LAYOUT};
+use crate::lane::draft::Draft;
 use crate::metrics::{CommitOutcome, Stage};
 use crate::store::commit::{Batch, CommitError, commit, is_committed};
 use crate::store::journal::BatchKey;

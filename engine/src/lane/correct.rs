@@ -12,7 +12,7 @@ use rules::unit::{Span, Time};
 use rules::vehicle::{Command, Input, VehicleId, What};
 
 use super::Lane;
-use crate::draft::Draft;
+use crate::lane::draft::Draft;
 
 impl Lane {
     /// Timers go on waiting for as long as they had to.

@@ -5,7 +5,7 @@ use rules::unit::Time;
 use rules::vehicle::{Command, Input, VehicleId, What};
 
 use super::Lane;
-use crate::draft::Draft;
+use crate::lane::draft::Draft;
 
 /// A vehicle whose ids are still taken after so many lives is refused like any other row that the store refuses.
 pub(super) const LIVES_TRIED: Life = Life(1_000);

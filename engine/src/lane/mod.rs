@@ -7,11 +7,17 @@
 //! If the store is away the batch waits. If the store refuses it, or a message makes the core
 //! panic, it is taken apart until the one message is found and refused.
 
+pub mod answer;
 mod apart;
 mod commit;
 mod correct;
+pub mod dirty;
+pub mod dispatch;
+pub mod draft;
+pub mod inbox;
 mod lives;
 mod rejection;
+pub mod restraint;
 mod skipped;
 mod tell;
 mod timers;
@@ -38,15 +44,15 @@ use self::apart::{Tried, touched};
 use self::commit::Outcome;
 use self::lives::LIVES_TRIED;
 use self::skipped::SkippedNumbers;
-use crate::answer::Told;
 use crate::clock::Clock;
 use crate::config;
-use crate::dirty::Dirty;
-use crate::draft::{Draft, refused_input};
-use crate::inbox::{Arrived, Inbox, Item, Ordered};
-use crate::journal::{Position, Restored};
+use crate::history::journal::{Position, Restored};
+use crate::lane::answer::Told;
+use crate::lane::dirty::Dirty;
+use crate::lane::draft::{Draft, refused_input};
+use crate::lane::inbox::{Arrived, Inbox, Item, Ordered};
+use crate::lane::restraint::Restraint;
 use crate::metrics::{LaneMetrics, Stage};
-use crate::restraint::Restraint;
 use crate::store::case::NewVehicle;
 use crate::store::open::Store;
 
@@ -288,7 +294,7 @@ impl Lane {
     }
 
     /// Takes an input of a known vehicle. With a mark it has been noted and is kept only if taken.
-    fn take_input(&mut self, input: Input, draft: &mut Draft, mark: Option<&crate::draft::Mark>) -> Arrival {
+    fn take_input(&mut self, input: Input, draft: &mut Draft, mark: Option<&crate::lane::draft::Mark>) -> Arrival {
         let id = input.vehicle.clone();
         let received_at = input.what.received_at();
         if mark.is_none() {

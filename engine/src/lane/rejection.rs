@@ -7,7 +7,7 @@ use rules::vehicle::{Reason, Sequence, VehicleId};
 
 use super::Lane;
 use super::skipped::Skipped;
-use crate::draft::{Draft, refused_input};
+use crate::lane::draft::{Draft, refused_input};
 
 impl Lane {
     /// What the source refused, of a vehicle that it knows.

@@ -5,7 +5,7 @@ use ingest::down::Down;
 use rules::vehicle::VehicleId;
 
 use super::Lane;
-use crate::draft::Draft;
+use crate::lane::draft::Draft;
 
 impl Lane {
     /// The vehicle hears its position with the next commit, also if that is the one it knows.

@@ -6,10 +6,10 @@ use rules::stage::recipe::wake;
 use rules::vehicle::{Input, What};
 
 use super::{Held, Lane};
-use crate::answer::Told;
-use crate::draft::Draft;
-use crate::inbox::Until;
-use crate::journal::Restored;
+use crate::history::journal::Restored;
+use crate::lane::answer::Told;
+use crate::lane::draft::Draft;
+use crate::lane::inbox::Until;
 
 impl Lane {
     /// Takes vehicles in, each with its timer.

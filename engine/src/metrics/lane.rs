@@ -16,9 +16,9 @@ use rules::vehicle::Reason;
 
 use super::histogram::{Histogram, HistogramFamily};
 use super::labelled::Labelled;
-use crate::draft::Draft;
-use crate::inbox::{Arrived, Item};
-use crate::journal::Replayed;
+use crate::history::journal::Replayed;
+use crate::lane::draft::Draft;
+use crate::lane::inbox::{Arrived, Item};
 
 /// The stages of a batch, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -322,7 +322,7 @@ mod tests {
     use super::*;
 
     fn set() -> Arc<RuleSet> {
-        crate::journal::rule_set(Arc::new(Catalogue::builtin().unwrap())).unwrap()
+        crate::history::journal::rule_set(Arc::new(Catalogue::builtin().unwrap())).unwrap()
     }
 
     #[test]

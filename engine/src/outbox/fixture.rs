@@ -9,10 +9,11 @@ use rules::vehicle::VehicleId;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::{Audience, OutboxMetrics, Relay};
-use crate::channel::{Channel, Channels, Delivery, Outcome, Pending, Render, Rendering};
+use super::{OutboxMetrics, Relay};
 use crate::clock::Clock;
 use crate::config;
+use crate::crm::notice::Audience;
+use crate::outbox::channel::{Channel, Channels, Delivery, Outcome, Pending, Render, Rendering};
 use crate::store::session::{As, Scope, begin_as};
 
 pub const NOON: &str = "2026-11-23T12:00:00+08:00";

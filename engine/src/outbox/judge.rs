@@ -10,11 +10,10 @@ use rules::unit::{Span, Time};
 use sqlx::{PgConnection, PgPool};
 use tracing::warn;
 
-use super::budget;
-use super::quiet::QuietHours;
-use super::recheck::{Addressee, Audience, CancelReason, HoldReason, Situation, Verdict, recheck};
-use crate::channel::{Channel, Channels, Delivery, Render};
 use crate::clock::Clock;
+use crate::crm::notice::{self, QuietHours};
+use crate::crm::notice::{Addressee, Audience, CancelReason, HoldReason, Situation, Verdict, recheck};
+use crate::outbox::channel::{Channel, Channels, Delivery, Render};
 use crate::store::notice::{self, Notice};
 use crate::store::outbox::{self, Attempt, AttemptOutcome, Claim, Lease};
 use crate::store::session::{As, Scope, act_as, begin_as};

@@ -6,7 +6,7 @@ use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 use rules::unit::Time;
 use sqlx::PgPool;
 
-use super::recheck::{CancelReason, HoldReason};
+use crate::crm::notice::{CancelReason, HoldReason};
 use crate::metrics::HistogramFamily;
 use crate::store::outbox::{AttemptOutcome, depth};
 use crate::store::session::{As, begin_as};

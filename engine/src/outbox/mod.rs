@@ -5,12 +5,9 @@
 //! the same id: at least once outside, once inside.
 
 mod backoff;
-mod budget;
-pub mod gates;
+pub mod channel;
 mod judge;
 mod metrics;
-mod quiet;
-mod recheck;
 mod relay;
 
 #[cfg(test)]
@@ -20,9 +17,4 @@ mod tests;
 
 pub use self::backoff::{Backoff, BackoffError};
 pub use self::metrics::OutboxMetrics;
-pub use self::quiet::QuietHours;
-pub use self::recheck::{
-    Addressee, Audience, CancelReason, CaseStanding, HoldReason, OrderStanding, Situation, Stage, Told, Verdict,
-    recheck, take_back,
-};
 pub use self::relay::Relay;

@@ -15,14 +15,14 @@ use tracing::{debug, error, info, warn};
 
 use super::judge::{Judge, Judgement, lease};
 use super::metrics::OutboxMetrics;
-use super::{Backoff, BackoffError, recheck};
-use crate::channel::{Channel, Channels, Delivery, Outcome, Render};
-use crate::clock::Clock;
+use super::{Backoff, BackoffError};
+use crate::clock::{Clock, Wake};
 use crate::config;
+use crate::crm::notice::recheck;
+use crate::outbox::channel::{Channel, Channels, Delivery, Outcome, Render};
 use crate::store::outbox::{self, Attempt, AttemptOutcome, Claim};
 use crate::store::session::{As, begin_as};
 use crate::store::{notice, standing};
-use crate::wake::Wake;
 
 /// Waits between attempts: from seconds for a hiccup to an hour for an outage.
 const FIRST_WAIT: Duration = Duration::from_secs(5);

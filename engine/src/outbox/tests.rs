@@ -9,10 +9,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::fixture::{NIGHT, NOON, Scene, Scripted, Wanted};
 use super::judge::lease;
-use crate::channel::{Channel, ConsoleInbox, Outcome};
+use crate::clock::Wake;
+use crate::outbox::channel::{Channel, ConsoleInbox, Outcome};
 use crate::store::outbox::claim;
 use crate::store::session::{As, begin_as};
-use crate::wake::Wake;
 
 const LEASE: Duration = Duration::from_secs(30);
 

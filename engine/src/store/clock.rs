@@ -162,7 +162,7 @@ mod tests {
     }
 
     async fn run_of(pool: &PgPool) -> i32 {
-        crate::start::begin_run(pool).await.unwrap()
+        crate::app::start::begin_run(pool).await.unwrap()
     }
 
     async fn step(pool: &PgPool, incarnation: i32, before: Time, by: Span) -> bool {

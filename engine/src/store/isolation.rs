@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use super::session::{As, Scope, begin_as};
 use super::{account, board, console, order, person, review, vehicle};
-use crate::crm::crypto::PersonKeys;
 use crate::crm::order_state::OrderState;
+use crate::crypto::person_keys::PersonKeys;
 use crate::store::person::{Access, PersonError};
 use crate::store::vehicle::Window;
 

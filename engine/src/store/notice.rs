@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 
 use super::unknown_word;
 use crate::crm::hours;
-use crate::outbox::Stage;
+use crate::crm::notice::Stage;
 
 /// A notice.
 #[derive(Clone, Debug, PartialEq)]

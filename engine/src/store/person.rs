@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use super::account::locale;
 use super::unknown_word;
-use crate::crm::crypto::{CryptoError, PersonKeys};
 use crate::crm::mask;
+use crate::crypto::person_keys::{CryptoError, PersonKeys};
 
 /// Why personal data could not be read or written.
 #[derive(Debug, thiserror::Error)]

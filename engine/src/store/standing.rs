@@ -9,7 +9,7 @@ use sqlx::{PgConnection, query, query_as, query_scalar};
 use uuid::Uuid;
 
 use super::notice::Notice;
-use crate::outbox::{CaseStanding, OrderStanding, Told};
+use crate::crm::notice::{CaseStanding, OrderStanding, Told};
 
 /// What is known behind a notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,15 +17,16 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, info_span, warn};
 
 use crate::clock::Clock;
-use crate::learning::Learning;
+use crate::config;
+use crate::history::archive;
 use crate::metrics::HistogramFamily;
+use crate::rules_in_force::learning::Learning;
 use crate::store::open::Store;
 use crate::store::partition::Partitions;
 use crate::store::rollup::roll_up;
 use crate::store::session::{As, LOG_IN, Scope, begin_as};
 use crate::store::tier::Tier;
 use crate::store::{archive as store_archive, upkeep};
-use crate::{archive, config};
 
 /// A proposal that nobody took up this long after its visit was due is given up.
 const PROPOSAL_GRACE: Span = Span::from_days(14);

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::config::WantedTier;
-use crate::journal;
+use crate::history::journal;
 use crate::outbox::fixture::{NOON, Scene};
 use crate::store::pool::Pools;
 use crate::store::tier;
@@ -19,7 +19,7 @@ fn sweep<'a>(store: &'a Store, scene: &Scene) -> Sweep<'a> {
     let metrics = SweepMetrics::try_new(&Registry::new()).unwrap();
     let set = journal::rule_set(Arc::new(Catalogue::builtin().unwrap())).unwrap();
     let rules = InForce { sets: watch::channel(set).1, bounds: Bounds::default() };
-    let learning = crate::learning::tests::learning(&store.pools.jobs, &scene.clock);
+    let learning = crate::rules_in_force::learning::tests::learning(&store.pools.jobs, &scene.clock);
     Sweep::new(store, scene.clock.clone(), &config::Config::default(), rules, learning, metrics)
 }
 

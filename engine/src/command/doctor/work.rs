@@ -3,10 +3,10 @@
 use sqlx::PgPool;
 
 use super::check::Check;
+use crate::app::start::LOCK;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::metrics::scrape;
-use crate::start::LOCK;
 use crate::store::partition;
 use crate::store::tier::{self, Tier};
 use rules::unit::Span;

@@ -6,8 +6,8 @@
 use axum::http::HeaderMap;
 use sha2::{Digest as _, Sha256};
 
-use super::super::gate::cookie;
-use crate::crm::crypto::PersonKeys;
+use crate::crypto::person_keys::PersonKeys;
+use crate::http::person::gate::cookie;
 
 /// Cookie of a browser that has been let in.
 pub const BROWSER_COOKIE: &str = "premend_browser";

@@ -6,7 +6,9 @@
 //! written to the database until somebody is in.
 
 pub mod browser;
+pub mod connections;
 pub mod form;
+pub mod heavy;
 pub mod peer;
 pub mod queue;
 mod recent;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::http::HeaderMap;
 use ipnet::IpNet;
 
-use super::super::connections::Standing;
+use crate::http::door::connections::Standing;
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 

@@ -14,7 +14,7 @@ use prometheus::IntGauge;
 use tokio::sync::oneshot;
 
 use super::peer::Origin;
-use crate::crm::password::Memory;
+use crate::crypto::password::Memory;
 
 /// Waiting from one address, and from all; each costs some kilobytes.
 const OF_ONE_ADDRESS: usize = 128;

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use super::peer::Origin;
 use super::recent::Recent;
-use crate::crm::password::delay_after;
+use crate::crypto::password::delay_after;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 /// Failures of one name within an hour, wherever from, before strangers have to take turns at it.

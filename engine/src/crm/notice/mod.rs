@@ -1,0 +1,12 @@
+//! When a notice may go out: pure policy over what stands in the store at that moment.
+
+mod budget;
+mod quiet;
+mod recheck;
+
+pub use self::budget::{LONGEST, hold_until};
+pub use self::quiet::QuietHours;
+pub use self::recheck::{
+    Addressee, Audience, CancelReason, CaseStanding, HoldReason, OrderStanding, Situation, Stage, Told, Verdict,
+    recheck, take_back,
+};

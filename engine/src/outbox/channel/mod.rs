@@ -1,0 +1,116 @@
+//! Ways to reach people. To add one: a file here that implements [`Channel`], and a line in
+//! `engine/src/services.rs`, where [`Channels`] are built.
+//!
+//! A channel carries a notice and says what became of it; it never decides whether to. When it may
+//! not, cannot or must not now, is settled by the relay's re-check before it is asked.
+
+mod console_inbox;
+mod in_car;
+mod rendering;
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use rules::unit::Span;
+use uuid::Uuid;
+
+pub use self::console_inbox::ConsoleInbox;
+pub use self::in_car::{Downlink, InCar};
+pub use self::rendering::{Render, Rendering, render_with};
+use crate::crm::notice::Audience;
+use crate::store::notice::Notice;
+
+/// An answer that takes its time.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A notice on its way out.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// The id that lets the receiver drop repeats.
+    pub outbox: Uuid,
+    pub notice: Notice,
+    pub rendering: Rendering,
+}
+
+/// What became of an attempt; the decision about the next one is in the type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Delivered,
+    /// Try again; `after` only if the other side named a time.
+    Retry {
+        after: Option<Span>,
+        why: String,
+    },
+    /// Trying again is pointless.
+    Park {
+        why: String,
+    },
+}
+
+/// A way to reach somebody.
+pub trait Channel: Send + Sync {
+    /// The word in `outbox.channel` and in metrics.
+    fn key(&self) -> &'static str;
+
+    fn audience(&self) -> Audience;
+
+    /// Carries the notice. May be called again for the same `outbox` id after a crash.
+    fn deliver<'a>(&'a self, delivery: &'a Delivery) -> Pending<'a, Outcome>;
+
+    /// Reads again what the channel remembers of the store; at start and every minute.
+    fn refresh(&self) -> Pending<'_, sqlx::Result<()>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Takes a delivered notice back, where that is possible at all.
+    fn take_back<'a>(&'a self, _notice: &'a Notice) -> Option<Pending<'a, Outcome>> {
+        None
+    }
+
+    /// Whether [`Channel::take_back`] gives anything.
+    fn can_take_back(&self) -> bool {
+        false
+    }
+}
+
+/// The channels of this engine.
+#[derive(Clone)]
+pub struct Channels(Arc<[Arc<dyn Channel>]>);
+
+impl Channels {
+    pub fn new(channels: Vec<Arc<dyn Channel>>) -> Self {
+        Self(channels.into())
+    }
+
+    pub fn get(&self, key: &str) -> Option<&Arc<dyn Channel>> {
+        self.0.iter().find(|channel| channel.key() == key)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Channel>> {
+        self.0.iter()
+    }
+
+    pub fn keys(&self) -> Vec<&'static str> {
+        self.0.iter().map(|channel| channel.key()).collect()
+    }
+
+    /// Channels to owners: those that need their consent.
+    pub fn to_owners(&self) -> Vec<String> {
+        self.keys_where(|channel| channel.audience() == Audience::Owner)
+    }
+
+    pub fn that_take_back(&self) -> Vec<String> {
+        self.keys_where(|channel| channel.can_take_back())
+    }
+
+    fn keys_where(&self, wanted: impl Fn(&Arc<dyn Channel>) -> bool) -> Vec<String> {
+        self.0.iter().filter(|channel| wanted(channel)).map(|channel| channel.key().to_owned()).collect()
+    }
+}
+
+impl fmt::Debug for Channels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.keys()).finish()
+    }
+}
