@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use rules::catalogue::Catalogue;
 use rules::compact::SlotSet;
-use rules::entry::signal::Slot;
+use rules::observed::step::Step;
 use rules::rule_set::RuleSet;
 use rules::stage::effect::Effects;
 use rules::stage::evaluate::evaluate;
-use rules::stage::fold::Step;
 use rules::state::Vehicle;
 use rules::unit::{Span, Time};
+use rules::vehicle::Slot;
 use uuid::Uuid;
 
 mod figures;

@@ -10,7 +10,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use ingest::admit::{Admission, Envelope};
 use rules::catalogue::Catalogue;
-use rules::language::known::Wanted;
+use rules::observed::known::Wanted;
 use rules::rule_set::RuleSet;
 use rules::stage::effect::Effects;
 use rules::stage::recipe::take;

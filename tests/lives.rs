@@ -1,8 +1,8 @@
 //! Safety survives a lost state: what is counted from 1 again never meets the rows of an earlier life.
 
-use rules::case::{Life, case_id};
+use rules::case::case_id;
 use rules::unit::{Span, Time};
-use rules::vehicle::{Component, VehicleId};
+use rules::vehicle::{Component, Life, VehicleId};
 use simulator::signal::COOLANT;
 
 use crate::world::road::{trip, with};

@@ -3,8 +3,7 @@
 //! A vehicle drops what is committed, drops and never resends what was unreadable, shows a notice
 //! once until it expires or is withdrawn, and ignores kinds and keys that it does not know.
 
-use rules::unit::{Severity, Time};
-use rules::vehicle::Locale;
+use rules::unit::{Locale, Severity, Time};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use rules::entry::signal::{Kind, SignalNo, Signals};
-use rules::vehicle::{Powertrain, Purpose};
+use rules::entry::signal::{Kind, Signals};
+use rules::vehicle::{Powertrain, Purpose, SignalNo};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// What admission knows of one signal.

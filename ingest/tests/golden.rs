@@ -3,8 +3,8 @@
 use ingest::dialect::{Decoded, Dialect, PremendJson};
 use ingest::signal_index::SignalIndex;
 use rules::catalogue::Catalogue;
-use rules::entry::signal::SignalNo;
 use rules::stage::shelf::Shelf;
+use rules::vehicle::SignalNo;
 
 fn decode(payload: &str) -> Decoded<'_> {
     PremendJson.decode(payload.as_bytes(), &index(), &mut Shelf::default()).expect("a golden payload is readable")

@@ -11,8 +11,8 @@ use rules::catalogue::{Catalogue, OVERLAY};
 use rules::entry::phrase::{Said, Values};
 use rules::entry::rule::{Expect, Mode};
 use rules::rule_set::RuleSet;
-use rules::unit::Severity;
-use rules::vehicle::{Component, Locale};
+use rules::unit::{Locale, Severity};
+use rules::vehicle::Component;
 
 fn shipped() -> Catalogue {
     Catalogue::builtin().map_err(|error| error.to_string()).expect("the shipped catalogue loads")

@@ -11,10 +11,8 @@ use rules::stage::effect::{Effect, Effects};
 use rules::stage::recipe::take;
 use rules::state::Vehicle;
 use rules::state::settle::Bounds;
-use rules::unit::{Severity, Span};
-use rules::vehicle::{
-    Attributes, Command, Contact, Locale, Particulars, Powertrain, Profile, Purpose, VehicleId, What,
-};
+use rules::unit::{Locale, Severity, Span};
+use rules::vehicle::{Attributes, Command, Contact, Particulars, Powertrain, Profile, Purpose, VehicleId, What};
 use uuid::Uuid;
 
 const DEALER: Uuid = Uuid::from_u128(0x7f3a_0f3e_2c1d_4d0a_9d59_0a4f_6a1f_2b3c);

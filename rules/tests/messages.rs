@@ -17,8 +17,8 @@ use rules::entry::rule::{Expect, RuleSource};
 use rules::entry::variable::values;
 use rules::rule_set::{Rule, RuleSet};
 use rules::stage::effect::Effect;
-use rules::unit::{Severity, Text};
-use rules::vehicle::{Locale, Powertrain};
+use rules::unit::{Locale, Severity, Text};
+use rules::vehicle::Powertrain;
 
 static SET: LazyLock<RuleSet> =
     LazyLock::new(|| RuleSet::compile(Arc::new(Catalogue::builtin().unwrap()), [0; 32]).unwrap());

@@ -10,12 +10,11 @@ use rules::author::example::{self, START};
 use rules::author::trial::Trial;
 use rules::catalogue::Catalogue;
 use rules::entry::rule::{Expect, Per, RuleKind, RuleSource};
-use rules::entry::signal::SignalNo;
 use rules::rule_set::{Rule, RuleSet};
 use rules::stage::effect::{Effect, Effects};
 use rules::state::settle::Bounds;
 use rules::unit::{Span, Time};
-use rules::vehicle::{Message, Powertrain, Reading, Reason, Sample, Sequence, What};
+use rules::vehicle::{Message, Powertrain, Reading, Reason, Sample, Sequence, SignalNo, What};
 
 const SPEED: &str = "Vehicle.Speed";
 const IGNITION: &str = "Vehicle.LowVoltageSystemState";

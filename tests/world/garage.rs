@@ -12,8 +12,8 @@ use engine::store::enrol::{self, NewConsent, NewVehicle};
 use engine::store::person::{self, NewPerson};
 use engine::store::session::{As, Scope, act_as, begin_as};
 use rules::catalogue::Catalogue;
-use rules::unit::{Span, Time};
-use rules::vehicle::{Command, Contact, Locale, Particulars, Profile, Purpose, VehicleId};
+use rules::unit::{Locale, Span, Time};
+use rules::vehicle::{Command, Contact, Particulars, Profile, Purpose, VehicleId};
 use sqlx::PgPool;
 use uuid::Uuid;
 

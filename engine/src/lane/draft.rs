@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use ingest::admit::Refusal;
-use rules::case::Life;
 use rules::stage::effect::{Effect, Effects};
 use rules::unit::Time;
-use rules::vehicle::{Input, Reason, Refused, VehicleId, What};
+use rules::vehicle::{Input, Life, Reason, Refused, VehicleId, What};
 use uuid::Uuid;
 
 use crate::history::journal::{Decided, decision_hash, encode_input};

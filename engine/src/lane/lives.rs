@@ -1,8 +1,7 @@
 //! Lives: a vehicle whose state was erased or lost counts from 1 again, under ids of its own.
 
-use rules::case::Life;
 use rules::unit::Time;
-use rules::vehicle::{Command, Input, VehicleId, What};
+use rules::vehicle::{Command, Input, Life, VehicleId, What};
 
 use super::Lane;
 use crate::lane::draft::Draft;

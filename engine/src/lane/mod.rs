@@ -30,14 +30,13 @@ use std::time::Instant;
 
 use ingest::admit::{Admission, Envelope, Refusal, UnknownVehicle};
 use ingest::source::{Arrival as Published, Delivery, Source};
-use rules::case::Life;
 use rules::rule_set::RuleSet;
 use rules::stage::effect::Effects;
 use rules::stage::recipe::{take, wake};
 use rules::state::Vehicle;
 use rules::state::settle::{Arrival, Bounds};
 use rules::unit::{Span, Time};
-use rules::vehicle::{Command, Input, Message, Profile, Reason, VehicleId, What};
+use rules::vehicle::{Command, Input, Life, Message, Profile, Reason, VehicleId, What};
 use tokio::sync::watch;
 
 use self::apart::{Tried, touched};

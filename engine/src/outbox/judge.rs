@@ -11,8 +11,9 @@ use sqlx::{PgConnection, PgPool};
 use tracing::warn;
 
 use crate::clock::Clock;
-use crate::crm::notice::{self, QuietHours};
-use crate::crm::notice::{Addressee, Audience, CancelReason, HoldReason, Situation, Verdict, recheck};
+use crate::crm::notice::{
+    self, Addressee, Audience, CancelReason, HoldReason, QuietHours, Situation, Verdict, recheck,
+};
 use crate::outbox::channel::{Channel, Channels, Delivery, Render};
 use crate::store::notice::{self, Notice};
 use crate::store::outbox::{self, Attempt, AttemptOutcome, Claim, Lease};

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rules::unit::{Span, Time};
-use rules::vehicle::{Command, Contact, Locale, Particulars, Powertrain, Profile, Purpose, VehicleId};
+use rules::unit::{Locale, Span, Time};
+use rules::vehicle::{Command, Contact, Particulars, Powertrain, Profile, Purpose, VehicleId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 

@@ -1,6 +1,7 @@
 //! Invented owners: a name, a phone that nobody has, a plate and a VIN of no maker.
 
-use rules::vehicle::{Locale, Powertrain};
+use rules::unit::Locale;
+use rules::vehicle::Powertrain;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// A fictional owner and the signs of the car.

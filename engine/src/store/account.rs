@@ -3,7 +3,7 @@
 //! Everything here is in system time, the database's: sessions never run on a virtual clock.
 
 use chrono::{DateTime, Utc};
-use rules::vehicle::Locale;
+use rules::unit::Locale;
 use sqlx::{PgConnection, query, query_as, query_scalar};
 use uuid::Uuid;
 

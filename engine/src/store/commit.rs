@@ -4,9 +4,8 @@
 //! key in the journal tells. What the store *refuses* is another matter, and the caller's: the
 //! same batch would be refused for ever.
 
-use rules::case::Life;
 use rules::unit::{Span, Time};
-use rules::vehicle::{Reason, Sequence, VehicleId};
+use rules::vehicle::{Life, Reason, Sequence, VehicleId};
 use sqlx::{PgConnection, PgPool, query};
 use uuid::Uuid;
 

@@ -3,9 +3,8 @@
 //! Cases, orders and what people did stay as long as the law wants them, without the readings. The journal's
 //! copy goes with its partition; until then the tombstone keeps every reader away from it.
 
-use rules::case::Life;
 use rules::unit::Time;
-use rules::vehicle::VehicleId;
+use rules::vehicle::{Life, VehicleId};
 use sqlx::{PgConnection, query, query_scalar};
 
 use super::journal::BatchKey;

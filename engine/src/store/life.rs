@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use rules::case::Life;
-use rules::vehicle::VehicleId;
+use rules::vehicle::{Life, VehicleId};
 use sqlx::{PgConnection, query};
 
 /// The life a vehicle has in the store, wherever it is not the first.

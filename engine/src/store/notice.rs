@@ -3,8 +3,8 @@
 //! A notice holds no personal data; `variables` fills its template.
 
 use rules::entry::phrase::Values;
-use rules::unit::{Severity, Text, Time};
-use rules::vehicle::{Locale, VehicleId};
+use rules::unit::{Locale, Severity, Text, Time};
+use rules::vehicle::VehicleId;
 use sqlx::types::Json;
 use sqlx::{PgConnection, query, query_as};
 use uuid::Uuid;

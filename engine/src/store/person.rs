@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use chrono::NaiveTime;
-use rules::vehicle::Locale;
+use rules::unit::Locale;
 use sqlx::{PgConnection, query, query_scalar};
 use uuid::Uuid;
 

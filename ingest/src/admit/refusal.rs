@@ -1,8 +1,7 @@
 //! What becomes of a message that is not used: its reason, its number if it had one, and what may be
 //! shown of it.
 
-use rules::entry::signal::SignalNo;
-use rules::vehicle::{Reason, Sequence, VehicleId};
+use rules::vehicle::{Reason, Sequence, SignalNo, VehicleId};
 use sha2::{Digest, Sha256};
 
 use crate::dialect::RefusedReadings;

@@ -1,9 +1,8 @@
 //! What is admitted, and what is refused with which reason.
 
-use rules::entry::signal::SignalNo;
 use rules::stage::shelf::Shelf;
 use rules::unit::{Span, Time};
-use rules::vehicle::{Particulars, Powertrain, Profile, Purpose, Reason, Sequence};
+use rules::vehicle::{Particulars, Powertrain, Profile, Purpose, Reason, Sequence, SignalNo};
 use uuid::Uuid;
 
 use super::*;

@@ -6,9 +6,8 @@
 
 use std::borrow::Cow;
 
-use rules::entry::signal::SignalNo;
 use rules::stage::shelf::Shelf;
-use rules::vehicle::{Reason, Sample, Sequence};
+use rules::vehicle::{Reason, Sample, Sequence, SignalNo};
 use uuid::Uuid;
 
 use crate::redact::redact_text;

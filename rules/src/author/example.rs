@@ -18,10 +18,10 @@ use crate::stage::effect::{Effect, Effects};
 use crate::stage::recipe;
 use crate::state::Vehicle;
 use crate::state::settle::Bounds;
-use crate::unit::{Severity, Span, Time, nearest};
+use crate::unit::{Locale, Severity, Span, Time, nearest};
 use crate::vehicle::{
-    Command, Component, Contact, FaultReport, Locale, Message, Particulars, Powertrain, Profile, Purpose, Reading,
-    Reason, Refused, Sample, Sequence, VehicleId, What,
+    Command, Component, Contact, FaultReport, Message, Particulars, Powertrain, Profile, Purpose, Reading, Reason,
+    Refused, Sample, Sequence, VehicleId, What,
 };
 
 /// Every example starts here: a Monday.

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::entry::signal::SignalNo;
-use crate::state::clock::Told;
 use crate::unit::{Severity, Text, Time};
+use crate::vehicle::{SignalNo, Told};
 
 /// What an advisor needs to believe a finding. JSON in `finding.evidence`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -83,7 +82,7 @@ pub enum FindingChange {
 /// Which instance of which rule: the place in the rule set, and the fault code for rules by code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FindingKey {
-    pub rule: crate::rule_set::RuleNo,
+    pub rule: crate::entry::rule::RuleNo,
     pub code: Option<crate::entry::fault_code::FaultCode>,
 }
 

@@ -4,6 +4,4 @@ mod finding;
 mod open;
 
 pub use self::finding::{Evidence, EvidenceFault, EvidenceReading, EvidenceSignal, FindingChange, FindingKey, Opened};
-pub use self::open::{
-    Case, Life, OpenFinding, PastCase, Proposal, case_id, notice_id, order_id, outbox_id, shadow_case_id,
-};
+pub use self::open::{Case, OpenFinding, PastCase, Proposal, case_id, notice_id, order_id, outbox_id, shadow_case_id};

@@ -6,23 +6,10 @@ use uuid::Uuid;
 use crate::case::FindingKey;
 use crate::entry::rule::Mode;
 use crate::unit::{Severity, Time};
-use crate::vehicle::{Component, VehicleId};
+use crate::vehicle::{Component, Life, VehicleId};
 
 /// Namespace of every id the product derives; a fixed random v4.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6f1c_24a5_3f0e_4c7b_9b5a_52c8_07d1_e3f4);
-
-/// A vehicle's time from a registration to the next erasure or loss of its state: what is counted begins again with it.
-///
-/// Ids of two lives never meet. The first one is 0 and leaves no trace in them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Life(pub u32);
-
-impl Life {
-    #[must_use]
-    pub const fn next(self) -> Self {
-        Self(self.0.saturating_add(1))
-    }
-}
 
 /// case = v5(vehicle, life, component, episode)
 pub fn case_id(vehicle: &VehicleId, life: Life, component: &Component, episode: u32) -> Uuid {

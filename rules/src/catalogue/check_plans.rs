@@ -13,7 +13,7 @@ use crate::entry::plan::{Item, Plan};
 use crate::entry::template::Template;
 use crate::learned::date::{DateEntry, Dates};
 use crate::learned::forecast::ESTIMATORS;
-use crate::vehicle::Locale;
+use crate::unit::Locale;
 
 /// What estimators start from.
 pub fn norms(entries: Vec<Placed<NormEntry>>, models: &BTreeMap<String, Model>, faults: &mut Vec<Fault>) -> Norms {

@@ -15,8 +15,7 @@ use crate::entry::signal::Signal;
 use crate::entry::variable::{DECIDING, LIMIT, Name, Source, source, unfit, wheel};
 use crate::language::expr::{self, compile_held};
 use crate::unit::figure::conversion;
-use crate::unit::{Severity, Span, Text, Unit, nearest};
-use crate::vehicle::Locale;
+use crate::unit::{Locale, Severity, Span, Text, Unit, nearest};
 
 /// Names of numbers that some rule gives: any other is a slip of the pen.
 pub fn numbers<'a>(rules: impl Iterator<Item = &'a RuleSource>) -> BTreeSet<&'a str> {

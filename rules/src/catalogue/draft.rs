@@ -20,7 +20,8 @@ use crate::learned::date::DateEntry;
 use crate::learned::{
     Bands, CALIBRATION_FILE, COHORTS_FILE, CalibrationEntry, CohortEntry, CohortHead, PRECISION_FILE, Precision,
 };
-use crate::vehicle::{ComponentEntry, Locale};
+use crate::unit::Locale;
+use crate::vehicle::ComponentEntry;
 
 /// Everything that was read, and everything that could not be.
 #[derive(Default)]

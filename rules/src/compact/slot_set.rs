@@ -1,6 +1,6 @@
 //! A small set of slots without allocation.
 
-use crate::entry::signal::Slot;
+use crate::vehicle::Slot;
 
 /// Slots 0 to 255.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

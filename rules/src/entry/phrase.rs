@@ -9,8 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::unit::figure::{figure, unit_at_start};
-use crate::unit::{Text, Unit};
-use crate::vehicle::Locale;
+use crate::unit::{Locale, Text, Unit};
 
 /// A text that was understood.
 #[derive(Clone, Debug, PartialEq)]

@@ -374,3 +374,8 @@ mod tests {
         assert!((0..100).all(|number| live.runs_on(&id(number))));
     }
 }
+
+/// The place of a rule instance in its set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RuleNo(pub u16);

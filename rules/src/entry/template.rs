@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 
 use crate::entry::phrase::{Mention, Phrase, PhraseError, Values};
-use crate::vehicle::Locale;
+use crate::unit::Locale;
 
 /// The version of the shipped template `resolved`, whose notices the store writes without a catalogue at hand.
 pub const RESOLVED_VERSION: u32 = 2;

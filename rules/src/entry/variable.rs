@@ -224,11 +224,7 @@ pub fn wheel(subject: &str) -> Option<Text> {
 }
 
 /// The numbers of signals that a rule names, as they stand.
-pub fn named(
-    rule: &Rule,
-    set: &RuleSet,
-    last: impl Fn(crate::entry::signal::Slot) -> (Time, f64),
-) -> Vec<(String, f64)> {
+pub fn named(rule: &Rule, set: &RuleSet, last: impl Fn(crate::vehicle::Slot) -> (Time, f64)) -> Vec<(String, f64)> {
     let value = |(name, path): (&String, &String)| {
         let slot = set.catalogue.signals.slot_of_path(&about(path, &rule.subject))?;
         let (at, value) = last(slot);

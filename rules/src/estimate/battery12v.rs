@@ -10,11 +10,11 @@ use super::trend::{Line, Trend};
 use super::warm_up::is_cold;
 use super::{Stamp, Turn, emit, measured, recent, repeat};
 use crate::entry::norm::{Feature, Norm};
-use crate::language::known::Known;
 use crate::learned::forecast::Forecast;
+use crate::observed::known::Known;
 use crate::observed::segment::SegmentKind;
+use crate::observed::step::Step;
 use crate::rule_set::RuleSet;
-use crate::stage::fold::Step;
 use crate::state::Vehicle;
 use crate::unit::{Span, Time};
 

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::trend::Trend;
 use super::{emit, measured};
-use crate::language::known::Known;
 use crate::learned::forecast::Forecast;
-use crate::stage::fold::Step;
+use crate::observed::known::Known;
+use crate::observed::step::Step;
 use crate::state::Vehicle;
 
 /// Worn, percent.

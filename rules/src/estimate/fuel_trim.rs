@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::shift::Shift;
 use super::{Turn, emit, measured, recent};
 use crate::entry::norm::Feature;
+use crate::observed::step::Step;
 use crate::rule_set::RuleSet;
-use crate::stage::fold::Step;
 use crate::state::Vehicle;
 
 /// Closed loop and hot, degC; driving, km/h.

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::trend::Trend;
 use super::{Stamp, emit, measured, recent};
 use crate::learned::forecast::Forecast;
+use crate::observed::step::Step;
 use crate::rule_set::RuleSet;
-use crate::stage::fold::Step;
 use crate::state::Vehicle;
 use crate::unit::Span;
 

@@ -1,9 +1,9 @@
 //! Pending fault codes on their way to confirmed, DOMAIN 2.4: a code that fails on ever more of its trips matures.
 
 use super::emit;
-use crate::language::expr::FaultPhase;
-use crate::language::known::Known;
-use crate::stage::fold::Step;
+use crate::observed::fault_cycle::FaultPhase;
+use crate::observed::known::Known;
+use crate::observed::step::Step;
 use crate::state::Vehicle;
 
 /// Of four codes that show up once, one stays: weight of the prior, in trips, and its share.

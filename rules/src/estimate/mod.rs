@@ -28,17 +28,16 @@ pub mod warm_up;
 
 use serde::{Deserialize, Serialize};
 
-use crate::entry::signal::Slot;
-use crate::language::expr::Last;
 use crate::learned::Map;
 use crate::learned::date::ShownForecast;
 use crate::learned::forecast::Forecast;
+use crate::observed::last::Last;
 use crate::observed::segment::Turn;
+use crate::observed::step::Step;
 use crate::rule_set::RuleSet;
-use crate::stage::fold::Step;
 use crate::state::Vehicle;
 use crate::unit::{Span, Time};
-use crate::vehicle::{Component, Profile};
+use crate::vehicle::{Component, Profile, Slot};
 
 /// The estimators' states of one vehicle. What only some vehicles have is boxed and made when it is first heard of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

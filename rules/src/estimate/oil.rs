@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{emit, measured};
-use crate::language::known::Known;
-use crate::stage::fold::Step;
+use crate::observed::known::Known;
+use crate::observed::step::Step;
 use crate::state::Vehicle;
 
 /// Litres between the marks of a dipstick.

@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Turn, measured, recent};
-use crate::language::known::Known;
-use crate::stage::fold::Step;
+use crate::observed::known::Known;
+use crate::observed::step::Step;
 use crate::state::Vehicle;
 use crate::unit::{Span, Time};
 

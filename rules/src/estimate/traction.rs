@@ -2,13 +2,13 @@
 //! cell temperatures (DOMAIN 3, bit 0).
 
 use crate::compact::SlotSet;
-use crate::entry::signal::Slot;
 use crate::estimate::emit;
-use crate::language::known::Known;
+use crate::observed::known::Known;
 use crate::observed::readings::Readings;
-use crate::stage::fold::Step;
+use crate::observed::step::Step;
 use crate::state::Vehicle;
 use crate::unit::{Span, Time};
+use crate::vehicle::Slot;
 
 /// Instruments stop here; a value at the stop is "at least", not a measurement.
 const SATURATED_KOHM: f64 = 59_000.0;

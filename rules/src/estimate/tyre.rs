@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::fall::Fall;
 use super::trend::{Line, Trend};
 use super::{Stamp, emit, measured, recent};
-use crate::language::known::Known;
 use crate::learned::forecast::{Due, Forecast};
+use crate::observed::known::Known;
 use crate::observed::segment::SegmentKind;
-use crate::stage::fold::Step;
+use crate::observed::step::Step;
 use crate::state::Vehicle;
 use crate::unit::Span;
 

@@ -7,15 +7,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::entry::plan::items::{Anchor, Items};
+use crate::entry::plan::items::{Anchor, ItemState, Items};
 use crate::entry::plan::{self, Combinator, Item, Meters, Phase};
-use crate::entry::signal::Slot;
-use crate::language::expr::ItemState;
+use crate::observed::step::Step;
 use crate::rule_set::RuleSet;
-use crate::stage::fold::Step;
 use crate::state::Vehicle;
 use crate::unit::{Span, Time};
-use crate::vehicle::Profile;
+use crate::vehicle::{Profile, Slot};
 
 /// Weight of a new day: half-life 28 days of its class.
 const WEIGHT: f64 = 0.024_45;

@@ -7,9 +7,9 @@ use super::fall::Fall;
 use super::shift::Shift;
 use super::{Stamp, Turn, emit, measured, recent};
 use crate::entry::norm::Feature;
-use crate::language::known::Known;
+use crate::observed::known::Known;
+use crate::observed::step::Step;
 use crate::rule_set::RuleSet;
-use crate::stage::fold::Step;
 use crate::state::Vehicle;
 use crate::unit::{Span, Time};
 

@@ -1,4 +1,3 @@
 //! The rule language: expressions, and the signals that code refers to by name.
 
 pub mod expr;
-pub mod known;

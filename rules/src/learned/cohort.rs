@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::entry::signal::{Signals, Slot};
+use crate::entry::signal::Signals;
+use crate::vehicle::Slot;
 
 /// A quantile that moved by less than this share of the middle half of its cohort is the same.
 const NOTICEABLE: f64 = 0.1;

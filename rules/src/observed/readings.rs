@@ -10,7 +10,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::compact::SlotSet;
-use crate::language::expr::Last;
+use crate::observed::last::Last;
 use crate::unit::{Span, Time};
 
 const WORDS: usize = SlotSet::CAPACITY / 64;

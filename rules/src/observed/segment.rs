@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::entry::signal::Signal;
-use crate::language::known::Known;
+use crate::observed::known::Known;
 use crate::state::Vehicle;
 use crate::unit::{Span, Time};
 

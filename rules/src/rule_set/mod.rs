@@ -2,4 +2,4 @@
 
 mod set;
 
-pub use self::set::{Rule, RuleNo, RuleSet, RuleSetError};
+pub use self::set::{Rule, RuleSet, RuleSetError};

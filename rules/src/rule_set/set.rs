@@ -6,24 +6,16 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use crate::catalogue::Catalogue;
 use crate::compact::{InMask, MASK_WORDS, RuleMask, SlotSet};
 use crate::entry::model::Model;
-use crate::entry::rule::{Mode, RuleKind, RuleSource, about};
-use crate::entry::signal::Slot;
+use crate::entry::rule::{Mode, RuleKind, RuleNo, RuleSource, about};
 use crate::language::expr::{self, ExprError, Program};
-use crate::language::known::{Known, Wanted};
 use crate::learned::{CohortSpecs, CohortTable, Cohorts, Demotion, PRIOR_PRECISION, Precision};
+use crate::observed::known::{Known, Wanted};
 use crate::observed::window::WindowSpecs;
 use crate::unit::{Severity, Span};
-use crate::vehicle::{Component, KnownTraits, Profile, VehicleId};
-
-/// The place of a rule instance in its set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct RuleNo(pub u16);
+use crate::vehicle::{Component, KnownTraits, Profile, Slot, VehicleId};
 
 /// One instance of a rule.
 #[derive(Clone, Debug)]

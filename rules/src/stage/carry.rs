@@ -5,16 +5,17 @@
 
 use crate::case::{FindingChange, FindingKey};
 use crate::compact::Sparse;
-use crate::entry::rule::OnChange;
-use crate::entry::signal::Slot;
+use crate::entry::rule::{OnChange, RuleNo};
 use crate::observed::readings::Readings;
+use crate::observed::suspect::Suspect;
 use crate::observed::window::WindowSpec;
-use crate::rule_set::{Rule, RuleNo, RuleSet};
+use crate::rule_set::{Rule, RuleSet};
 use crate::stage::decide::decide;
 use crate::stage::effect::Effects;
-use crate::stage::peek::Ahead;
-use crate::state::{Suspect, Vehicle};
+use crate::state::Vehicle;
+use crate::state::ahead::Ahead;
 use crate::unit::{Text, Time};
+use crate::vehicle::Slot;
 
 /// What becomes of the memory of a rule: all of it goes on while the version is the same.
 fn what_of_memory(old: &Rule, new: &Rule) -> OnChange {

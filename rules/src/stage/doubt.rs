@@ -8,17 +8,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::case::FindingKey;
 use crate::compact::{RuleMask, SlotSet};
-use crate::entry::signal::Slot;
+use crate::entry::rule::RuleNo;
 use crate::estimate::traction;
-use crate::language::expr::{self, Cell, Last, Tri, View};
+use crate::language::expr::{self, Cell, Tri, View};
 use crate::learned::Cohort;
+use crate::observed::last::Last;
+use crate::observed::step::Step;
 use crate::observed::window::Windows;
-use crate::rule_set::{Rule, RuleNo, RuleSet};
+use crate::rule_set::{Rule, RuleSet};
 use crate::stage::evaluate::take_outcome;
-use crate::stage::fold::Step;
 use crate::state::watches::{Watch, Watches};
 use crate::state::{Vehicle, is_obsolete};
 use crate::unit::Span;
+use crate::vehicle::Slot;
 
 /// Memory of one rule instance while something that it reads waits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

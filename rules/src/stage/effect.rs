@@ -6,13 +6,11 @@ use uuid::Uuid;
 use crate::case::Evidence;
 use crate::compact::RuleMask;
 use crate::entry::phrase::Values;
-use crate::entry::rule::Mode;
-use crate::entry::signal::SignalNo;
+use crate::entry::rule::{Mode, RuleNo};
 use crate::language::expr::Tri;
-use crate::rule_set::RuleNo;
 use crate::stage::shelf::Shelf;
-use crate::unit::{Severity, Span, Text, Time};
-use crate::vehicle::{Component, Locale, Purpose, Reason};
+use crate::unit::{Locale, Severity, Span, Text, Time};
+use crate::vehicle::{Component, Purpose, Reason, SignalNo};
 
 /// Everything one input led to. Order matters: effects are written as they stand.
 #[derive(Clone, Debug, Default, PartialEq)]

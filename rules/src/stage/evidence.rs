@@ -3,11 +3,10 @@
 use crate::case::{Evidence, EvidenceFault, EvidenceReading, EvidenceSignal, FindingKey};
 use crate::entry::phrase::Phrase;
 use crate::entry::variable::{named, values};
-use crate::language::expr::{FaultCycle, FaultPhase};
+use crate::observed::fault_cycle::{FaultCycle, FaultPhase};
 use crate::rule_set::{Rule, RuleSet};
 use crate::state::Vehicle;
-use crate::unit::{Severity, Text, Time};
-use crate::vehicle::Locale;
+use crate::unit::{Locale, Severity, Text, Time};
 
 /// The evidence of an open finding as the state has it now.
 pub fn evidence_now(vehicle: &Vehicle, key: FindingKey, since: Time, set: &RuleSet) -> Option<Evidence> {

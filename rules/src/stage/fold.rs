@@ -4,35 +4,25 @@
 //! sensors, the odometer. What fails is counted and kept for charts as suspect; it changes nothing.
 
 use crate::compact::SlotSet;
-use crate::entry::signal::{Signal, Slot};
+use crate::entry::signal::Signal;
 use crate::estimate;
-use crate::language::expr::Last;
+use crate::observed::last::Last;
 use crate::observed::odometer::Odometry;
 use crate::observed::segment;
+use crate::observed::step::Step;
+use crate::observed::suspect::Suspect;
 use crate::observed::window::{Extent, Window};
 use crate::rule_set::RuleSet;
 use crate::stage::doubt;
 use crate::stage::effect::{Effects, KeptReading};
+use crate::state::Vehicle;
 use crate::state::faults::{begin_trip, conditions, fold_faults};
 use crate::state::plausible::{self, Judged};
-use crate::state::{Suspect, Vehicle};
 use crate::unit::{Span, Time};
-use crate::vehicle::{Reading, Reason, Sample};
+use crate::vehicle::{Reading, Reason, Sample, Slot};
 
 const SUSPECT: i16 = 1;
 const LATE: i16 = 2;
-
-/// What one settled sample changed.
-#[derive(Clone, Copy, Debug)]
-pub struct Step {
-    pub at: Time,
-    pub touched: SlotSet,
-    /// Since the step before; longer than anything before the first.
-    pub pause: Span,
-    pub faults: bool,
-    /// Service states were computed again.
-    pub service: bool,
-}
 
 /// Stores a reading that came too late for anything but charts.
 pub fn keep_late(sample: &Sample, received_at: Time, set: &RuleSet, effects: &mut Effects) {

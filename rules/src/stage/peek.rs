@@ -4,8 +4,6 @@
 //! messages folded in. A hit warns at once and opens nothing; when the messages settle without it,
 //! the warning is taken back.
 
-use std::fmt;
-
 use crate::case::{FindingKey, case_id};
 use crate::entry::rule::Mode;
 use crate::rule_set::{Rule, RuleSet};
@@ -16,38 +14,11 @@ use crate::stage::evidence::evidence_now;
 use crate::stage::fold::fold;
 use crate::stage::respond::stop_now;
 use crate::stage::stop_now::is_shown;
-use crate::state::clock::Told;
+use crate::state::ahead::{Ahead, Folded};
 use crate::state::settle::Bounds;
 use crate::state::{Vehicle, Warned};
 use crate::unit::{Severity, Span, Time};
-use crate::vehicle::{Component, Message};
-
-/// The vehicle as it will be once what waits has settled.
-///
-/// Kept between inputs, as folding everything anew for each message behind a long gap would cost
-/// the square of its length. Derived from the vehicle: never stored, equal to any other.
-#[derive(Clone, Default)]
-pub struct Ahead(Option<Box<Folded>>);
-
-#[derive(Clone)]
-struct Folded {
-    vehicle: Vehicle,
-    /// Waiting messages folded in, from the first, and the hash of the last of them.
-    messages: usize,
-    last: u64,
-}
-
-impl PartialEq for Ahead {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl fmt::Debug for Ahead {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Ahead")
-    }
-}
+use crate::vehicle::{Component, Message, Told};
 
 /// Looks ahead, if anything waits.
 ///

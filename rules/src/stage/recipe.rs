@@ -16,13 +16,9 @@ use crate::stage::fold::{fold, keep_late};
 use crate::stage::peek::peek;
 use crate::stage::respond::respond;
 use crate::state::Vehicle;
-use crate::state::clock::Told;
-use crate::state::settle::{Arrival, Bounds, Settled};
+use crate::state::settle::{Arrival, BACKFILL_AGE, Bounds, Settled};
 use crate::unit::{Span, Time};
-use crate::vehicle::{Command, Message, Reason, Sample, What};
-
-/// Readings older than this put a vehicle into back-fill.
-pub const BACKFILL_AGE: Span = Span::from_mins(10);
+use crate::vehicle::{Command, Message, Reason, Sample, Told, What};
 
 /// Takes one input of a vehicle and appends what must be written to `effects`.
 ///

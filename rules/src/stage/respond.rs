@@ -10,8 +10,7 @@ use crate::rule_set::{Rule, RuleSet};
 use crate::stage::effect::{Effect, Effects, Notice, Stage};
 use crate::stage::stop_now::warn_of_open_cases;
 use crate::state::{Vehicle, Visit};
-use crate::unit::{Severity, Span, Text, Time};
-use crate::vehicle::Locale;
+use crate::unit::{Locale, Severity, Span, Text, Time};
 
 /// DOMAIN 5.0: below this confidence an advisor judges first.
 pub const ORDER_GATE: f64 = 0.6;

@@ -4,7 +4,7 @@
 //! them. The shelf stays small: what does not fit on it is freed as ever.
 
 use crate::compact::List;
-use crate::state::Suspect;
+use crate::observed::suspect::Suspect;
 use crate::state::settle::Settled;
 use crate::unit::Time;
 use crate::vehicle::{Message, Sample};
@@ -97,8 +97,7 @@ impl Shelf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entry::signal::SignalNo;
-    use crate::vehicle::Reading;
+    use crate::vehicle::{Reading, SignalNo};
 
     #[test]
     fn gives_back_empty_what_was_put_away_full() {

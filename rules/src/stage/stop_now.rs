@@ -5,7 +5,8 @@
 
 use crate::case::{Case, FindingKey, OpenFinding};
 use crate::entry::rule::Mode;
-use crate::language::expr::{self, Cell, FaultPhase, Tri, View};
+use crate::language::expr::{self, Cell, Tri, View};
+use crate::observed::fault_cycle::FaultPhase;
 use crate::rule_set::{Rule, RuleSet};
 use crate::stage::effect::Effects;
 use crate::stage::evidence::evidence_now;

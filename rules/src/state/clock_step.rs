@@ -8,7 +8,7 @@
 use super::Vehicle;
 use super::settle::Bounds;
 use crate::rule_set::RuleSet;
-use crate::stage::peek::Ahead;
+use crate::state::ahead::Ahead;
 use crate::unit::{Span, Time};
 
 impl Vehicle {

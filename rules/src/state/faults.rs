@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue::Catalogue;
 use crate::compact::List;
 use crate::entry::fault_code::{FaultCode, TriageInput, UdsStatus, triage};
-use crate::language::expr::{FaultCycle, FaultPhase};
+use crate::observed::fault_cycle::{FaultCycle, FaultPhase};
 use crate::observed::segment::SegmentKind;
 use crate::state::Vehicle;
 use crate::unit::{Span, Time};
@@ -243,7 +243,7 @@ impl Storm {
 }
 
 /// The conditions as the vehicle's last values say; what is older than a minute says nothing.
-pub fn conditions(vehicle: &Vehicle, at: Time, known: &crate::language::known::Known) -> Conditions {
+pub fn conditions(vehicle: &Vehicle, at: Time, known: &crate::observed::known::Known) -> Conditions {
     let fresh = |slot| {
         let last = vehicle.last(slot);
         (at.since(last.at) <= CONDITIONS_WITHIN).then_some(last.value)

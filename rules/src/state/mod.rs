@@ -4,6 +4,7 @@
 //! lives in memory for every vehicle: dense slots for last values, sparse lists for what few have.
 
 mod adopt;
+pub mod ahead;
 pub mod clock;
 mod clock_step;
 pub mod faults;
@@ -15,22 +16,23 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use self::adopt::Committed;
-use self::clock::Told;
 use self::settle::Bounds;
-use crate::case::{Case, Life, PastCase};
+use crate::case::{Case, PastCase};
 use crate::compact::{List, Sparse};
-use crate::entry::signal::Slot;
 use crate::estimate::Estimates;
-use crate::language::expr::{FaultCycle, Last, View};
+use crate::language::expr::View;
 use crate::learned::Cohort;
+use crate::observed::fault_cycle::FaultCycle;
+use crate::observed::last::Last;
 use crate::observed::readings::Readings;
+use crate::observed::suspect::{Former, Suspect};
 use crate::observed::window::{Window, Windows};
 use crate::observed::{odometer, segment};
 use crate::rule_set::RuleSet;
-use crate::stage::peek::Ahead;
+use crate::state::ahead::Ahead;
 use crate::state::watches::Watches;
 use crate::unit::{Severity, Span, Time};
-use crate::vehicle::{Component, Message, Profile, VehicleId};
+use crate::vehicle::{Component, Life, Message, Profile, Slot, Told, VehicleId};
 
 /// One vehicle, from its numbering to its open visits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -79,36 +81,6 @@ pub struct Vehicle {
     pub corrected: Span,
     #[serde(skip)]
     pub ahead: Ahead,
-}
-
-/// A reading that cannot be true by what was known before, until the next ones agree with it.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Suspect {
-    pub slot: Slot,
-    /// Readings before it that said the same.
-    pub agreeing: u8,
-    pub value: f64,
-    pub at: Time,
-    /// The one of them that came just before; `NEVER` without one.
-    pub before: Last,
-}
-
-/// The value of a signal before its last one.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Former {
-    pub slot: Slot,
-    pub last: Last,
-}
-
-impl Suspect {
-    /// One that nothing speaks for yet.
-    pub const fn new(slot: Slot, value: f64, at: Time) -> Self {
-        Self { slot, agreeing: 0, value, at, before: Last::NEVER }
-    }
-
-    pub const fn last(self) -> Last {
-        Last { value: self.value, at: self.at }
-    }
 }
 
 /// An order of this vehicle that is not over.

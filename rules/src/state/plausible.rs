@@ -4,11 +4,12 @@
 //! one false reading in a hundred makes two in a row somewhere every day. Where nothing fresh speaks against a reading,
 //! one more is enough. What waits is bounded: two readings of a signal.
 
-use crate::entry::signal::{Signal, Slot};
-use crate::language::expr::Last;
-use crate::state::{Former, Suspect, Vehicle};
+use crate::entry::signal::Signal;
+use crate::observed::last::Last;
+use crate::observed::suspect::{Former, Suspect};
+use crate::state::Vehicle;
 use crate::unit::{Span, Time};
-use crate::vehicle::Reason;
+use crate::vehicle::{Reason, Slot};
 
 /// After a silence this long, and longer than the signal's `max_gap`, its old value says nothing about a new one.
 const SILENCE: Span = Span::from_mins(10);

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::case::FindingKey;
 use crate::compact::{List, MASK_WORDS, RuleMask, Sparse};
-use crate::entry::rule::{OnChange, Per};
+use crate::entry::rule::{OnChange, Per, RuleNo};
 use crate::language::expr::Cell;
 use crate::learned::NO_MODEL;
-use crate::rule_set::{RuleNo, RuleSet};
+use crate::rule_set::RuleSet;
 use crate::stage::doubt::Doubt;
 use crate::unit::{Severity, Span, Time};
 use crate::vehicle::{Component, Profile, VehicleId};

@@ -3,8 +3,7 @@
 //! A text names the unit itself ("{v} V", "{km}公里"), so that every language says it as it should. What is written
 //! there is understood here; the value is converted to it, and a unit of another quantity is an error at load.
 
-use crate::unit::Unit;
-use crate::vehicle::Locale;
+use crate::unit::{Locale, Unit};
 
 /// How texts write units that the catalogue writes otherwise; the longer of two that begin alike comes first.
 const WRITTEN: &[(&str, &str)] = &[

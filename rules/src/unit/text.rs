@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::vehicle::Locale;
+use crate::unit::Locale;
 
 /// The same sentence in zh-CN and in English; a missing language is an error at load.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]

@@ -9,9 +9,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::case::Life;
 use crate::unit::{Span, Time};
-use crate::vehicle::{Component, Contact, Profile, Purpose};
+use crate::vehicle::{Component, Contact, Life, Profile, Purpose};
 
 /// What was done. The serde tag is `command.kind` in the store.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -13,9 +13,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::entry::signal::SignalNo;
-use crate::unit::Time;
+use crate::unit::{Locale, Time};
 pub use crate::vehicle::Profile;
+use crate::vehicle::SignalNo;
 
 /// The opaque id of a vehicle, as in its topic: 1 to 64 of `A-Z a-z 0-9 . _ -`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -103,27 +103,6 @@ pub enum Purpose {
     Marketing,
     /// Share a finding with a dealer other than the contracting one.
     DealerSharing,
-}
-
-/// A language the product speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
-pub enum Locale {
-    #[default]
-    #[serde(rename = "zh-CN")]
-    ZhCn,
-    #[serde(rename = "en")]
-    En,
-}
-
-impl Locale {
-    pub const ALL: [Self; 2] = [Self::ZhCn, Self::En];
-
-    pub const fn tag(self) -> &'static str {
-        match self {
-            Self::ZhCn => "zh-CN",
-            Self::En => "en",
-        }
-    }
 }
 
 /// The person who is told about a vehicle; an opaque id and a language.

@@ -13,9 +13,8 @@ use serde::ser::SerializeStruct as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
-use crate::entry::signal::SignalNo;
 use crate::unit::Time;
-use crate::vehicle::{Attributes, Contact, Particulars, Powertrain, Purpose};
+use crate::vehicle::{Attributes, Contact, Particulars, Powertrain, Purpose, SignalNo};
 
 /// What the core knows of a vehicle that is not measured; its traits are read and changed as if they were its own.
 #[derive(Clone, Debug, PartialEq)]

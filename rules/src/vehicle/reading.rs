@@ -5,9 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::entry::fault_code::FaultCode;
-use crate::entry::signal::SignalNo;
 use crate::unit::Time;
-use crate::vehicle::VehicleId;
+use crate::vehicle::{SignalNo, VehicleId};
 
 /// One value of one signal, in the catalogue's unit. Flags are 0 or 1, enums their value's number.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -208,6 +207,32 @@ impl What {
             Self::Refused(refused) => refused.received_at,
             Self::Timer { at } => *at,
             Self::Command { received_at, .. } => *received_at,
+        }
+    }
+}
+
+/// What was done with the times of a message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Told {
+    /// They stand.
+    #[default]
+    Right,
+    /// The clock's lasting offset was taken off.
+    Corrected,
+    /// They cannot be; the newest was measured when it arrived.
+    Received,
+    /// They cannot be, and nothing says that they are of now.
+    Unusable,
+}
+
+impl Told {
+    /// Bit of a kept reading's flags, and what is counted.
+    pub const fn mark(self) -> Option<(i16, Reason)> {
+        match self {
+            Self::Right => None,
+            Self::Corrected => Some((4, Reason::ClockCorrected)),
+            Self::Received | Self::Unusable => Some((8, Reason::ClockReplaced)),
         }
     }
 }

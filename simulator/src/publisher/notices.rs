@@ -72,8 +72,7 @@ impl Notices {
 
 #[cfg(test)]
 mod tests {
-    use rules::unit::Severity;
-    use rules::vehicle::Locale;
+    use rules::unit::{Locale, Severity};
 
     use super::*;
 

@@ -11,8 +11,8 @@ use rules::rule_set::RuleSet;
 use rules::stage::effect::{Effect, Effects};
 use rules::state::Vehicle;
 use rules::state::settle::Bounds;
-use rules::unit::{Severity, Span, Time};
-use rules::vehicle::{Contact, Locale, Particulars, Profile, Purpose, What};
+use rules::unit::{Locale, Severity, Span, Time};
+use rules::vehicle::{Contact, Particulars, Profile, Purpose, What};
 use uuid::Uuid;
 
 use crate::delivery::Message;

@@ -11,13 +11,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
-use rules::case::Life;
 use rules::rule_set::RuleSet;
 use rules::stage::effect::{Effect, Effects};
 use rules::stage::recipe::take;
 use rules::state::Vehicle;
 use rules::state::settle::Bounds;
-use rules::vehicle::{Command, Input, VehicleId, What};
+use rules::vehicle::{Command, Input, Life, VehicleId, What};
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 

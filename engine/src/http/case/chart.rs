@@ -283,7 +283,7 @@ fn opening(svg: &mut String, chart: &Chart<'_>, scale: &Scale) {
 #[cfg(test)]
 mod tests {
     use chrono_tz::Tz;
-    use rules::vehicle::Locale;
+    use rules::unit::Locale;
 
     use super::*;
     use crate::http::words::Dictionary;

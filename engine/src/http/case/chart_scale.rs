@@ -83,7 +83,7 @@ pub fn series_step(window: Window) -> f64 {
 #[cfg(test)]
 mod tests {
     use chrono_tz::Tz;
-    use rules::vehicle::Locale;
+    use rules::unit::Locale;
 
     use super::*;
     use crate::http::words::Dictionary;

@@ -9,9 +9,9 @@ use chrono::TimeDelta;
 use rules::catalogue::Catalogue;
 use rules::entry::fault_code::FaultCode;
 use rules::entry::plan::Plan;
-use rules::entry::signal::{Kind, Signal, SignalNo};
-use rules::unit::Text;
-use rules::vehicle::{Component, Locale};
+use rules::entry::signal::{Kind, Signal};
+use rules::unit::{Locale, Text};
+use rules::vehicle::{Component, SignalNo};
 use serde_json::Value;
 
 use crate::http::page::show::number;

@@ -6,7 +6,7 @@ use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use rules::vehicle::Locale;
+use rules::unit::Locale;
 use sqlx::PgConnection;
 
 use super::failure::Failure;

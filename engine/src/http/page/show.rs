@@ -157,7 +157,7 @@ pub fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use rules::vehicle::Locale;
+    use rules::unit::Locale;
 
     use super::*;
     use crate::http::words::Dictionary;

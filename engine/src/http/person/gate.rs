@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use rules::vehicle::Locale;
+use rules::unit::Locale;
 use sha2::{Digest, Sha256};
 use tokio_stream::StreamExt as _;
 use uuid::Uuid;

@@ -11,7 +11,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{AppendHeaders, Html, IntoResponse, Redirect, Response};
 use bytes::Bytes;
-use rules::vehicle::Locale;
+use rules::unit::Locale;
 use serde::Deserialize;
 
 use super::gate::{LOCALE_COOKIE, SESSION_COOKIE, Visitor, guest_locale, hash_token};

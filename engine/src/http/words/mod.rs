@@ -8,7 +8,7 @@ mod pages;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rules::vehicle::Locale;
+use rules::unit::Locale;
 use serde::Deserialize;
 
 pub use self::pages::*;

@@ -9,8 +9,7 @@ use std::sync::Arc;
 use rules::catalogue::Catalogue;
 use rules::entry::phrase::{Said, Values};
 use rules::entry::template::Rendered;
-use rules::unit::Text;
-use rules::vehicle::Locale;
+use rules::unit::{Locale, Text};
 
 use crate::store::notice::Notice;
 

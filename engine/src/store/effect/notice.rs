@@ -107,7 +107,7 @@ pub async fn resolve(
             purpose: serde_json::from_value(row.purpose.into()).unwrap_or(Purpose::Diagnostics),
             template: "resolved".to_owned(),
             template_version: RESOLVED_VERSION,
-            locale: if row.locale == "en" { rules::vehicle::Locale::En } else { rules::vehicle::Locale::ZhCn },
+            locale: if row.locale == "en" { rules::unit::Locale::En } else { rules::unit::Locale::ZhCn },
             variables: serde_json::from_value(row.variables).unwrap_or_default(),
             channels: row.channels,
             created_at,

@@ -20,10 +20,8 @@ use crate::stage::effect::{Effect, Effects, Notice, Stage};
 use crate::stage::recipe;
 use crate::state::Vehicle;
 use crate::state::settle::Bounds;
-use crate::unit::{Severity, Span, Time};
-use crate::vehicle::{
-    Attributes, Command, Contact, Locale, Particulars, Powertrain, Profile, Purpose, VehicleId, What,
-};
+use crate::unit::{Locale, Severity, Span, Time};
+use crate::vehicle::{Attributes, Command, Contact, Particulars, Powertrain, Profile, Purpose, VehicleId, What};
 
 /// Far enough in the future for model years that no scope can have left out by chance: 2100-01-04.
 const START: Time = Time::from_secs(4_102_704_000);

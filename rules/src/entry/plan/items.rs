@@ -6,7 +6,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::compact::insert_one;
-use crate::language::expr::ItemState;
 use crate::unit::Time;
 
 /// From when an interval counts.
@@ -151,4 +150,66 @@ mod tests {
         items.set(1, state(3.0));
         assert_eq!((items.get(5), items.get(1), items.anchor(5)), (None, None, None));
     }
+}
+
+/// The state of one item of the service plan, recomputed when odometer or day move. Every vehicle keeps one for each of
+/// its items: days to a tenth, deviations to half a day up to 127, distances to ten kilometres.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ItemState {
+    phase: u8,
+    days_sigma: u8,
+    days_left: i16,
+    km_left: i16,
+}
+
+impl ItemState {
+    /// Of an item that the vehicle's plan does not have.
+    pub const NONE: Self = Self { phase: u8::MAX, days_sigma: 0, days_left: i16::MIN, km_left: i16::MIN };
+    const SIGMA: f64 = 0.5;
+    const DAY: f64 = 0.1;
+    const KM: f64 = 10.0;
+
+    /// `phase` as [`Self::phase`]; NaN for what is not known.
+    pub fn new(phase: Option<u8>, days_left: f64, days_sigma: f64, km_left: f64) -> Self {
+        Self {
+            phase: phase.unwrap_or(Self::NONE.phase),
+            // Casting keeps within the ends.
+            days_sigma: (days_sigma / Self::SIGMA).ceil() as u8,
+            days_left: compact(days_left, Self::DAY),
+            km_left: compact(km_left, Self::KM),
+        }
+    }
+
+    /// 0 ok, 1 due soon, 2 due, 3 overdue, 4 lapsed; `None` while the item does not apply or nothing is known.
+    pub fn phase(self) -> Option<u8> {
+        Some(self.phase).filter(|phase| *phase != Self::NONE.phase)
+    }
+
+    /// Central estimate of days until due; negative when past. NaN where nothing is known.
+    pub fn days_left(self) -> f64 {
+        value_of(self.days_left, Self::DAY)
+    }
+
+    /// Standard deviation of that estimate, days.
+    pub fn days_sigma(self) -> f64 {
+        f64::from(self.days_sigma) * Self::SIGMA
+    }
+
+    /// Negative when past; NaN for items without distance.
+    pub fn km_left(self) -> f64 {
+        value_of(self.km_left, Self::KM)
+    }
+}
+
+/// A quantity in two bytes, to the step, away from 0: what is past stays past. The smallest number is NaN.
+fn compact(value: f64, step: f64) -> i16 {
+    if value.is_nan() {
+        return i16::MIN;
+    }
+    let steps = value / step;
+    (if steps < 0.0 { steps.floor() } else { steps.ceil() } as i16).max(-i16::MAX)
+}
+
+fn value_of(compact: i16, step: f64) -> f64 {
+    if compact == i16::MIN { f64::NAN } else { f64::from(compact) * step }
 }

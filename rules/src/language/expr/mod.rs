@@ -33,7 +33,7 @@ pub use program::Program;
 pub use run::run;
 pub use trace::{State, Step, Value, trace};
 pub use tri::Tri;
-pub use view::{FaultCycle, FaultPhase, ItemState, Last, View};
+pub use view::View;
 
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,13 @@
 //! The leaves of an expression: everything it can ask of a vehicle, each one number.
 
-use super::view::{FaultCycle, FaultPhase, ItemState, View};
+use super::view::View;
 use crate::entry::fault_code::FaultPattern;
-use crate::entry::signal::Slot;
+use crate::entry::plan::items::ItemState;
+use crate::observed::fault_cycle::{FaultCycle, FaultPhase};
 use crate::observed::window::Stat;
 use crate::unit::normal::probability_within;
 use crate::unit::{Span, Time};
+use crate::vehicle::Slot;
 
 /// One question to the view. Indices lead into the program's reads.
 #[derive(Clone, Copy, Debug, PartialEq)]

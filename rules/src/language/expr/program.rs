@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::memory::{Asks, Memory, Sequence};
 use super::probe::{Probe, Read};
 use super::tree::{Binary, Kind, Node, Unary};
-use crate::entry::signal::Slot;
+use crate::vehicle::Slot;
 
 /// Most intermediate values at once.
 pub(super) const STACK: usize = 32;

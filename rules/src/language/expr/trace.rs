@@ -7,8 +7,8 @@ use super::program::Program;
 use super::tree::{Kind, Node, Type, choose};
 use super::tri::Tri;
 use super::view::View;
-use crate::entry::signal::Slot;
 use crate::unit::Time;
+use crate::vehicle::Slot;
 
 /// One sub-expression at one instant.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::entry::signal::Slot;
 use crate::unit::Span;
+use crate::vehicle::Slot;
 
 /// Most readings of a window that counts readings.
 pub const MOST_READINGS: u16 = 32;

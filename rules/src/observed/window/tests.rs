@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::entry::signal::Slot;
+use crate::vehicle::Slot;
 
 const PARKED: &Segment = &Segment::NEW;
 const STATS: [Stat; 9] =

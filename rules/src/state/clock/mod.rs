@@ -13,9 +13,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::stage::recipe::BACKFILL_AGE;
+use crate::state::settle::BACKFILL_AGE;
 use crate::unit::{Span, Time};
-use crate::vehicle::{Message, Reason};
+use crate::vehicle::{Message, Told};
 
 /// 2015-01-01T00:00:00Z: a clock that shows less was never set.
 const FIRST: Time = Time::from_secs(1_420_070_400);
@@ -38,21 +38,6 @@ const ANCIENT: Span = Span::from_days(90);
 struct Lasting {
     messages: u16,
     over: Span,
-}
-
-/// What was done with the times of a message.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Told {
-    /// They stand.
-    #[default]
-    Right,
-    /// The clock's lasting offset was taken off.
-    Corrected,
-    /// They cannot be; the newest was measured when it arrived.
-    Received,
-    /// They cannot be, and nothing says that they are of now.
-    Unusable,
 }
 
 /// What is known of a vehicle's clock; nothing while it is right.
@@ -215,17 +200,6 @@ impl Clock {
         }
         doubt.is_far = lasts && doubt.applied.is_none();
         Pace { since, is_slow, keeps_up, is_steady: doubt.has_lasted(&AHEAD, received_at) }
-    }
-}
-
-impl Told {
-    /// Bit of a kept reading's flags, and what is counted.
-    pub const fn mark(self) -> Option<(i16, Reason)> {
-        match self {
-            Self::Right => None,
-            Self::Corrected => Some((4, Reason::ClockCorrected)),
-            Self::Received | Self::Unusable => Some((8, Reason::ClockReplaced)),
-        }
     }
 }
 

@@ -376,3 +376,6 @@ fn first_measured(message: &Message) -> Time {
 
 #[cfg(test)]
 mod tests;
+
+/// Readings older than this put a vehicle into back-fill.
+pub const BACKFILL_AGE: Span = Span::from_mins(10);

@@ -3,10 +3,10 @@
 use cel::common::ast::{Expr, IdedExpr, LiteralValue};
 
 use super::{Checker, names};
-use crate::entry::signal::Slot;
 use crate::language::expr::function::Function;
 use crate::language::expr::parse::Place;
 use crate::unit::Span;
+use crate::vehicle::Slot;
 
 /// One call of a function; the number of its arguments is right.
 pub(in crate::language::expr) struct Call<'a> {

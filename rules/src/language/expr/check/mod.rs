@@ -15,7 +15,7 @@ use super::parse::{Parsed, Place};
 use super::probe::{Probe, Read};
 use super::tree::{Kind, Node, Type};
 use super::{Context, function};
-use crate::entry::signal::Slot;
+use crate::vehicle::Slot;
 
 pub(super) use arguments::Call;
 pub(super) use names::phases;

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use cel::common::ast::{Expr, IdedExpr};
 
 use super::Checker;
-use crate::entry::signal::{self, Slot};
+use crate::entry::signal;
 use crate::language::expr::function;
 use crate::language::expr::parse::Place;
 use crate::language::expr::probe::{CodeField, PhaseFilter, Probe};
 use crate::language::expr::tree::{Kind, Node, Type, Words};
+use crate::vehicle::Slot;
 
-/// The phases of a service item in the order of [`crate::language::expr::ItemState::phase`].
+/// The phases of a service item in the order of [`crate::entry::plan::items::ItemState::phase`].
 pub(in crate::language::expr) const PHASES: [&str; 5] = ["ok", "due_soon", "due", "overdue", "lapsed"];
 
 const CODE_FIELDS: [(&str, CodeField); 5] = [

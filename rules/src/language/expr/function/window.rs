@@ -111,7 +111,7 @@ fn last_two(checker: &mut Checker<'_>, call: &Call<'_>, stat: Stat) -> Option<No
 fn ask(
     checker: &mut Checker<'_>,
     call: &Call<'_>,
-    slot: crate::entry::signal::Slot,
+    slot: crate::vehicle::Slot,
     extent: Extent,
     stat: Stat,
 ) -> Option<Node> {

@@ -10,13 +10,13 @@ use std::cell::RefCell;
 use super::*;
 use crate::compact::Sparse;
 use crate::entry::plan::items::Items;
-use crate::entry::signal::{Kind, Signal, SignalNo, Signals};
+use crate::entry::signal::{Kind, Signal, Signals};
 use crate::learned::{Bands, Cohort, CohortEntry, CohortTable, Cohorts};
 use crate::observed::readings::Readings;
 use crate::observed::segment::Segment;
 use crate::observed::window::{Window, WindowSpecs, Windows};
 use crate::unit::{Span, Text, Time, Unit};
-use crate::vehicle::Purpose;
+use crate::vehicle::{Purpose, SignalNo};
 
 pub(super) const SPEED: &str = "Vehicle.Speed";
 pub(super) const VOLTAGE: &str = "Vehicle.LowVoltageBattery.CurrentVoltage";

@@ -2,7 +2,8 @@
 //! any rule asks.
 
 use crate::catalogue::Catalogue;
-use crate::entry::signal::{Kind, Slot};
+use crate::entry::signal::Kind;
+use crate::vehicle::Slot;
 
 /// The slots by their meaning; `None` where a catalogue does not have the signal. Wheels in the order front left,
 /// front right, rear left, rear right.
