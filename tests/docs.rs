@@ -1,17 +1,19 @@
 //! The documents tell the truth: every path, command, option, make target, metric and setting that they
-//! name exists.
+//! name exists, and so does every section of the domain notes that anything cites.
 //!
 //! Named is what stands in `code` or as the target of a link. What is meant as a form, with `<…>` or `…`
 //! in it, is passed over.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Command, CommandFactory};
 use engine::command::Cli;
 
-const DOCUMENTS: [&str; 4] = ["README.md", "ARCHITECTURE.md", "DESIGN.md", "CONTRIBUTING.md"];
+const DOCUMENTS: [&str; 5] = ["README.md", "ARCHITECTURE.md", "DESIGN.md", "CONTRIBUTING.md", DOMAIN];
+/// What is known about vehicles, workshops and the law; the rest of the repository cites its sections.
+const DOMAIN: &str = "docs/DOMAIN.md";
 /// Written as the product grows; checked as soon as it is there.
 const RUNBOOK: &str = "deploy/RUNBOOK.md";
 
@@ -104,9 +106,34 @@ fn every_link_leads_somewhere() {
     fail_on(&wrong);
 }
 
+/// The fragment by which a heading is linked.
+fn anchor(heading: &str) -> String {
+    let heading = heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
+    heading.chars().filter(|c| c.is_alphanumeric() || "-_".contains(*c)).collect()
+}
+
+#[test]
+fn every_link_to_a_heading_finds_it() {
+    let mut wrong = Vec::new();
+    for (document, text) in documents() {
+        let folder = root().join(document).parent().unwrap().to_owned();
+        for (number, line) in text.lines().enumerate() {
+            let targets = line.split("](").skip(1).filter_map(|rest| rest.split(')').next()?.split_once('#'));
+            for (file, fragment) in targets.filter(|(file, _)| !file.contains("://")) {
+                let other = fs::read_to_string(folder.join(file));
+                let text = if file.is_empty() { &text } else { &other.unwrap_or_default() };
+                if !text.lines().any(|line| line.starts_with('#') && anchor(line) == fragment) {
+                    wrong.push(format!("{document}:{}: {file}#{fragment}", number + 1));
+                }
+            }
+        }
+    }
+    fail_on(&wrong);
+}
+
 #[test]
 fn every_path_exists() {
-    let folders = ["rules/", "ingest/", "simulator/", "engine/", "tests/", "benches/", "deploy/", ".ci/"];
+    let folders = ["rules/", "ingest/", "simulator/", "engine/", "tests/", "benches/", "deploy/", "docs/", ".ci/"];
     let mut wrong = Vec::new();
     for one in code() {
         let first = one.text.split_whitespace().next().unwrap_or_default();
@@ -247,5 +274,100 @@ fn every_variable_is_read_by_something() {
             wrong.push(format!("{}: PREMEND_{name}", one.place));
         }
     }
+    fail_on(&wrong);
+}
+
+/// Number of each section of the domain notes, and the lines up to the next one.
+fn sections(notes: &str) -> BTreeMap<String, Vec<&str>> {
+    let mut sections: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    let mut current = None;
+    for line in notes.lines() {
+        let number = line.starts_with('#').then(|| line.split_whitespace().nth(1)).flatten();
+        if let Some(number) = number.filter(|number| number.starts_with(|c: char| c.is_ascii_digit())) {
+            current = Some(sections.entry(number.trim_end_matches('.').to_owned()).or_default());
+        } else if let Some(lines) = &mut current {
+            lines.push(line);
+        }
+    }
+    sections
+}
+
+/// What the rest of a line cites, with what follows: a section such as `5.2a`, and a row, bit, text or requirement.
+fn citation(rest: &str) -> Option<(String, Option<String>, &str)> {
+    let number = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+    let (number, after) = rest.split_at(rest[..number].trim_end_matches('.').len());
+    let letter = after.chars().take_while(char::is_ascii_alphanumeric).collect::<String>();
+    let letter = if letter.len() == 1 { letter.as_str() } else { "" };
+    let mut after = &after[letter.len()..];
+    let mut item = None;
+    for (kind, prefix) in [(" row ", ""), (" bit ", ""), (" text ", ""), (" P", "P")] {
+        let Some(named) = after.strip_prefix(kind) else { continue };
+        let end = named.find(|c: char| !c.is_ascii_digit()).unwrap_or(named.len());
+        if end > 0 {
+            item = Some(format!("{prefix}{}", &named[..end]));
+            after = &named[end..];
+        }
+    }
+    number.starts_with(|c: char| c.is_ascii_digit()).then(|| (format!("{number}{letter}"), item, after))
+}
+
+/// Every section that a line cites. A list goes on after a comma or `and`, beyond what stands in brackets. After a
+/// semicolon a number is a section where no unit can follow: before a colon, a comma, the end, or "minimum evidence".
+fn citations(line: &str) -> Vec<(String, Option<String>)> {
+    let mut found = Vec::new();
+    for rest in line.split("DOMAIN").skip(1) {
+        let rest = rest.strip_prefix(".md").unwrap_or(rest).trim_start_matches(" section");
+        for (clause, text) in rest.split("; ").enumerate() {
+            let mut next = if clause > 0 { Some(text) } else { text.strip_prefix(' ') };
+            while let Some((section, item, after)) = next.and_then(citation) {
+                let ends = after.is_empty() || [":", ", ", "\"", " minimum"].iter().any(|end| after.starts_with(end));
+                if clause > 0 && !ends {
+                    break;
+                }
+                found.push((section, item));
+                let beyond = after.strip_prefix(" (").and_then(|text| Some(text.split_once(')')?.1)).unwrap_or(after);
+                next = [", ", " and "].iter().find_map(|separator| beyond.strip_prefix(separator));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn a_line_cites_all_that_it_lists() {
+    let cited = |line| citations(line).into_iter().map(|(section, _)| section).collect::<Vec<_>>().join(" ");
+    assert_eq!(cited("DOMAIN 5.2a: about 150 / dSOC percent"), "5.2a");
+    assert_eq!(cited("DOMAIN 4.1 (states), 4.3 (told early)"), "4.1 4.3");
+    assert_eq!(cited("DOMAIN 1.2 row 23 (S1), 3 bit 13: 20 % is ours"), "1.2 3");
+    assert_eq!(cited("DOMAIN 5.3 and 5.7. DOMAIN.md 6.1."), "5.3 5.7 6.1");
+    assert_eq!(cited("DOMAIN 8.3 text 4; 5.2, 5.8\""), "8.3 5.2 5.8");
+    assert_eq!(cited("DOMAIN 5.5: 85 %; 5.0 minimum evidence; 60,000 km; 2 % more"), "5.5 5.0");
+}
+
+#[test]
+fn every_citation_of_the_domain_has_its_heading() {
+    let notes = fs::read_to_string(root().join(DOMAIN)).unwrap();
+    let sections = sections(&notes);
+    let folders = ["rules", "ingest", "engine", "simulator", "tests", "benches", "deploy", "docs"];
+    let mut paths: BTreeSet<PathBuf> = folders.into_iter().flat_map(|folder| files(folder, "")).collect();
+    paths.extend(DOCUMENTS.map(|document| root().join(document)));
+    let (mut found, mut wrong) = (0, Vec::new());
+    for path in &paths {
+        // What is no text, such as a picture, cites nothing.
+        let Ok(text) = fs::read_to_string(path) else { continue };
+        for (number, line) in text.lines().enumerate() {
+            for (section, item) in citations(line) {
+                found += 1;
+                let lines = sections.get(&section);
+                let starts = item.as_ref().map(|item| [format!("| {item} |"), format!("| {item}, ")]);
+                let holds = |line: &&str| starts.iter().flatten().any(|start| line.starts_with(start.as_str()));
+                if lines.is_none_or(|lines| item.is_some() && !lines.iter().any(holds)) {
+                    let place = path.strip_prefix(root()).unwrap().display();
+                    wrong.push(format!("{place}:{}: DOMAIN {section} {}", number + 1, item.unwrap_or_default()));
+                }
+            }
+        }
+    }
+    assert!(found > 500, "only {found} citations were found");
     fail_on(&wrong);
 }

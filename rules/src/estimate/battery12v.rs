@@ -18,7 +18,7 @@ use crate::rule_set::RuleSet;
 use crate::state::Vehicle;
 use crate::unit::{Span, Time};
 
-/// DOMAIN 1.2 #15: the surface charge is gone.
+/// DOMAIN 1.2 row 15: the surface charge is gone.
 const REST: Span = Span::from_hours(4);
 /// The alternator is expected to charge above this speed.
 const CHARGING_RPM: f64 = 1_000.0;
@@ -26,7 +26,7 @@ const CHARGING_RPM: f64 = 1_000.0;
 const STARTED: Span = Span::from_secs(60);
 /// Readings before a trip's median means anything.
 const ENOUGH: u16 = 20;
-/// Volts per step of the median search, DOMAIN's sensors resolve 0.05 to 0.1 V.
+/// Volts per step of the median search; sensors resolve 0.05 to 0.1 V [GK].
 const MEDIAN_STEP: f64 = 0.05;
 /// Of the search's first step: the second is half of it and so on, so that no first reading, however wrong, decides
 /// a trip of twenty.

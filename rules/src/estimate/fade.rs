@@ -1,5 +1,5 @@
 //! The fade of a traction battery: a straight line over its age with a yearly swing, regularised by what batteries
-//! do, in constant memory. DOMAIN 5.2 c.
+//! do, in constant memory. DOMAIN 5.2c.
 //!
 //! Bayesian least squares over every weighing by its own certainty, instead of a median of slopes over a ring of
 //! monthly medians: outliers are kept out before, and what is left is worth more than its median. The first half year

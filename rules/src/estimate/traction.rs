@@ -1,5 +1,5 @@
 //! Traction battery, the part without memory: insulation per volt (DOMAIN 5.9) and the spread of
-//! cell temperatures (DOMAIN 3, bit 0).
+//! cell temperatures (DOMAIN 3 bit 0).
 
 use crate::compact::SlotSet;
 use crate::estimate::emit;

@@ -1,5 +1,5 @@
 //! A step of our own clock: the state moves with it, so that nothing waits for an hour that is not coming, and no
-//! hour that did not pass is taken for silence (DESIGN.md, "Clocks").
+//! hour that did not pass is taken for silence (DESIGN.md, "Part 2: clocks").
 //!
 //! Times of reception are ours and always move. Times of measurement were brought into ours by the vehicle's
 //! [`super::clock`], which says whether they move. What is measured next follows without a gap either way. Calendars

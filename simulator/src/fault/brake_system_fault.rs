@@ -1,4 +1,4 @@
-//! A control unit of the brakes finds a fault of its own. DOMAIN 3, bit 13.
+//! A control unit of the brakes finds a fault of its own. DOMAIN 3 bit 13.
 
 use super::{BASE, Begins, Circumstances, ELECTRIC, Fault, Stage};
 use crate::frame::Frame;

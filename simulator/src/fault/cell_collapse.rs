@@ -1,4 +1,4 @@
-//! A cell that collapses: first far behind its neighbours, then empty. DOMAIN 3, bits 6 and 10.
+//! A cell that collapses: first far behind its neighbours, then empty. DOMAIN 3 bit 6, 3 bit 10.
 
 use super::{BASE, Begins, Circumstances, ELECTRIC, Fault, Stage};
 use crate::frame::Frame;

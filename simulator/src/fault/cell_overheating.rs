@@ -1,4 +1,4 @@
-//! A cell with an internal short heats itself: the road to a thermal event. DOMAIN 3, bit 1.
+//! A cell with an internal short heats itself: the road to a thermal event. DOMAIN 3 bit 1.
 
 use super::{BASE, Begins, Circumstances, ELECTRIC, Fault, Stage};
 use crate::frame::Frame;

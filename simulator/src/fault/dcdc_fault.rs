@@ -1,4 +1,4 @@
-//! A DC/DC converter that finds a fault of its own. DOMAIN 3, bit 14.
+//! A DC/DC converter that finds a fault of its own. DOMAIN 3 bit 14.
 
 use super::{BASE, Begins, Circumstances, ELECTRIC, Fault, Stage};
 use crate::frame::Frame;

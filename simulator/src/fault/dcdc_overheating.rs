@@ -1,4 +1,4 @@
-//! A DC/DC converter without cooling. DOMAIN 3, bit 12.
+//! A DC/DC converter without cooling. DOMAIN 3 bit 12.
 
 use super::{BASE, Begins, Circumstances, ELECTRIC, Fault, Stage};
 use crate::frame::Frame;

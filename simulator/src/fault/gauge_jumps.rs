@@ -1,4 +1,4 @@
-//! A gauge that loses count: the state of charge jumps to and fro. DOMAIN 3, bit 8.
+//! A gauge that loses count: the state of charge jumps to and fro. DOMAIN 3 bit 8.
 
 use super::{BASE, Begins, Circumstances, ELECTRIC, Fault, Stage};
 use crate::frame::Frame;

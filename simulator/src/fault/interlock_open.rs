@@ -1,4 +1,4 @@
-//! A high-voltage plug that is not locked. DOMAIN 3, bit 15.
+//! A high-voltage plug that is not locked. DOMAIN 3 bit 16.
 
 use super::{BASE, Begins, Circumstances, ELECTRIC, Fault, Stage};
 use crate::frame::Frame;

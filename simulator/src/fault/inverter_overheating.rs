@@ -1,4 +1,4 @@
-//! An inverter without contact to its cold plate. DOMAIN 3.
+//! An inverter without contact to its cold plate. DOMAIN 3 bit 15.
 
 use super::{BASE, Begins, Circumstances, ELECTRIC, Fault, Stage};
 use crate::frame::Frame;

@@ -1,4 +1,4 @@
-//! A winding with a short: the drive motor overheats under load. DOMAIN 3, GB/T 44500.
+//! A winding with a short: the drive motor overheats under load. DOMAIN 3 bit 17, GB/T 44500.
 
 use super::{BASE, Begins, Circumstances, ELECTRIC, Fault, Stage};
 use crate::frame::Frame;

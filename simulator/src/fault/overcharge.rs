@@ -1,4 +1,4 @@
-//! A charger that does not stop: every cell goes beyond its end of charge. DOMAIN 3, bit 5.
+//! A charger that does not stop: every cell goes beyond its end of charge. DOMAIN 3 bit 5.
 
 use super::{BASE, Begins, Circumstances, Fault, PLUGGED, Stage};
 use crate::frame::Frame;

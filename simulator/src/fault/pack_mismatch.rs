@@ -1,4 +1,4 @@
-//! A battery module that does not belong to the pack. DOMAIN 3, bit 9.
+//! A battery module that does not belong to the pack. DOMAIN 3 bit 9.
 
 use super::{BASE, Begins, Circumstances, ELECTRIC, Fault, Stage};
 use crate::frame::Frame;

@@ -1,4 +1,4 @@
-//! A traction battery that has lost a third of its capacity. DOMAIN 5.8.
+//! A traction battery that has lost a third of its capacity. DOMAIN 5.2.
 
 use super::{BASE, Begins, Circumstances, ELECTRIC, Fault, Stage};
 use crate::frame::Frame;
