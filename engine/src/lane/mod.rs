@@ -48,7 +48,7 @@ use crate::config;
 use crate::history::journal::{Position, Restored};
 use crate::lane::answer::Told;
 use crate::lane::dirty::Dirty;
-use crate::lane::draft::{Draft, refused_input};
+use crate::lane::draft::{Draft, Mark, refused_input};
 use crate::lane::inbox::{Arrived, Inbox, Item, Ordered};
 use crate::lane::restraint::Restraint;
 use crate::metrics::{LaneMetrics, Stage};
@@ -293,7 +293,7 @@ impl Lane {
     }
 
     /// Takes an input of a known vehicle. With a mark it has been noted and is kept only if taken.
-    fn take_input(&mut self, input: Input, draft: &mut Draft, mark: Option<&crate::lane::draft::Mark>) -> Arrival {
+    fn take_input(&mut self, input: Input, draft: &mut Draft, mark: Option<&Mark>) -> Arrival {
         let id = input.vehicle.clone();
         let received_at = input.what.received_at();
         if mark.is_none() {

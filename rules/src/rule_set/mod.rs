@@ -1,5 +1,7 @@
 //! A catalogue made ready to run: compiled rules, numbered slots, tables of what reads what.
 
+mod in_mask;
 mod set;
 
+pub use self::in_mask::InMask;
 pub use self::set::{Rule, RuleSet, RuleSetError};

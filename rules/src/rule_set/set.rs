@@ -7,13 +7,14 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use crate::catalogue::Catalogue;
-use crate::compact::{InMask, MASK_WORDS, RuleMask, SlotSet};
+use crate::compact::{MASK_WORDS, RuleMask, SlotSet};
 use crate::entry::model::Model;
 use crate::entry::rule::{Mode, RuleKind, RuleNo, RuleSource, about};
 use crate::language::expr::{self, ExprError, Program};
 use crate::learned::{CohortSpecs, CohortTable, Cohorts, Demotion, PRIOR_PRECISION, Precision};
 use crate::observed::known::{Known, Wanted};
 use crate::observed::window::WindowSpecs;
+use crate::rule_set::InMask;
 use crate::unit::{Severity, Span};
 use crate::vehicle::{Component, KnownTraits, Profile, Slot, VehicleId};
 

@@ -14,3 +14,4 @@ pub mod recipe;
 pub mod respond;
 pub mod shelf;
 pub mod stop_now;
+pub mod variables;

@@ -5,10 +5,10 @@ use uuid::Uuid;
 
 use crate::case::{Case, Evidence, Proposal, notice_id, order_id};
 use crate::entry::rule::Mode;
-use crate::entry::variable::values;
 use crate::rule_set::{Rule, RuleSet};
 use crate::stage::effect::{Effect, Effects, Notice, Stage};
 use crate::stage::stop_now::warn_of_open_cases;
+use crate::stage::variables::values;
 use crate::state::{Vehicle, Visit};
 use crate::unit::{Locale, Severity, Span, Text, Time};
 

@@ -4,7 +4,7 @@ mod budget;
 mod quiet;
 mod recheck;
 
-pub use self::budget::{LONGEST, hold_until};
+pub use self::budget::{LONGEST_BUDGET, hold_until};
 pub use self::quiet::QuietHours;
 pub use self::recheck::{
     Addressee, Audience, CancelReason, CaseStanding, HoldReason, OrderStanding, Situation, Stage, Told, Verdict,

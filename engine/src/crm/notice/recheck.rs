@@ -6,7 +6,7 @@
 
 use rules::unit::{Severity, Span, Time};
 
-use crate::crm::notice::{self, QuietHours};
+use crate::crm::notice::{QuietHours, hold_until};
 
 /// What a notice is for; the words of column `notification.stage`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -230,7 +230,7 @@ fn right_moment(situation: &Situation, now: Time) -> Verdict {
     if situation.stage == Stage::Resolved {
         return Verdict::Send { takes_budget: false };
     }
-    match budget::hold_until(contacts, now) {
+    match hold_until(contacts, now) {
         Some(until) => Verdict::Hold { until, why: HoldReason::ContactBudget },
         None => Verdict::Send { takes_budget: true },
     }
