@@ -26,7 +26,7 @@ mod store;
 
 pub use catalogue::Catalogue;
 pub use clock::{Clock, ClockMode};
-pub use database::Database;
+pub use database::{Database, LISTENERS, SPARE_OF_LANES};
 pub use demo::Demo;
 pub use http::Http;
 pub use ingest::Ingest;

@@ -9,21 +9,17 @@ mod in_car;
 mod rendering;
 
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use rules::case::Audience;
-use rules::unit::Span;
 use uuid::Uuid;
 
 pub use self::console_inbox::ConsoleInbox;
 pub use self::in_car::{Downlink, InCar};
 pub use self::rendering::{Render, Rendering, render_with};
+pub use crate::connector::{Outcome, Pending};
 use crate::crm::notice::{Reach, Route, Routes};
 use crate::store::notice::Notice;
-
-/// An answer that takes its time.
-pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A notice on its way out.
 #[derive(Clone, Debug)]
@@ -32,21 +28,6 @@ pub struct Delivery {
     pub outbox: Uuid,
     pub notice: Notice,
     pub rendering: Rendering,
-}
-
-/// What became of an attempt; the decision about the next one is in the type.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    Delivered,
-    /// Try again; `after` only if the other side named a time.
-    Retry {
-        after: Option<Span>,
-        why: String,
-    },
-    /// Trying again is pointless.
-    Park {
-        why: String,
-    },
 }
 
 /// A way to reach somebody.
