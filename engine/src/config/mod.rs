@@ -29,7 +29,7 @@ pub use clock::{Clock, ClockMode};
 pub use database::{Database, LISTENERS, SPARE_OF_LANES};
 pub use demo::Demo;
 pub use http::Http;
-pub use ingest::Ingest;
+pub use ingest::{Ingest, TopicDialect};
 pub use lanes::Lanes;
 pub use load::{Config, ConfigError};
 pub use log::{Log, LogFormat};
