@@ -1,9 +1,10 @@
 //! Ways to reach people. To add one: a file here that implements [`Channel`], and a line in
-//! `engine/src/services.rs`, where [`Channels`] are built.
+//! `engine/src/app/services.rs`, where [`Channels`] are built.
 //!
 //! A channel carries a notice and says what became of it; it never decides whether to. When it may
 //! not, cannot or must not now, is settled by the relay's re-check before it is asked.
 
+mod by_connector;
 mod console_inbox;
 mod in_car;
 mod rendering;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use rules::case::Audience;
 use uuid::Uuid;
 
+pub use self::by_connector::ByConnector;
 pub use self::console_inbox::ConsoleInbox;
 pub use self::in_car::{Downlink, InCar};
 pub use self::rendering::{Render, Rendering, render_with};
