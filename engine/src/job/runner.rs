@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{Instrument, debug, error, info_span, warn};
+use tracing::{Instrument as _, debug, error, field, info_span, warn};
 
 use super::metrics::JobOutcome;
 use super::{Job, JobMetrics, Supplies};
@@ -94,9 +94,13 @@ impl Repeated {
     async fn run_fenced(&self, stop: &CancellationToken) -> Option<JobOutcome> {
         let (key, run) = (self.job.key, self.job.run);
         let (supplies, stop, runtime) = (Arc::clone(&self.supplies), stop.clone(), Handle::current());
-        let span = info_span!("job.run", job.key = key);
-        let running =
-            spawn_blocking(move || runtime.block_on(stop.run_until_cancelled(run(&supplies).instrument(span))));
+        let span = info_span!("job.run", job.key = key, duration_ms = field::Empty);
+        let running = spawn_blocking(move || {
+            let began = Instant::now();
+            let ran = runtime.block_on(stop.run_until_cancelled(run(&supplies).instrument(span.clone())));
+            span.record("duration_ms", began.elapsed().as_millis() as u64);
+            ran
+        });
         match running.await {
             Ok(None) => None,
             Ok(Some(Ok(items))) => {
