@@ -71,12 +71,12 @@ fn config(pool: &PgPool) -> Config {
     config.mqtt.listen.set_port(0);
     config.http.listen.set_port(0);
     config.lanes.count = 1;
-    config.person.key = Some(Secret::new("07".repeat(32)));
+    config.person.key = Some(Secret::new(&"07".repeat(32)));
     config
 }
 
 /// A car that says something that is in order, and something with what must not be logged.
-async fn speak(port: u16) {
+async fn speak(port: u16) -> rumqttc::AsyncClient {
     let (client, mut events) = rumqttc::AsyncClient::new(rumqttc::MqttOptions::new("car-1", "127.0.0.1", port), 10);
     let at = Clock::wall().to_utc().to_rfc3339();
     let said = [
@@ -88,7 +88,7 @@ async fn speak(port: u16) {
         client.publish("premend/v1/car-1/telemetry", rumqttc::QoS::AtLeastOnce, false, payload).await.unwrap();
     }
     tokio::spawn(async move { while events.poll().await.is_ok() {} });
-    std::mem::forget(client);
+    client
 }
 
 #[sqlx::test]
@@ -101,7 +101,7 @@ async fn one_run_has_every_promised_span_and_nothing_personal(pool: PgPool) {
     let app = App::build(&config(&pool), Clock::system(), Options::default()).await.unwrap();
     let (port, stop) = (app.mqtt.unwrap().port(), CancellationToken::new());
     let running = tokio::spawn(app.run(stop.clone()));
-    speak(port).await;
+    let _car = speak(port).await;
     let names = ["lane.batch", "db.batch.commit", "db.session.begin", "db.outbox.claim", "outbox.deliver", "job.run"];
     let waiting = async {
         while !heard.has(&names) {
