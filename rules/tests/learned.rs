@@ -9,7 +9,7 @@ use rules::author::explain::explain;
 use rules::author::rule_change::compare;
 use rules::catalogue::Catalogue;
 use rules::entry::rule::{Mode, RuleSource};
-use rules::learned::{PRECISION_FILE, PRIOR_PRECISION, Tally, learn};
+use rules::learned::{PRECISION_FILE, PRIOR_PRECISION, PrecisionTable, Tally, learn};
 use rules::rule_set::RuleSet;
 use rules::stage::effect::{Effect, Effects};
 use rules::stage::recipe::take;
