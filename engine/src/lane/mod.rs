@@ -45,6 +45,7 @@ use self::lives::LIVES_TRIED;
 use self::skipped::SkippedNumbers;
 use crate::clock::Clock;
 use crate::config;
+use crate::crm::notice::Routes;
 use crate::history::journal::{Position, Restored};
 use crate::lane::answer::Told;
 use crate::lane::dirty::Dirty;
@@ -70,6 +71,8 @@ pub struct Common {
     pub lives: HashMap<VehicleId, Life>,
     pub lanes: usize,
     pub source: Arc<dyn Source>,
+    /// By which channels notices go out.
+    pub routes: Routes,
     /// A vehicle listens again: its unseen notices are repeated.
     pub listening: Arc<dyn Fn(&VehicleId) + Send + Sync>,
     /// Refusals of one vehicle written down per hour.

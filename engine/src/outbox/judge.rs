@@ -6,11 +6,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rules::case::Audience;
 use rules::unit::{Span, Time};
 use sqlx::{PgConnection, PgPool};
 
 use crate::clock::Clock;
-use crate::crm::notice::{Addressee, Audience, CancelReason, HoldReason, LONGEST_BUDGET, Situation, Verdict, recheck};
+use crate::crm::notice::{Addressee, CancelReason, HoldReason, LONGEST_BUDGET, Situation, Verdict, recheck};
 use crate::outbox::channel::{Channel, Channels, Delivery, Render};
 use crate::store::notice::{self, Notice};
 use crate::store::outbox::{self, Attempt, AttemptOutcome, Claim, Lease};

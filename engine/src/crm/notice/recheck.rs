@@ -4,6 +4,7 @@
 //! answer is decided here from what was read a moment ago, and nothing else; the relay carries it
 //! out. Whatever is cancelled has a reason, and stop-now is held by nothing.
 
+use rules::case::Audience;
 use rules::unit::{Severity, Span, Time};
 
 use crate::crm::notice::{QuietHours, hold_until};
@@ -14,15 +15,6 @@ pub enum Stage {
     StopNow,
     Opened,
     Resolved,
-}
-
-/// Whom a channel reaches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Audience {
-    /// The owner or whoever drives: consent, quiet hours and the contact budget apply.
-    Owner,
-    /// The dealer's own people, at work.
-    Dealer,
 }
 
 /// The case behind a notice. Stop-now may precede it: a peek opens no case.
