@@ -5,7 +5,7 @@ use uuid::Uuid;
 use crate::case::{Case, Proposal};
 use crate::rule_set::RuleSet;
 use crate::stage::decide::close_case;
-use crate::stage::effect::{Effect, Effects};
+use crate::stage::effect::{Effect, Effects, NoticeEffect, OrderEffect};
 use crate::stage::respond::open_accepted;
 use crate::state::Vehicle;
 use crate::unit::{Text, Time};
@@ -172,7 +172,7 @@ fn erase(vehicle: &mut Vehicle, received_at: Time, effects: &mut Effects) {
     for (case, proposal) in open {
         close_case(vehicle, case, at, &because, received_at, effects);
         if let Proposal::Ordered { order } = proposal {
-            effects.written.push(Effect::CancelOrFlagOrder { order, case, because: because.clone() });
+            effects.written.push(Effect::Order(OrderEffect::CancelOrFlag { order, case, because: because.clone() }));
         }
     }
 }
@@ -186,6 +186,6 @@ fn service_done(vehicle: &mut Vehicle, item: &str, odometer_km: f64, at: Time, s
 /// Marks notices that the vehicle reports as seen.
 pub fn seen(notices: &[Uuid], at: Time, effects: &mut Effects) {
     if !notices.is_empty() {
-        effects.written.push(Effect::Seen { notices: notices.to_vec(), at });
+        effects.written.push(Effect::Notice(NoticeEffect::Seen { notices: notices.to_vec(), at }));
     }
 }

@@ -3,7 +3,9 @@
 use crate::case::{Case, FindingChange, FindingKey, OpenFinding, Opened, PastCase, Proposal, case_id, shadow_case_id};
 use crate::entry::rule::{Mode, RuleKind, RuleSource};
 use crate::rule_set::{Rule, RuleSet};
-use crate::stage::effect::{ChangeKind, Effect, Effects};
+use crate::stage::effect::{
+    CaseEffect, ChangeKind, Effect, Effects, FindingEffect, NoticeEffect, OrderEffect, ReviewEffect,
+};
 use crate::state::Vehicle;
 use crate::unit::{Severity, Span, Text, Time};
 use crate::vehicle::Component;
@@ -84,7 +86,7 @@ fn open(vehicle: &mut Vehicle, opened: &Opened, received_at: Time, set: &RuleSet
         proposal: Proposal::Nothing,
         warned: false,
     };
-    effects.written.push(Effect::OpenCase {
+    effects.written.push(Effect::Case(CaseEffect::Open {
         case: id,
         component: opened.component.clone(),
         episode,
@@ -95,7 +97,7 @@ fn open(vehicle: &mut Vehicle, opened: &Opened, received_at: Time, set: &RuleSet
         opened_at: opened.at,
         received_at,
         confidence,
-    });
+    }));
     add_finding(&mut case, opened, rule, effects);
     log(&mut case, ChangeKind::Open, opened.at, received_at, opened.because.clone(), effects);
     // Most vehicles have one or none, and there are many vehicles.
@@ -144,7 +146,7 @@ fn add_finding(case: &mut Case, opened: &Opened, rule: &Rule, effects: &mut Effe
     let ordinal = case.ordinals;
     case.findings.reserve_exact(1);
     case.findings.push(OpenFinding { key: opened.key, ordinal, severity: opened.severity, opened_at: opened.at });
-    effects.written.push(Effect::OpenFinding {
+    effects.written.push(Effect::Finding(FindingEffect::Open {
         case: case.id,
         ordinal,
         rule: rule.source.key.clone(),
@@ -154,7 +156,7 @@ fn add_finding(case: &mut Case, opened: &Opened, rule: &Rule, effects: &mut Effe
         at: opened.at,
         evidence: Box::new(opened.evidence.clone()),
         because: opened.because.clone(),
-    });
+    }));
 }
 
 fn regrade(
@@ -170,7 +172,7 @@ fn regrade(
     let before = case.severity;
     let Some(finding) = case.findings.iter_mut().find(|finding| finding.key == key) else { return };
     finding.severity = severity;
-    effects.written.push(Effect::ChangeFinding { case: case.id, ordinal: finding.ordinal, severity });
+    effects.written.push(Effect::Finding(FindingEffect::Change { case: case.id, ordinal: finding.ordinal, severity }));
     let kind = regraded(case, before, set, effects);
     log(
         case,
@@ -196,13 +198,13 @@ fn end(vehicle: &mut Vehicle, key: FindingKey, end: End, received_at: Time, set:
     let before = case.severity;
     let Some(place) = case.findings.iter().position(|finding| finding.key == key) else { return };
     let finding = case.findings.remove(place);
-    effects.written.push(Effect::EndFinding {
+    effects.written.push(Effect::Finding(FindingEffect::End {
         case: case.id,
         ordinal: finding.ordinal,
         withdrawn: end.withdrawn,
         at: end.at.max(finding.opened_at),
         because: end.because.clone(),
-    });
+    }));
     if case.findings.is_empty() {
         close(vehicle, index, end, received_at, effects);
     } else {
@@ -223,13 +225,13 @@ pub fn close_case(
     let Some(index) = vehicle.cases.iter().position(|open| open.id == case) else { return };
     for finding in std::mem::take(&mut vehicle.cases[index].findings) {
         vehicle.watches.end(finding.key);
-        effects.written.push(Effect::EndFinding {
+        effects.written.push(Effect::Finding(FindingEffect::End {
             case,
             ordinal: finding.ordinal,
             withdrawn: false,
             at: at.max(finding.opened_at),
             because: because.clone(),
-        });
+        }));
     }
     let end = End { at, because: because.clone(), withdrawn: false, local: false };
     close(vehicle, index, end, received_at, effects);
@@ -239,24 +241,28 @@ fn close(vehicle: &mut Vehicle, index: usize, end: End, received_at: Time, effec
     let mut case = vehicle.cases.remove(index);
     let at = end.at.max(case.opened_at);
     let kind = if end.withdrawn { ChangeKind::Withdraw } else { ChangeKind::Close };
-    effects.written.push(Effect::EndCase { case: case.id, withdrawn: end.withdrawn, at });
+    effects.written.push(Effect::Case(CaseEffect::End { case: case.id, withdrawn: end.withdrawn, at }));
     log(&mut case, kind, at, received_at, end.because.clone(), effects);
     if case.proposal == Proposal::InReview {
-        effects.written.push(Effect::EndReview { case: case.id });
+        effects.written.push(Effect::Review(ReviewEffect::End { case: case.id }));
     }
     if end.withdrawn {
         if let Proposal::Ordered { order } = case.proposal {
-            effects.written.push(Effect::CancelOrFlagOrder { order, case: case.id, because: end.because });
+            effects.written.push(Effect::Order(OrderEffect::CancelOrFlag {
+                order,
+                case: case.id,
+                because: end.because,
+            }));
             for visit in &mut vehicle.visits {
                 visit.cases.retain(|id| *id != case.id);
             }
             vehicle.visits.retain(|visit| !visit.cases.is_empty());
         }
-        effects.written.push(Effect::Resolve {
+        effects.written.push(Effect::Notice(NoticeEffect::Resolve {
             case: case.id,
             created_at: received_at,
             valid_until: received_at + Span::from_days(3),
-        });
+        }));
     }
     vehicle.snoozed.retain(|(snoozed, _)| *snoozed != case.id);
     let closed_at = (!end.withdrawn && !end.local).then_some(at);
@@ -284,12 +290,12 @@ fn regraded(case: &mut Case, before: Severity, set: &RuleSet, effects: &mut Effe
     let (severity, rule) = (worst.severity, set.rule(worst.key.rule));
     case.severity = severity;
     if let Some(rule) = rule {
-        effects.written.push(Effect::ChangeCase {
+        effects.written.push(Effect::Case(CaseEffect::Change {
             case: case.id,
             severity,
             rule: rule.source.key.clone(),
             version: rule.source.version,
-        });
+        }));
     }
     match severity.cmp(&before) {
         std::cmp::Ordering::Less => ChangeKind::Escalate,
@@ -300,12 +306,12 @@ fn regraded(case: &mut Case, before: Severity, set: &RuleSet, effects: &mut Effe
 
 fn log(case: &mut Case, kind: ChangeKind, measured_at: Time, received_at: Time, because: Text, effects: &mut Effects) {
     case.changes += 1;
-    effects.written.push(Effect::CaseChange {
+    effects.written.push(Effect::Case(CaseEffect::Log {
         case: case.id,
         change_no: case.changes,
         kind,
         measured_at,
         received_at,
         because,
-    });
+    }));
 }

@@ -8,7 +8,7 @@ use crate::case::{FindingKey, case_id};
 use crate::entry::rule::Mode;
 use crate::rule_set::{Rule, RuleSet};
 use crate::stage::doubt::consider;
-use crate::stage::effect::{Effect, Effects};
+use crate::stage::effect::{CaseEffect, Effect, Effects, NoticeEffect};
 use crate::stage::evaluate::evaluate_mask;
 use crate::stage::evidence::evidence_now;
 use crate::stage::fold::fold;
@@ -93,13 +93,13 @@ fn take_back(vehicle: &mut Vehicle, effects: &mut Effects) {
             || effects
                 .written
                 .iter()
-                .any(|effect| matches!(effect, Effect::OpenCase { case, .. } if *case == warned.case));
+                .any(|effect| matches!(effect, Effect::Case(CaseEffect::Open { case, .. }) if *case == warned.case));
         if !confirmed {
-            effects.written.push(Effect::Resolve {
+            effects.written.push(Effect::Notice(NoticeEffect::Resolve {
                 case: warned.case,
                 created_at: vehicle.received,
                 valid_until: vehicle.received + Span::from_days(1),
-            });
+            }));
         }
     }
 }

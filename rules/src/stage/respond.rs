@@ -3,10 +3,10 @@
 
 use uuid::Uuid;
 
-use crate::case::{Audience, Case, Evidence, Proposal, notice_id, order_id};
+use crate::case::{Audience, Case, Evidence, NoticeStage, Proposal, notice_id, order_id};
 use crate::entry::rule::Mode;
 use crate::rule_set::{Rule, RuleSet};
-use crate::stage::effect::{Effect, Effects, Notice, Stage};
+use crate::stage::effect::{Effect, Effects, Notice, NoticeEffect, OrderEffect, ReviewEffect};
 use crate::stage::stop_now::warn_of_open_cases;
 use crate::stage::variables::values;
 use crate::state::{Vehicle, Visit};
@@ -58,7 +58,7 @@ fn passes_gate(case: &Case) -> bool {
 fn plan(vehicle: &mut Vehicle, id: Uuid, received_at: Time, set: &RuleSet, effects: &mut Effects) {
     let Some(case) = vehicle.case(id).cloned() else { return };
     if case.proposal == Proposal::InReview {
-        effects.written.push(Effect::EndReview { case: id });
+        effects.written.push(Effect::Review(ReviewEffect::End { case: id }));
     }
     if case.severity == Severity::S1 {
         open_order(vehicle, &case, true, received_at, set, effects);
@@ -98,7 +98,7 @@ fn open_order(
     vehicle.visit_count += 1;
     let order = order_id(&vehicle.id, vehicle.life, vehicle.visit_count);
     let Some(rule) = case.worst().and_then(|worst| set.rule(worst.key.rule)) else { return };
-    effects.written.push(Effect::ProposeOrder {
+    effects.written.push(Effect::Order(OrderEffect::Propose {
         order,
         visit: vehicle.visit_count,
         severity: case.severity,
@@ -108,7 +108,7 @@ fn open_order(
             format!("{}({}),置信度{:.2}", rule.source.title.zh_cn, rule.source.key, case.confidence),
             format!("{} ({}), confidence {:.2}", rule.source.title.en, rule.source.key, case.confidence),
         ),
-    });
+    }));
     vehicle.visits.push(Visit { order, severity: case.severity, alone, checked_in: false, cases: Vec::new() });
     let place = vehicle.visits.len() - 1;
     add_line(vehicle, place, case, set, effects);
@@ -120,11 +120,11 @@ fn join_visit(vehicle: &mut Vehicle, place: usize, case: &Case, set: &RuleSet, e
     let visit = &mut vehicle.visits[place];
     if case.severity < visit.severity {
         visit.severity = case.severity;
-        effects.written.push(Effect::HastenOrder {
+        effects.written.push(Effect::Order(OrderEffect::Hasten {
             order: visit.order,
             severity: case.severity,
             due_at: due_at(case.severity, vehicle.received),
-        });
+        }));
     }
 }
 
@@ -152,7 +152,7 @@ fn add_line(vehicle: &mut Vehicle, place: usize, case: &Case, set: &RuleSet, eff
     let by_rule = rules.iter().map(|rule| rule.source.labour_h).fold(0.0, f64::max);
     let by_operation: f64 =
         operations.iter().filter_map(|key| set.catalogue.operation(key)).map(|operation| operation.labour_h).sum();
-    effects.written.push(Effect::AddLine {
+    effects.written.push(Effect::Order(OrderEffect::AddLine {
         order,
         case: case.id,
         component: case.component.clone(),
@@ -161,7 +161,7 @@ fn add_line(vehicle: &mut Vehicle, place: usize, case: &Case, set: &RuleSet, eff
         parts,
         labour_h: if by_rule > 0.0 { by_rule } else { by_operation },
         extra_work: visit.checked_in,
-    });
+    }));
     if let Some(open) = vehicle.case_mut(case.id) {
         open.proposal = Proposal::Ordered { order };
     }
@@ -177,7 +177,7 @@ fn bundle(vehicle: &mut Vehicle, set: &RuleSet, effects: &mut Effects) {
         .cloned()
         .collect();
     for case in joining {
-        effects.written.push(Effect::EndReview { case: case.id });
+        effects.written.push(Effect::Review(ReviewEffect::End { case: case.id }));
         add_line(vehicle, place, &case, set, effects);
     }
 }
@@ -187,11 +187,11 @@ fn hasten_others(vehicle: &mut Vehicle, case: &Case, received_at: Time, effects:
     for visit in
         vehicle.visits.iter().filter(|visit| !visit.alone && !visit.checked_in && !visit.cases.contains(&case.id))
     {
-        effects.written.push(Effect::HastenOrder {
+        effects.written.push(Effect::Order(OrderEffect::Hasten {
             order: visit.order,
             severity: visit.severity,
             due_at: due_at(Severity::S1, received_at),
-        });
+        }));
     }
 }
 
@@ -204,7 +204,12 @@ fn queue_review(vehicle: &mut Vehicle, case: &Case, received_at: Time, effects: 
     } else {
         Text::new(format!("{}由服务顾问安排", case.severity), format!("{} is planned by an advisor", case.severity))
     };
-    effects.written.push(Effect::Review { case: case.id, severity: case.severity, because, queued_at: received_at });
+    effects.written.push(Effect::Review(ReviewEffect::Queue {
+        case: case.id,
+        severity: case.severity,
+        because,
+        queued_at: received_at,
+    }));
     if let Some(open) = vehicle.case_mut(case.id) {
         open.proposal = Proposal::InReview;
     }
@@ -224,7 +229,7 @@ fn notify(vehicle: &Vehicle, case: &Case, order: Uuid, received_at: Time, set: &
         let about = About {
             case: case.id,
             order: Some(order),
-            stage: Stage::Opened,
+            stage: NoticeStage::Opened,
             severity: case.severity,
             person: Some(owner.person),
             audience: Audience::Owner,
@@ -234,7 +239,7 @@ fn notify(vehicle: &Vehicle, case: &Case, order: Uuid, received_at: Time, set: &
     let about = About {
         case: case.id,
         order: Some(order),
-        stage: Stage::Opened,
+        stage: NoticeStage::Opened,
         severity: case.severity,
         person: None,
         audience: Audience::Dealer,
@@ -253,15 +258,21 @@ pub fn stop_now(
     set: &RuleSet,
     effects: &mut Effects,
 ) {
-    let about =
-        About { case, order, stage: Stage::StopNow, severity: Severity::S1, person: None, audience: Audience::Owner };
+    let about = About {
+        case,
+        order,
+        stage: NoticeStage::StopNow,
+        severity: Severity::S1,
+        person: None,
+        audience: Audience::Owner,
+    };
     enqueue(vehicle, about, rule, evidence, received_at, set, effects);
 }
 
 struct About {
     case: Uuid,
     order: Option<Uuid>,
-    stage: Stage,
+    stage: NoticeStage,
     severity: Severity,
     person: Option<Uuid>,
     audience: Audience,
@@ -279,10 +290,10 @@ fn enqueue(
     let template = rule.source.template_for(about.severity);
     let Some(version) = set.catalogue.template_version(template) else { return };
     let locale = vehicle.profile.owner.as_ref().map_or(Locale::ZhCn, |owner| owner.locale);
-    let subject = if about.stage == Stage::StopNow { about.case } else { about.order.unwrap_or(about.case) };
+    let subject = if about.stage == NoticeStage::StopNow { about.case } else { about.order.unwrap_or(about.case) };
     let valid_for = if about.severity == Severity::S1 { Span::from_days(1) } else { Span::from_days(14) };
-    effects.written.push(Effect::Notify(Box::new(Notice {
-        id: notice_id(subject, about.stage.label(), about.person),
+    effects.written.push(Effect::Notice(NoticeEffect::Enqueue(Box::new(Notice {
+        id: notice_id(subject, about.stage, about.person),
         person: about.person,
         audience: about.audience,
         case: about.case,
@@ -296,5 +307,5 @@ fn enqueue(
         variables: evidence.map(|evidence| values(rule, about.severity, evidence, set)).unwrap_or_default(),
         created_at: received_at,
         valid_until: received_at + valid_for,
-    })));
+    }))));
 }
