@@ -12,7 +12,7 @@ use rules::catalogue::Catalogue;
 use rules::entry::rule::{Expect, Per, RuleKind, RuleSource};
 use rules::entry::story::parse;
 use rules::rule_set::{Rule, RuleSet};
-use rules::stage::effect::{Effect, Effects};
+use rules::stage::effect::{Effect, Effects, FindingEffect};
 use rules::state::settle::Bounds;
 use rules::unit::{Span, Time};
 use rules::vehicle::{Message, Powertrain, Reading, Reason, Sample, Sequence, SignalNo, What};
@@ -76,10 +76,10 @@ impl Sender {
         }
         for effect in effects.written {
             match effect {
-                Effect::OpenFinding { rule, at, .. } => {
+                Effect::Finding(FindingEffect::Open { rule, at, .. }) => {
                     self.opened.entry(rule).or_insert(seconds(at));
                 }
-                Effect::EndFinding { .. } => self.closed += 1,
+                Effect::Finding(FindingEffect::End { .. }) => self.closed += 1,
                 _ => {}
             }
         }

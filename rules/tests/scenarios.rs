@@ -23,7 +23,7 @@ use rules::entry::story::parse;
 use rules::estimate::calibrated;
 use rules::learned::forecast::Forecast;
 use rules::rule_set::RuleSet;
-use rules::stage::effect::{Effect, Effects};
+use rules::stage::effect::{CaseEffect, Effect, Effects};
 use rules::state::Vehicle;
 use rules::state::settle::Bounds;
 use rules::unit::{Span, Time};
@@ -194,10 +194,10 @@ fn moved(value: &str, days: i64) -> String {
 fn case(effect: &Effect, text: &mut String) {
     let day = |at: Time| at.since(START).days_f64().floor() + 1.0;
     match effect {
-        Effect::OpenCase { component, rule, severity, opened_at, mode: Mode::Live, .. } => {
+        Effect::Case(CaseEffect::Open { component, rule, severity, opened_at, mode: Mode::Live, .. }) => {
             writeln!(text, "day {}: {rule} opens a case on {component}, {severity:?}", day(*opened_at)).unwrap();
         }
-        Effect::EndCase { at, .. } => writeln!(text, "day {}: a case ends", day(*at)).unwrap(),
+        Effect::Case(CaseEffect::End { at, .. }) => writeln!(text, "day {}: a case ends", day(*at)).unwrap(),
         _ => {}
     }
 }

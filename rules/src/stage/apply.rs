@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::case::{Case, Proposal};
-use crate::stage::effect::{Effect, Effects};
+use crate::stage::effect::{Effect, Effects, NoticeEffect, OrderEffect};
 use crate::stage::scope::StepScope;
 use crate::unit::{Text, Time};
 use crate::vehicle::{Command, Component, OrderMove, ReviewAnswer};
@@ -125,7 +125,7 @@ impl StepScope<'_> {
         for (case, proposal) in open {
             self.close(case, at, &because);
             if let Proposal::Ordered { order } = proposal {
-                self.write(Effect::CancelOrFlagOrder { order, case, because: because.clone() });
+                self.write(Effect::Order(OrderEffect::CancelOrFlag { order, case, because: because.clone() }));
             }
         }
     }
@@ -140,6 +140,6 @@ impl StepScope<'_> {
 /// Marks notices that the vehicle reports as seen.
 pub fn seen(notices: &[Uuid], at: Time, effects: &mut Effects) {
     if !notices.is_empty() {
-        effects.written.push(Effect::Seen { notices: notices.to_vec(), at });
+        effects.written.push(Effect::Notice(NoticeEffect::Seen { notices: notices.to_vec(), at }));
     }
 }

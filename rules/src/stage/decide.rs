@@ -5,7 +5,7 @@ use uuid::Uuid;
 use crate::case::{Case, FindingChange, FindingKey, OpenFinding, Opened, PastCase, Proposal, case_id, shadow_case_id};
 use crate::entry::rule::Mode;
 use crate::rule_set::{Rule, RuleSet};
-use crate::stage::effect::{ChangeKind, Effect};
+use crate::stage::effect::{CaseEffect, ChangeKind, Effect, FindingEffect, NoticeEffect, OrderEffect, ReviewEffect};
 use crate::stage::gate::rests_until;
 use crate::stage::scope::{StepScope, log};
 use crate::unit::{Severity, Span, Text, Time};
@@ -86,7 +86,7 @@ impl StepScope<'_> {
             proposal: Proposal::Nothing,
             warned: false,
         };
-        self.write(Effect::OpenCase {
+        self.write(Effect::Case(CaseEffect::Open {
             case: id,
             component: opened.component.clone(),
             episode,
@@ -97,7 +97,7 @@ impl StepScope<'_> {
             opened_at: opened.at,
             received_at: self.received_at,
             confidence,
-        });
+        }));
         let found = add_finding(&mut case, opened, rule);
         let line = log(&mut case, ChangeKind::Open, opened.at, opened.because.clone(), self.received_at);
         self.effects.written.extend([found, line]);
@@ -124,7 +124,7 @@ impl StepScope<'_> {
         let before = case.severity;
         let Some(finding) = case.findings.iter_mut().find(|finding| finding.key == key) else { return };
         finding.severity = severity;
-        let change = Effect::ChangeFinding { case: case.id, ordinal: finding.ordinal, severity };
+        let change = Effect::Finding(FindingEffect::Change { case: case.id, ordinal: finding.ordinal, severity });
         self.write(change);
         let because = Text::new(format!("其中一项现为{severity}"), format!("a finding is {severity} now"));
         self.take_worst(place, before, at, because);
@@ -162,11 +162,11 @@ impl StepScope<'_> {
         let mut case = self.vehicle.cases.remove(place);
         let at = end.at.max(case.opened_at);
         let kind = if end.withdrawn { ChangeKind::Withdraw } else { ChangeKind::Close };
-        self.write(Effect::EndCase { case: case.id, withdrawn: end.withdrawn, at });
+        self.write(Effect::Case(CaseEffect::End { case: case.id, withdrawn: end.withdrawn, at }));
         let line = log(&mut case, kind, at, end.because.clone(), self.received_at);
         self.write(line);
         if case.proposal == Proposal::InReview {
-            self.write(Effect::EndReview { case: case.id });
+            self.write(Effect::Review(ReviewEffect::End { case: case.id }));
         }
         if end.withdrawn {
             self.take_back(&case, &end.because);
@@ -178,14 +178,14 @@ impl StepScope<'_> {
     /// What was planned and said for a case that never was.
     fn take_back(&mut self, case: &Case, because: &Text) {
         if let Proposal::Ordered { order } = case.proposal {
-            self.write(Effect::CancelOrFlagOrder { order, case: case.id, because: because.clone() });
+            self.write(Effect::Order(OrderEffect::CancelOrFlag { order, case: case.id, because: because.clone() }));
             for visit in &mut self.vehicle.visits {
                 visit.cases.retain(|id| *id != case.id);
             }
             self.vehicle.visits.retain(|visit| !visit.cases.is_empty());
         }
         let valid_until = self.received_at + RESOLVED_VALID;
-        self.write(Effect::Resolve { case: case.id, created_at: self.received_at, valid_until });
+        self.write(Effect::Notice(NoticeEffect::Resolve { case: case.id, created_at: self.received_at, valid_until }));
     }
 
     fn remember(&mut self, case: Case, at: Time, end: &End) {
@@ -215,12 +215,12 @@ impl StepScope<'_> {
         let (severity, rule) = (worst.severity, self.set.rule(worst.key.rule));
         case.severity = severity;
         if let Some(rule) = rule {
-            self.effects.written.push(Effect::ChangeCase {
+            self.effects.written.push(Effect::Case(CaseEffect::Change {
                 case: case.id,
                 severity,
                 rule: rule.source.key.clone(),
                 version: rule.source.version,
-            });
+            }));
         }
         let kind = match severity.cmp(&before) {
             std::cmp::Ordering::Less => ChangeKind::Escalate,
@@ -249,7 +249,7 @@ fn add_finding(case: &mut Case, opened: &Opened, rule: &Rule) -> Effect {
     let ordinal = case.ordinals;
     case.findings.reserve_exact(1);
     case.findings.push(OpenFinding { key: opened.key, ordinal, severity: opened.severity, opened_at: opened.at });
-    Effect::OpenFinding {
+    Effect::Finding(FindingEffect::Open {
         case: case.id,
         ordinal,
         rule: rule.source.key.clone(),
@@ -259,15 +259,15 @@ fn add_finding(case: &mut Case, opened: &Opened, rule: &Rule) -> Effect {
         at: opened.at,
         evidence: Box::new(opened.evidence.clone()),
         because: opened.because.clone(),
-    }
+    })
 }
 
 fn end_finding(case: Uuid, finding: &OpenFinding, end: &End) -> Effect {
-    Effect::EndFinding {
+    Effect::Finding(FindingEffect::End {
         case,
         ordinal: finding.ordinal,
         withdrawn: end.withdrawn,
         at: end.at.max(finding.opened_at),
         because: end.because.clone(),
-    }
+    })
 }

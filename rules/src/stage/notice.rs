@@ -2,9 +2,9 @@
 
 use uuid::Uuid;
 
-use crate::case::{Audience, Case, Evidence, notice_id};
+use crate::case::{Audience, Case, Evidence, NoticeStage, notice_id};
 use crate::rule_set::Rule;
-use crate::stage::effect::{Effect, Notice, Stage};
+use crate::stage::effect::{Effect, Notice, NoticeEffect};
 use crate::stage::evidence::evidence_now;
 use crate::stage::scope::StepScope;
 use crate::stage::variables::values;
@@ -18,7 +18,7 @@ const VALID: Span = Span::from_days(14);
 struct Matter<'a> {
     case: Uuid,
     order: Option<Uuid>,
-    stage: Stage,
+    stage: NoticeStage,
     severity: Severity,
     person: Option<Uuid>,
     audience: Audience,
@@ -42,13 +42,13 @@ impl StepScope<'_> {
         };
         let evidence = evidence_now(self.vehicle, worst.key, worst.opened_at, self.set);
         let (order, severity) = (Some(order), case.severity);
-        let matter = Matter { case: case.id, order, stage: Stage::Opened, severity, person, audience, rule };
+        let matter = Matter { case: case.id, order, stage: NoticeStage::Opened, severity, person, audience, rule };
         self.enqueue(&matter, evidence.as_ref());
     }
 
     /// Tells the person at the wheel to stop. The same id whether the case was seen ahead or settled.
     pub fn stop_now(&mut self, case: Uuid, order: Option<Uuid>, rule: &Rule, evidence: Option<&Evidence>) {
-        let (stage, severity, audience) = (Stage::StopNow, Severity::S1, Audience::Owner);
+        let (stage, severity, audience) = (NoticeStage::StopNow, Severity::S1, Audience::Owner);
         self.enqueue(&Matter { case, order, stage, severity, person: None, audience, rule }, evidence);
     }
 
@@ -56,11 +56,11 @@ impl StepScope<'_> {
         let template = about.rule.source.template_for(about.severity);
         let Some(template_version) = self.set.catalogue.template_version(template) else { return };
         let owner = self.vehicle.profile.owner.as_ref();
-        let subject = if about.stage == Stage::StopNow { about.case } else { about.order.unwrap_or(about.case) };
+        let subject = if about.stage == NoticeStage::StopNow { about.case } else { about.order.unwrap_or(about.case) };
         let valid_for = if about.severity == Severity::S1 { URGENT_VALID } else { VALID };
         let variables = evidence.map(|evidence| values(about.rule, about.severity, evidence, self.set));
         let notice = Notice {
-            id: notice_id(subject, about.stage.label(), about.person),
+            id: notice_id(subject, about.stage, about.person),
             person: about.person,
             audience: about.audience,
             case: about.case,
@@ -75,6 +75,6 @@ impl StepScope<'_> {
             created_at: self.received_at,
             valid_until: self.received_at + valid_for,
         };
-        self.write(Effect::Notify(Box::new(notice)));
+        self.write(Effect::Notice(NoticeEffect::Enqueue(Box::new(notice))));
     }
 }

@@ -8,7 +8,7 @@ use crate::case::{FindingKey, case_id};
 use crate::entry::rule::Mode;
 use crate::rule_set::Rule;
 use crate::stage::doubt::consider;
-use crate::stage::effect::{Effect, Effects};
+use crate::stage::effect::{CaseEffect, Effect, Effects, NoticeEffect};
 use crate::stage::evaluate::evaluate_mask;
 use crate::stage::evidence::evidence_now;
 use crate::stage::fold::fold;
@@ -94,11 +94,12 @@ fn component_of(ahead: &Vehicle, rule: &Rule, key: FindingKey) -> Option<Compone
 /// Nothing waits any more: warnings that no case came of are over.
 fn take_back(scope: &mut StepScope<'_>) {
     for warned in std::mem::take(&mut scope.vehicle.warned) {
-        let opened = |effect: &Effect| matches!(effect, Effect::OpenCase { case, .. } if *case == warned.case);
+        let opened =
+            |effect: &Effect| matches!(effect, Effect::Case(CaseEffect::Open { case, .. }) if *case == warned.case);
         let is_confirmed = scope.place_of(warned.case).is_some() || scope.effects.written.iter().any(opened);
         if !is_confirmed {
             let (created_at, valid_until) = (scope.received_at, scope.received_at + Span::from_days(1));
-            scope.write(Effect::Resolve { case: warned.case, created_at, valid_until });
+            scope.write(Effect::Notice(NoticeEffect::Resolve { case: warned.case, created_at, valid_until }));
         }
     }
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::case::{Audience, Case, Proposal, order_id};
 use crate::entry::rule::Mode;
 use crate::rule_set::Rule;
-use crate::stage::effect::Effect;
+use crate::stage::effect::{Effect, OrderEffect, ReviewEffect};
 use crate::stage::gate::{CaseGates, ORDER_GATE, is_ordered};
 use crate::stage::scope::StepScope;
 use crate::stage::stop_now::warn_of_open_cases;
@@ -44,7 +44,7 @@ impl StepScope<'_> {
     fn plan(&mut self, id: Uuid) -> Option<Plan> {
         let case = self.vehicle.case(id).cloned()?;
         if case.proposal == Proposal::InReview {
-            self.write(Effect::EndReview { case: id });
+            self.write(Effect::Review(ReviewEffect::End { case: id }));
         }
         if case.severity == Severity::S1 {
             let order = self.open_order(&case, true)?;
@@ -86,7 +86,7 @@ impl StepScope<'_> {
         let visit = self.vehicle.visit_count;
         let order = order_id(&self.vehicle.id, self.vehicle.life, visit);
         let rule = case.worst().and_then(|worst| self.set.rule(worst.key.rule))?;
-        self.write(Effect::ProposeOrder {
+        self.write(Effect::Order(OrderEffect::Propose {
             order,
             visit,
             severity: case.severity,
@@ -96,7 +96,7 @@ impl StepScope<'_> {
                 format!("{}({}),置信度{:.2}", rule.source.title.zh_cn, rule.source.key, case.confidence),
                 format!("{} ({}), confidence {:.2}", rule.source.title.en, rule.source.key, case.confidence),
             ),
-        });
+        }));
         self.vehicle.visits.push(Visit { order, severity: case.severity, alone, checked_in: false, cases: Vec::new() });
         let place = self.vehicle.visits.len() - 1;
         self.add_line(place, case);
@@ -112,7 +112,7 @@ impl StepScope<'_> {
         if case.severity < visit.severity {
             visit.severity = case.severity;
             let due_at = due_at(case.severity, self.received_at);
-            self.write(Effect::HastenOrder { order, severity: case.severity, due_at });
+            self.write(Effect::Order(OrderEffect::Hasten { order, severity: case.severity, due_at }));
         }
         Plan::Joined { order }
     }
@@ -122,7 +122,7 @@ impl StepScope<'_> {
         let (order, extra_work) = (visit.order, visit.checked_in);
         visit.cases.push(case.id);
         let work = self.work_for(case);
-        self.write(Effect::AddLine {
+        self.write(Effect::Order(OrderEffect::AddLine {
             order,
             case: case.id,
             component: case.component.clone(),
@@ -131,7 +131,7 @@ impl StepScope<'_> {
             parts: work.parts,
             labour_h: work.labour_h,
             extra_work,
-        });
+        }));
         if let Some(open) = self.vehicle.case_mut(case.id) {
             open.proposal = Proposal::Ordered { order };
         }
@@ -171,7 +171,7 @@ impl StepScope<'_> {
         };
         let joining: Vec<Case> = self.vehicle.cases.iter().filter(waits).cloned().collect();
         for case in joining {
-            self.write(Effect::EndReview { case: case.id });
+            self.write(Effect::Review(ReviewEffect::End { case: case.id }));
             self.add_line(place, &case);
         }
     }
@@ -181,7 +181,8 @@ impl StepScope<'_> {
         let due_at = due_at(Severity::S1, self.received_at);
         for visit in &self.vehicle.visits {
             if !visit.alone && !visit.checked_in && !visit.cases.contains(&case.id) {
-                let hasten = Effect::HastenOrder { order: visit.order, severity: visit.severity, due_at };
+                let hasten =
+                    Effect::Order(OrderEffect::Hasten { order: visit.order, severity: visit.severity, due_at });
                 self.effects.written.push(hasten);
             }
         }
@@ -197,7 +198,7 @@ impl StepScope<'_> {
             Text::new(format!("{}由服务顾问安排", case.severity), format!("{} is planned by an advisor", case.severity))
         };
         let queued_at = self.received_at;
-        self.write(Effect::Review { case: case.id, severity: case.severity, because, queued_at });
+        self.write(Effect::Review(ReviewEffect::Queue { case: case.id, severity: case.severity, because, queued_at }));
         if let Some(open) = self.vehicle.case_mut(case.id) {
             open.proposal = Proposal::InReview;
         }

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::case::Case;
 use crate::rule_set::RuleSet;
-use crate::stage::effect::{ChangeKind, Effect, Effects};
+use crate::stage::effect::{CaseEffect, ChangeKind, Effect, Effects};
 use crate::state::Vehicle;
 use crate::unit::{Text, Time};
 
@@ -39,5 +39,5 @@ impl<'a> StepScope<'a> {
 /// Adds a line to the history of a case.
 pub fn log(case: &mut Case, kind: ChangeKind, measured_at: Time, because: Text, received_at: Time) -> Effect {
     case.changes += 1;
-    Effect::CaseChange { case: case.id, change_no: case.changes, kind, measured_at, received_at, because }
+    Effect::Case(CaseEffect::Log { case: case.id, change_no: case.changes, kind, measured_at, received_at, because })
 }

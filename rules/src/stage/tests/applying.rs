@@ -1,5 +1,6 @@
 use super::*;
 use crate::stage::apply::{apply, seen};
+use crate::stage::effect::{FindingEffect, NoticeEffect, OrderEffect};
 use crate::vehicle::{Command, Life, OrderMove, ReviewAnswer};
 
 fn order(event: OrderMove, scene: &Scene) -> Command {
@@ -128,7 +129,8 @@ fn a_person_closes_a_case_in_their_own_words() {
     let case = scene.case("drivetrain.clutch").id;
     apply(&mut scene.scope(), &Command::CloseCase { case, why: "sold".to_owned() });
     assert!(scene.car.cases.is_empty());
-    let said = |effect: &Effect| matches!(effect, Effect::EndFinding { because, .. } if because.en == "sold");
+    let said =
+        |effect: &Effect| matches!(effect, Effect::Finding(FindingEffect::End { because, .. }) if because.en == "sold");
     assert_eq!(scene.count(said), 1);
 }
 
@@ -169,8 +171,14 @@ fn erasure_ends_cases_flags_orders_and_notifies_nobody() {
     let mut scene = ordered();
     apply(&mut scene.scope(), &Command::Erase);
     assert!(scene.car.cases.is_empty());
-    assert_eq!(scene.count(|effect| matches!(effect, Effect::CancelOrFlagOrder { .. })), 1);
-    assert_eq!(scene.count(|effect| matches!(effect, Effect::Resolve { .. } | Effect::Notify(_))), 0);
+    assert_eq!(scene.count(|effect| matches!(effect, Effect::Order(OrderEffect::CancelOrFlag { .. }))), 1);
+    assert_eq!(
+        scene.count(|effect| matches!(
+            effect,
+            Effect::Notice(NoticeEffect::Resolve { .. }) | Effect::Notice(NoticeEffect::Enqueue(_))
+        )),
+        0
+    );
 }
 
 #[test]
@@ -207,5 +215,5 @@ fn seen_notices_are_written_and_none_are_not() {
     seen(&[], START, &mut effects);
     assert!(effects.written.is_empty());
     seen(&[Uuid::nil()], START, &mut effects);
-    assert_eq!(effects.written, [Effect::Seen { notices: vec![Uuid::nil()], at: START }]);
+    assert_eq!(effects.written, [Effect::Notice(NoticeEffect::Seen { notices: vec![Uuid::nil()], at: START })]);
 }

@@ -1,10 +1,10 @@
 use super::*;
 use crate::entry::rule::Mode;
-use crate::stage::effect::ChangeKind;
+use crate::stage::effect::{CaseEffect, ChangeKind, FindingEffect, NoticeEffect, OrderEffect, ReviewEffect};
 
 fn kinds(scene: &mut Scene) -> Vec<ChangeKind> {
     let kind = |effect: Effect| match effect {
-        Effect::CaseChange { kind, .. } => Some(kind),
+        Effect::Case(CaseEffect::Log { kind, .. }) => Some(kind),
         _ => None,
     };
     scene.written().into_iter().filter_map(kind).collect()
@@ -17,7 +17,8 @@ fn a_finding_opens_a_case_with_its_first_line_of_history() {
     let case = scene.case("drivetrain.clutch");
     assert_eq!((case.severity, case.episode, case.findings.len(), case.changes), (Severity::S2, 1, 1, 1));
     assert!((f64::from(case.confidence) - 0.63).abs() < 1e-6, "probability times the prior precision");
-    let names: Vec<bool> = scene.written().iter().map(|effect| matches!(effect, Effect::OpenCase { .. })).collect();
+    let names: Vec<bool> =
+        scene.written().iter().map(|effect| matches!(effect, Effect::Case(CaseEffect::Open { .. }))).collect();
     assert_eq!(names, [true, false, false], "case, finding, history, in the order of the store");
 }
 
@@ -36,7 +37,7 @@ fn a_worse_finding_escalates_the_case() {
     let mut scene = Scene::new();
     scene.open(&[CLUTCH_TOO, CLUTCH]);
     assert_eq!(scene.case("drivetrain.clutch").severity, Severity::S2);
-    let changed = |effect: &Effect| matches!(effect, Effect::ChangeCase { rule, .. } if rule == CLUTCH);
+    let changed = |effect: &Effect| matches!(effect, Effect::Case(CaseEffect::Change { rule, .. }) if rule == CLUTCH);
     assert_eq!(scene.count(changed), 1, "the worst finding names the rule of the case");
     assert_eq!(kinds(&mut scene), [ChangeKind::Open, ChangeKind::Escalate]);
 }
@@ -70,7 +71,8 @@ fn the_case_closes_only_with_its_last_finding() {
     assert!(scene.car.cases.is_empty());
     let past = &scene.car.past[0];
     assert_eq!((past.episode, past.closed_at, past.severity), (1, Some(START), Severity::S2));
-    let ended = |effect: &Effect| matches!(effect, Effect::EndCase { withdrawn: false, at, .. } if *at == START);
+    let ended =
+        |effect: &Effect| matches!(effect, Effect::Case(CaseEffect::End { withdrawn: false, at, .. }) if *at == START);
     assert_eq!(scene.count(ended), 1);
 }
 
@@ -87,8 +89,7 @@ fn a_finding_never_ends_before_it_opened() {
     scene.open(&[CLUTCH]);
     let (key, at) = (key_of(CLUTCH), START - Span::from_hours(1));
     scene.decide(vec![FindingChange::Closed { key, at, because: Text::new("好了", "over") }]);
-    let early =
-        |effect: &Effect| matches!(effect, Effect::EndFinding { at, .. } | Effect::EndCase { at, .. } if *at < START);
+    let early = |effect: &Effect| matches!(effect, Effect::Finding(FindingEffect::End { at, .. }) | Effect::Case(CaseEffect::End { at, .. }) if *at < START);
     assert_eq!(scene.count(early), 0);
 }
 
@@ -152,7 +153,7 @@ fn a_withdrawal_gives_the_all_clear() {
     scene.open(&[GEARBOX]);
     scene.withdrawn(GEARBOX);
     let valid = START + Span::from_days(3);
-    let resolved = |effect: &Effect| matches!(effect, Effect::Resolve { valid_until, .. } if *valid_until == valid);
+    let resolved = |effect: &Effect| matches!(effect, Effect::Notice(NoticeEffect::Resolve { valid_until, .. }) if *valid_until == valid);
     assert_eq!(scene.count(resolved), 1);
     assert_eq!(kinds(&mut scene), [ChangeKind::Open, ChangeKind::Withdraw]);
 }
@@ -162,7 +163,7 @@ fn a_close_gives_no_all_clear() {
     let mut scene = Scene::new();
     scene.open(&[GEARBOX]);
     scene.closed(GEARBOX);
-    assert_eq!(scene.count(|effect| matches!(effect, Effect::Resolve { .. })), 0);
+    assert_eq!(scene.count(|effect| matches!(effect, Effect::Notice(NoticeEffect::Resolve { .. }))), 0);
 }
 
 #[test]
@@ -175,7 +176,7 @@ fn a_withdrawn_case_leaves_its_visit_and_an_empty_visit_goes() {
     assert_eq!(scene.car.visits[0].cases, [scene.case("drivetrain.clutch").id]);
     scene.withdrawn(CLUTCH);
     assert!(scene.car.visits.is_empty());
-    assert_eq!(scene.count(|effect| matches!(effect, Effect::CancelOrFlagOrder { .. })), 2);
+    assert_eq!(scene.count(|effect| matches!(effect, Effect::Order(OrderEffect::CancelOrFlag { .. }))), 2);
 }
 
 #[test]
@@ -184,7 +185,7 @@ fn a_case_that_closes_in_review_leaves_the_queue() {
     scene.open(&[UNSURE]);
     scene.respond();
     scene.closed(UNSURE);
-    assert_eq!(scene.count(|effect| matches!(effect, Effect::EndReview { .. })), 1);
+    assert_eq!(scene.count(|effect| matches!(effect, Effect::Review(ReviewEffect::End { .. }))), 1);
 }
 
 #[test]
@@ -213,7 +214,9 @@ fn a_changed_severity_of_a_finding_regrades_its_case() {
     let (key, at) = (key_of(CLUTCH_TOO), START);
     scene.decide(vec![FindingChange::Severity { key, severity: Severity::S1, at }]);
     assert_eq!(scene.case("drivetrain.clutch").severity, Severity::S1);
-    let changed = |effect: &Effect| matches!(effect, Effect::ChangeFinding { ordinal: 1, severity: Severity::S1, .. });
+    let changed = |effect: &Effect| {
+        matches!(effect, Effect::Finding(FindingEffect::Change { ordinal: 1, severity: Severity::S1, .. }))
+    };
     assert_eq!(scene.count(changed), 1);
 }
 

@@ -1,5 +1,7 @@
 use super::*;
-use crate::stage::effect::Stage;
+use crate::case::NoticeStage;
+use crate::stage::effect::{CaseEffect, NoticeEffect};
+
 use crate::stage::recipe::take;
 use crate::state::settle::Bounds;
 use crate::vehicle::{Message, Reading, Sample, Sequence, What};
@@ -30,15 +32,15 @@ impl Scene {
     }
 
     fn stops(&self) -> usize {
-        self.count(|effect| matches!(effect, Effect::Notify(notice) if notice.stage == Stage::StopNow))
+        self.count(|effect| matches!(effect, Effect::Notice(NoticeEffect::Enqueue(notice)) if notice.stage == NoticeStage::StopNow))
     }
 
     fn resolved(&self) -> usize {
-        self.count(|effect| matches!(effect, Effect::Resolve { .. }))
+        self.count(|effect| matches!(effect, Effect::Notice(NoticeEffect::Resolve { .. })))
     }
 
     fn opened_cases(&self) -> usize {
-        self.count(|effect| matches!(effect, Effect::OpenCase { .. }))
+        self.count(|effect| matches!(effect, Effect::Case(CaseEffect::Open { .. })))
     }
 }
 

@@ -1,6 +1,6 @@
 use super::*;
-use crate::case::Audience;
-use crate::stage::effect::{Notice, Stage};
+use crate::case::{Audience, NoticeStage};
+use crate::stage::effect::{Notice, NoticeEffect, OrderEffect, ReviewEffect};
 use crate::stage::respond::Plan;
 
 fn notices(scene: &Scene) -> Vec<&Notice> {
@@ -9,7 +9,7 @@ fn notices(scene: &Scene) -> Vec<&Notice> {
         .written
         .iter()
         .filter_map(|effect| match effect {
-            Effect::Notify(notice) => Some(&**notice),
+            Effect::Notice(NoticeEffect::Enqueue(notice)) => Some(&**notice),
             _ => None,
         })
         .collect()
@@ -17,7 +17,7 @@ fn notices(scene: &Scene) -> Vec<&Notice> {
 
 fn due_of_orders(scene: &Scene) -> Vec<(Severity, Time)> {
     let due = |effect: &Effect| match effect {
-        Effect::ProposeOrder { severity, due_at, .. } => Some((*severity, *due_at)),
+        Effect::Order(OrderEffect::Propose { severity, due_at, .. }) => Some((*severity, *due_at)),
         _ => None,
     };
     scene.effects.written.iter().filter_map(due).collect()
@@ -85,7 +85,7 @@ fn one_visit_bundles_what_waits_for_judgement() {
     scene.respond();
     assert_eq!(scene.car.visits.len(), 1);
     assert_eq!(scene.car.visits[0].cases.len(), 3);
-    assert_eq!(scene.count(|effect| matches!(effect, Effect::EndReview { .. })), 2);
+    assert_eq!(scene.count(|effect| matches!(effect, Effect::Review(ReviewEffect::End { .. }))), 2);
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn a_later_finding_joins_the_open_visit() {
     scene.open(&[STEERING]);
     let order = scene.car.visits[0].order;
     assert_eq!(scene.respond(), [(scene.case("chassis.steering").id, Plan::Joined { order })]);
-    assert_eq!(scene.count(|effect| matches!(effect, Effect::ProposeOrder { .. })), 1);
+    assert_eq!(scene.count(|effect| matches!(effect, Effect::Order(OrderEffect::Propose { .. }))), 1);
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn what_joins_after_check_in_is_extra_work() {
     scene.car.visits[0].checked_in = true;
     scene.open(&[STEERING]);
     scene.respond();
-    let extra = |effect: &Effect| matches!(effect, Effect::AddLine { extra_work: true, .. });
+    let extra = |effect: &Effect| matches!(effect, Effect::Order(OrderEffect::AddLine { extra_work: true, .. }));
     assert_eq!(scene.count(extra), 1);
 }
 
@@ -122,7 +122,8 @@ fn a_worse_finding_that_joins_hastens_the_visit() {
     scene.respond();
     assert_eq!(scene.car.visits[0].severity, Severity::S2);
     let due = START + Span::from_days(3);
-    let hastened = |effect: &Effect| matches!(effect, Effect::HastenOrder { due_at, .. } if *due_at == due);
+    let hastened =
+        |effect: &Effect| matches!(effect, Effect::Order(OrderEffect::Hasten { due_at, .. }) if *due_at == due);
     assert_eq!(scene.count(hastened), 1);
 }
 
@@ -136,7 +137,8 @@ fn s1_stands_alone_and_pulls_the_others_forward() {
     assert_eq!(scene.car.visits.len(), 2);
     assert!(scene.car.visits[1].alone && !scene.car.visits[0].alone);
     let first = scene.car.visits[0].order;
-    let hastened = |effect: &Effect| matches!(effect, Effect::HastenOrder { order, .. } if *order == first);
+    let hastened =
+        |effect: &Effect| matches!(effect, Effect::Order(OrderEffect::Hasten { order, .. }) if *order == first);
     assert_eq!(scene.count(hastened), 1);
 }
 
@@ -218,7 +220,7 @@ fn a_waiting_case_that_becomes_s1_leaves_the_queue_for_an_order() {
     scene.decide(vec![FindingChange::Severity { key, severity: Severity::S1, at }]);
     scene.respond();
     assert!(scene.car.visits[0].alone);
-    assert_eq!(scene.count(|effect| matches!(effect, Effect::EndReview { .. })), 1);
+    assert_eq!(scene.count(|effect| matches!(effect, Effect::Review(ReviewEffect::End { .. }))), 1);
 }
 
 #[test]
@@ -249,7 +251,7 @@ fn owner_and_dealer_are_notified_of_an_order() {
     let all = notices(&scene);
     let about: Vec<_> = all.iter().map(|notice| (notice.audience, notice.person, notice.stage)).collect();
     let owner = Some(Uuid::from_u128(7));
-    assert_eq!(about, [(Audience::Owner, owner, Stage::Opened), (Audience::Dealer, None, Stage::Opened)]);
+    assert_eq!(about, [(Audience::Owner, owner, NoticeStage::Opened), (Audience::Dealer, None, NoticeStage::Opened)]);
     assert_eq!((all[0].locale, all[0].valid_until), (Locale::En, START + Span::from_days(14)));
     assert_eq!(all[0].order, Some(scene.car.visits[0].order));
 }
@@ -269,7 +271,7 @@ fn a_fresh_s1_says_stop_now_once() {
     scene.open(&[OIL_PRESSURE]);
     scene.respond();
     scene.respond();
-    let stops: Vec<_> = notices(&scene).into_iter().filter(|notice| notice.stage == Stage::StopNow).collect();
+    let stops: Vec<_> = notices(&scene).into_iter().filter(|notice| notice.stage == NoticeStage::StopNow).collect();
     assert_eq!(stops.len(), 1);
     assert_eq!((stops[0].severity, stops[0].valid_until), (Severity::S1, START + Span::from_days(1)));
     assert_eq!(stops[0].order, Some(scene.car.visits[0].order));
@@ -282,7 +284,7 @@ fn a_stale_s1_says_nothing_yet() {
     scene.open(&[OIL_PRESSURE]);
     scene.car.received = START + Span::from_mins(11);
     scene.respond();
-    assert!(notices(&scene).iter().all(|notice| notice.stage != Stage::StopNow));
+    assert!(notices(&scene).iter().all(|notice| notice.stage != NoticeStage::StopNow));
     assert!(!scene.car.cases[0].warned);
 }
 
@@ -301,7 +303,7 @@ fn a_line_names_the_work_once() {
     scene.open(&[OIL_PRESSURE]);
     scene.respond();
     let line = |effect: &Effect| match effect {
-        Effect::AddLine { operations, labour_h, .. } => Some((operations.clone(), *labour_h)),
+        Effect::Order(OrderEffect::AddLine { operations, labour_h, .. }) => Some((operations.clone(), *labour_h)),
         _ => None,
     };
     let (operations, labour_h) = scene.effects.written.iter().find_map(line).unwrap();

@@ -1,19 +1,65 @@
-//! What begins a case or an order: nothing of it may be lost because its id stands for something else.
+//! What becomes of a case. One begins only where nothing else stands under its id.
 
-use rules::stage::effect::Effect;
+use rules::stage::effect::CaseEffect;
 use rules::vehicle::VehicleId;
 use sqlx::{PgConnection, query, query_scalar};
 use uuid::Uuid;
 
-use super::{Stands, add_transition, both, level, mode_word};
+use super::{Stands, both, ended_word, level, mode_word};
 
-pub async fn open_case(
+pub async fn write(
     conn: &mut PgConnection,
     vehicle: &VehicleId,
     dealer: Uuid,
-    effect: &Effect,
+    effect: &CaseEffect,
 ) -> sqlx::Result<Stands> {
-    let Effect::OpenCase {
+    match effect {
+        CaseEffect::Open { .. } => return open(conn, vehicle, dealer, effect).await,
+        CaseEffect::Change { case, severity, rule, version } => {
+            query!(
+                "update vehicle_case set severity = $2, rule_key = $3, rule_version = $4 where case_id = $1",
+                case,
+                level(*severity),
+                rule,
+                *version as i32
+            )
+            .execute(&mut *conn)
+            .await?;
+            query!("update review set severity = $2 where case_id = $1 and state = 'waiting'", case, level(*severity))
+                .execute(conn)
+                .await?;
+        }
+        CaseEffect::End { case, withdrawn, at } => {
+            query!(
+                "update vehicle_case set status = $2, closed_at = $3 where case_id = $1 and status = 'open'",
+                case,
+                ended_word(*withdrawn),
+                at.to_utc()
+            )
+            .execute(conn)
+            .await?;
+        }
+        CaseEffect::Log { case, change_no, kind, measured_at, received_at, because } => {
+            query!(
+                "insert into case_change (case_id, change_no, dealer_id, kind, measured_at, received_at, because)
+                 values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
+                case,
+                *change_no as i32,
+                dealer,
+                kind.label(),
+                measured_at.to_utc(),
+                received_at.to_utc(),
+                both(because),
+            )
+            .execute(conn)
+            .await?;
+        }
+    }
+    Ok(Stands::This)
+}
+
+async fn open(conn: &mut PgConnection, vehicle: &VehicleId, dealer: Uuid, effect: &CaseEffect) -> sqlx::Result<Stands> {
+    let CaseEffect::Open {
         case,
         component,
         episode,
@@ -69,43 +115,6 @@ pub async fn open_case(
         vehicle.as_str(),
         opened_at.to_utc(),
         received_at.to_utc(),
-    )
-    .fetch_one(conn)
-    .await?;
-    Ok(Stands::if_same(same))
-}
-
-pub async fn propose_order(
-    conn: &mut PgConnection,
-    vehicle: &VehicleId,
-    dealer: Uuid,
-    effect: &Effect,
-) -> sqlx::Result<Stands> {
-    let Effect::ProposeOrder { order, visit, severity, due_at, opened_at, because } = effect else {
-        return Ok(Stands::This);
-    };
-    let inserted = query!(
-        "insert into work_order (order_id, vehicle_id, dealer_id, visit, state, severity, due_at, opened_at)
-         values ($1, $2, $3, $4, 'proposed', $5, $6, $7) on conflict (order_id) do nothing",
-        order,
-        vehicle.as_str(),
-        dealer,
-        *visit as i32,
-        level(*severity),
-        due_at.to_utc(),
-        opened_at.to_utc(),
-    )
-    .execute(&mut *conn)
-    .await?;
-    if inserted.rows_affected() == 1 {
-        add_transition(conn, *order, dealer, None, "proposed", *opened_at, &both(because)).await?;
-        return Ok(Stands::This);
-    }
-    let same = query_scalar!(
-        r#"select exists (select from work_order where order_id = $1 and vehicle_id = $2 and opened_at = $3) as "same!""#,
-        order,
-        vehicle.as_str(),
-        opened_at.to_utc(),
     )
     .fetch_one(conn)
     .await?;
