@@ -1,8 +1,7 @@
 //! Slots that fold and the estimators read or write by meaning rather than by rule, and which of the estimators
 //! any rule asks.
 
-use crate::catalogue::Catalogue;
-use crate::entry::signal::Kind;
+use crate::entry::signal::{Kind, Signals};
 use crate::vehicle::Slot;
 
 /// The slots by their meaning; `None` where a catalogue does not have the signal. Wheels in the order front left,
@@ -149,14 +148,14 @@ const IGNITION: &str = "Vehicle.LowVoltageSystemState";
 const OIL_LEVEL: &str = "Vehicle.Powertrain.CombustionEngine.EngineOil.Level";
 
 impl Known {
-    pub fn find(catalogue: &Catalogue) -> Self {
-        let slot = |path: &str| catalogue.signals.slot_of_path(path);
+    pub fn find(signals: &Signals) -> Self {
+        let slot = |path: &str| signals.slot_of_path(path);
         let wheels = |branch: &str, name: &str| {
             [("Row1", "Left"), ("Row1", "Right"), ("Row2", "Left"), ("Row2", "Right")]
                 .map(|(row, side)| slot(&format!("{branch}.Chassis.Axle.{row}.Wheel.{side}.{name}")))
         };
         let numbers = |path: &str, words: &[&str]| -> Vec<f64> {
-            let known = match catalogue.signals.by_path(path).map(|signal| &signal.kind) {
+            let known = match signals.by_path(path).map(|signal| &signal.kind) {
                 Some(Kind::Words(known)) => known.as_slice(),
                 _ => &[],
             };

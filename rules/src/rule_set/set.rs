@@ -100,7 +100,7 @@ impl RuleSet {
         let mut errors = Vec::new();
         let mut set = Self {
             hash,
-            known: Known::find(&catalogue),
+            known: Known::find(&catalogue.signals),
             wanted: Wanted::default(),
             words: 0,
             by_slot: Vec::new(),

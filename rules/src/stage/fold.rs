@@ -56,7 +56,7 @@ pub fn fold(vehicle: &mut Vehicle, sample: &Sample, received_at: Time, set: &Rul
     }
     vehicle.newest = at;
     effects.settled += 1;
-    let turn = segment::advance(vehicle, at, step.pause, &set.known);
+    let turn = vehicle.segment.advance(&vehicle.last, at, step.pause, &set.known);
     if turn.began {
         step.faults |= begin_trip(vehicle);
     }

@@ -152,7 +152,7 @@ impl Vehicle {
     }
 
     pub fn last(&self, slot: Option<Slot>) -> Last {
-        slot.and_then(|slot| self.last.get(slot.index())).unwrap_or(Last::NEVER)
+        self.last.last(slot)
     }
 
     /// What an expression sees at `now`.
