@@ -10,7 +10,6 @@ use std::time::Instant;
 use anyhow::Context as _;
 use ingest::admit::{Admission, Envelope};
 use rules::catalogue::Catalogue;
-use rules::observed::known::Wanted;
 use rules::rule_set::RuleSet;
 use rules::stage::effect::Effects;
 use rules::stage::recipe::take;
@@ -53,8 +52,7 @@ fn main() -> anyhow::Result<()> {
     rounds.sort_by(|one, other| one.1.total_cmp(&other.1));
     figures.add("rules_us_per_msg_600", rounds[ROUNDS / 2].1, "us", how(MANY, many.settled.set.rules.len()));
     let all = Lived::with(Catalogue::builtin()?.rules.len())?;
-    let mut silent = RuleSet::clone(&all.settled.set);
-    silent.wanted = Wanted::default();
+    let silent = all.settled.set.without_estimators();
     // In turns again: what is compared is a difference.
     let mut costs: Vec<f64> = (0..ROUNDS).map(|_| all.round() - all.round_under(&silent)).collect();
     costs.sort_by(f64::total_cmp);

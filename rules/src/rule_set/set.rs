@@ -10,10 +10,12 @@ use crate::catalogue::Catalogue;
 use crate::compact::{InMask, MASK_WORDS, RuleMask, SlotSet};
 use crate::entry::model::Model;
 use crate::entry::rule::{Mode, RuleKind, RuleNo, RuleSource, about};
+use crate::estimate::ESTIMATORS;
 use crate::language::expr::{self, ExprError, Program};
 use crate::learned::{CohortSpecs, CohortTable, Cohorts, Demotion, PRIOR_PRECISION, Precision};
-use crate::observed::known::{Known, Wanted};
+use crate::observed::known::Known;
 use crate::observed::window::WindowSpecs;
+use crate::rule_set::EstimatorSet;
 use crate::unit::{Severity, Span};
 use crate::vehicle::{Component, KnownTraits, Profile, Slot, VehicleId};
 
@@ -73,13 +75,14 @@ pub struct RuleSet {
     pub catalogue: Arc<Catalogue>,
     pub rules: Vec<Rule>,
     pub known: Known,
-    pub wanted: Wanted,
+    pub estimators: EstimatorSet,
     /// Words of a mask that are in use.
     words: usize,
     /// By slot, as many words each.
     by_slot: Vec<u64>,
     by_fault: RuleMask,
     by_service: RuleMask,
+    asks_service: bool,
     absence: RuleMask,
     urgent: RuleMask,
     cells: usize,
@@ -101,11 +104,12 @@ impl RuleSet {
         let mut set = Self {
             hash,
             known: Known::find(&catalogue.signals),
-            wanted: Wanted::default(),
+            estimators: EstimatorSet::default(),
             words: 0,
             by_slot: Vec::new(),
             by_fault: [0; MASK_WORDS],
             by_service: [0; MASK_WORDS],
+            asks_service: false,
             absence: [0; MASK_WORDS],
             urgent: [0; MASK_WORDS],
             cells: 0,
@@ -152,6 +156,12 @@ impl RuleSet {
         let mut set = self.clone();
         set.lay_out_cohorts(table);
         set
+    }
+
+    /// The same set without estimators and service plan, for measuring what they cost.
+    #[must_use]
+    pub fn without_estimators(&self) -> Self {
+        Self { estimators: EstimatorSet::default(), asks_service: false, ..self.clone() }
     }
 
     fn lay_out_cohorts(&mut self, table: &CohortTable) {
@@ -218,6 +228,11 @@ impl RuleSet {
 
     pub fn by_service(&self) -> &RuleMask {
         &self.by_service
+    }
+
+    /// Whether any rule asks where the items of the service plan stand.
+    pub const fn asks_service(&self) -> bool {
+        self.asks_service
     }
 
     /// Those of a mask that can be S1: by their own severity, or by that of a fault code.
@@ -373,8 +388,8 @@ impl RuleSet {
                 self.absence[word] |= bit;
             }
         }
-        let service = self.by_service.iter().any(|word| *word != 0);
-        self.wanted = Wanted::find(&self.known, service, |slot| self.is_read(slot));
+        self.asks_service = self.by_service.iter().any(|word| *word != 0);
+        self.estimators = EstimatorSet::resolve(ESTIMATORS, &self.catalogue.signals, |slot| self.is_read(slot));
         // What can end by a reading must be asked at every reading: silence ends with any of them.
         for (slot, _) in self.catalogue.signals.iter() {
             for rule in &self.rules {

@@ -7,6 +7,7 @@ use crate::rule_set::RuleSet;
 use crate::stage::decide::close_case;
 use crate::stage::effect::{Effect, Effects};
 use crate::stage::respond::open_accepted;
+use crate::stage::service;
 use crate::state::Vehicle;
 use crate::unit::{Text, Time};
 use crate::vehicle::{Command, Component, OrderMove, ReviewAnswer};
@@ -179,8 +180,8 @@ fn erase(vehicle: &mut Vehicle, received_at: Time, effects: &mut Effects) {
 
 fn service_done(vehicle: &mut Vehicle, item: &str, odometer_km: f64, at: Time, set: &RuleSet) {
     let newest = vehicle.newest.max(at);
-    vehicle.estimates.usage.anchor(item, odometer_km, at, set);
-    crate::estimate::usage::recompute(vehicle, newest, set);
+    vehicle.estimates.usage.anchor(item, odometer_km, at, set.catalogue.item_codes());
+    service::judge(vehicle, newest, set);
 }
 
 /// Marks notices that the vehicle reports as seen.

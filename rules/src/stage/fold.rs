@@ -5,7 +5,6 @@
 
 use crate::compact::SlotSet;
 use crate::entry::signal::Signal;
-use crate::estimate;
 use crate::observed::last::Last;
 use crate::observed::odometer::Odometry;
 use crate::observed::segment;
@@ -13,8 +12,8 @@ use crate::observed::step::Step;
 use crate::observed::suspect::Suspect;
 use crate::observed::window::{Extent, Window};
 use crate::rule_set::RuleSet;
-use crate::stage::doubt;
 use crate::stage::effect::{Effects, KeptReading};
+use crate::stage::{doubt, estimate};
 use crate::state::Vehicle;
 use crate::state::faults::{begin_trip, conditions, fold_faults};
 use crate::state::plausible::{self, Judged};

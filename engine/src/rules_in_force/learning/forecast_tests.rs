@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use rules::estimate;
+use rules::learned::forecast::Forecast;
 use rules::rule_set::RuleSet;
+use rules::stage::estimate;
 use rules::state::Vehicle;
 use rules::unit::Span;
 use simulator::fault::{Magnitude, fault};
@@ -25,7 +26,7 @@ pub fn leaking(set: &RuleSet) -> Vehicle {
     let start = plan::start(case.number);
     let mut found = None;
     live(case.build(7), set, start, start + Span::from_days(case.days), &mut |life, _, _| {
-        let tyre = |forecast: &estimate::Forecast| {
+        let tyre = |forecast: &Forecast| {
             forecast.estimator == "tyre" && !forecast.learning && forecast.within.is_some_and(|within| within[2] > 0.1)
         };
         if estimate::uncalibrated(life.vehicle(), set).iter().any(tyre) {
@@ -39,7 +40,7 @@ pub fn leaking(set: &RuleSet) -> Vehicle {
 /// The component of the tyre that leaks.
 fn tyre_of(car: &Vehicle, set: &RuleSet) -> String {
     let forecasts = estimate::uncalibrated(car, set);
-    let chance = |forecast: &estimate::Forecast| forecast.within.map_or(0.0, |within| within[2]);
+    let chance = |forecast: &Forecast| forecast.within.map_or(0.0, |within| within[2]);
     let tyres = forecasts.into_iter().filter(|forecast| forecast.estimator == "tyre");
     tyres.max_by(|a, b| chance(a).total_cmp(&chance(b))).unwrap().component
 }
