@@ -18,6 +18,7 @@ mod dealers;
 mod docs;
 mod event_time;
 mod explained;
+mod floors;
 mod gaps;
 mod learned;
 mod lives;

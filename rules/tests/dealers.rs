@@ -4,8 +4,9 @@
 
 use std::sync::Arc;
 
-use rules::author::example::{START, parse};
+use rules::author::example::START;
 use rules::catalogue::Catalogue;
+use rules::entry::story::parse;
 use rules::rule_set::RuleSet;
 use rules::stage::effect::{Effect, Effects};
 use rules::stage::recipe::take;

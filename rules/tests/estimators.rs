@@ -180,8 +180,8 @@ impl Bench {
 #[test]
 fn one_that_is_added_runs_when_its_signal_was_touched_and_a_rule_reads_it() {
     let mut bench = Bench::new();
-    let asked = EstimatorSet::resolve(&[ADDED], bench.signals(), |_| true);
-    let unasked = EstimatorSet::resolve(&[ADDED], bench.signals(), |_| false);
+    let asked = EstimatorSet::resolve(&[ADDED], bench.signals(), false, |_| true);
+    let unasked = EstimatorSet::resolve(&[ADDED], bench.signals(), false, |_| false);
     let mut states = States::default();
     bench.step(&asked, &mut states, "Vehicle.TraveledDistance");
     bench.step(&unasked, &mut states, SPEED);
@@ -221,7 +221,7 @@ fn it_is_stored_by_its_key_and_version_wherever_it_stands() {
 fn what_feeds_an_estimator_that_is_asked_runs_too() {
     let bench = Bench::new();
     let days = bench.slot("Feature.Powertrain.TractionBattery.InsulationDaysLeft");
-    let set = EstimatorSet::resolve(ESTIMATORS, bench.signals(), |slot| slot == days);
+    let set = EstimatorSet::resolve(ESTIMATORS, bench.signals(), false, |slot| slot == days);
     let ohm = bench.slot("Vehicle.Powertrain.TractionBattery.InsulationResistance");
     let number = |key: &str| ESTIMATORS.iter().position(|entry| entry.key == key).unwrap();
     assert_eq!(set.by_slot()[ohm.index()], 1 << number("per_volt"));

@@ -9,7 +9,7 @@ use rules::author::explain::explain;
 use rules::author::rule_change::compare;
 use rules::catalogue::Catalogue;
 use rules::entry::rule::{Mode, RuleSource};
-use rules::learned::{PRECISION_FILE, PRIOR_PRECISION, Tally, learn};
+use rules::learned::{PRECISION_FILE, PRIOR_PRECISION, PrecisionTable, Tally, learn};
 use rules::rule_set::RuleSet;
 use rules::stage::effect::{Effect, Effects};
 use rules::stage::recipe::take;
@@ -20,6 +20,11 @@ use rules::vehicle::{Message, Particulars, Powertrain, Profile, Purpose, Reading
 
 const START: i64 = 1_772_409_600;
 const COOLANT: &str = "Vehicle.Powertrain.CombustionEngine.EngineCoolant.Temperature";
+
+/// What follows for a set from verdicts.
+fn learn_of(set: &RuleSet, tallies: &BTreeMap<(String, u32), Tally>, day: &str) -> PrecisionTable {
+    learn(&set.catalogue.rules, &set.catalogue.learned.precision, tallies, day)
+}
 
 fn rule(key: &str, version: u32, severity: &str, component: &str, more: &str) -> String {
     format!(
@@ -60,7 +65,7 @@ fn bad(rules: &[(&str, u32)]) -> BTreeMap<(String, u32), Tally> {
 
 /// The set after its rules were judged badly.
 fn judged(set: &RuleSet, rules: &[(&str, u32)]) -> RuleSet {
-    let table = learn(set, &bad(rules), "2026-03-02");
+    let table = learn_of(set, &bad(rules), "2026-03-02");
     self::set(set.catalogue.with_learned(&[(PRECISION_FILE, table.to_toml())]).unwrap())
 }
 
@@ -104,8 +109,8 @@ fn mode_of(set: &RuleSet, key: &str) -> Mode {
 #[test]
 fn a_mild_rule_demotes_itself_and_a_grave_one_stays() {
     let live = set(catalogue(&two()));
-    let table = learn(&live, &bad(&[("own.mild", 3), ("own.grave", 1)]), "2026-03-02");
-    assert!(live.catalogue.learned.precision.decides_otherwise(&table, &live));
+    let table = learn_of(&live, &bad(&[("own.mild", 3), ("own.grave", 1)]), "2026-03-02");
+    assert!(live.catalogue.learned.precision.decides_otherwise(&table, &live.catalogue.rules));
     let judged = judged(&live, &[("own.mild", 3), ("own.grave", 1)]);
     assert_eq!((mode_of(&judged, "own.mild"), mode_of(&judged, "own.grave")), (Mode::Shadow, Mode::Live));
     // What its author wrote stays as it is written.
@@ -127,10 +132,10 @@ fn a_mild_rule_demotes_itself_and_a_grave_one_stays() {
 fn it_comes_back_only_by_a_new_version() {
     let demoted = judged(&set(catalogue(&two())), &[("own.mild", 3)]);
     let praised = BTreeMap::from([(("own.mild".to_owned(), 3), Tally { confirmed: 90.0, refuted: 1.0 })]);
-    let table = learn(&demoted, &praised, "2026-09-02");
+    let table = learn_of(&demoted, &praised, "2026-09-02");
     assert_eq!(table.of("own.mild", 3).unwrap().demoted.as_ref().unwrap().on, "2026-03-02");
     // Even when its verdicts have faded.
-    assert!(learn(&demoted, &BTreeMap::new(), "2036-03-02").of("own.mild", 3).unwrap().demoted.is_some());
+    assert!(learn_of(&demoted, &BTreeMap::new(), "2036-03-02").of("own.mild", 3).unwrap().demoted.is_some());
     let next = catalogue(&two().replace("version = 3", "version = 4"));
     let next = set(next.with_learned(&demoted.catalogue.learned_files()).unwrap());
     assert_eq!(mode_of(&next, "own.mild"), Mode::Live);

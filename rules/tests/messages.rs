@@ -14,9 +14,9 @@ use rules::catalogue::{Catalogue, is_chinese};
 use rules::entry::fault_code::FaultCode;
 use rules::entry::phrase::{Said, Values};
 use rules::entry::rule::{Expect, RuleSource};
-use rules::entry::variable::values;
 use rules::rule_set::{Rule, RuleSet};
 use rules::stage::effect::Effect;
+use rules::stage::variables::values;
 use rules::unit::{Locale, Severity, Text};
 use rules::vehicle::Powertrain;
 

@@ -143,6 +143,7 @@ impl App {
             lives: replayed.lives,
             lanes,
             source: Arc::clone(&source),
+            routes: services.routes(),
             listening: services.listening(),
             rejections_per_hour: config.ingest.rejections_per_hour,
             metrics,

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::{bounds, listen};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::crm::notice::Routes;
 use crate::crypto::person_keys::PersonKeys;
 use crate::http::probe::readiness::Readiness;
 use crate::http::{self, HttpState};
@@ -45,6 +46,7 @@ pub struct Parts<'a> {
 pub struct Services {
     http: HttpState,
     relay: Relay,
+    routes: Routes,
     in_car: Arc<InCar>,
     sweeping: Sweeping,
     pools: Pools,
@@ -71,6 +73,7 @@ impl Services {
         in_car.refresh().await.context("reading which cars have something to hear")?;
         let inbox = Arc::new(ConsoleInbox::new(pool.clone(), clock.clone()));
         let channels = Channels::new(vec![Arc::clone(&in_car) as Arc<dyn Channel>, inbox]);
+        let routes = channels.routes();
         let metrics = OutboxMetrics::try_new(registry, &channels.keys())?;
         let relay =
             Relay::try_new(pool.clone(), clock.clone(), config.relay.clone(), channels, render, metrics.clone())?;
@@ -97,7 +100,12 @@ impl Services {
         let pools = store.pools.clone();
         let (store, clock, config) = (Arc::clone(store), clock.clone(), config.clone());
         let sweeping = Sweeping { store, clock, config, rules, learning, metrics };
-        Ok(Self { http, relay, in_car, sweeping, pools })
+        Ok(Self { http, relay, routes, in_car, sweeping, pools })
+    }
+
+    /// By which channels lanes enqueue notices.
+    pub fn routes(&self) -> Routes {
+        self.routes.clone()
     }
 
     /// Called by lanes when a vehicle listens again: what it has not seen is said once more.

@@ -10,6 +10,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool, query, query_scalar};
 use tokio_util::sync::CancellationToken;
 
+use crate::crm::notice::Routes;
 use crate::history::journal::{self, Replayed, Restored, RuleSets};
 use crate::store::commit::{CommitError, Written};
 use crate::store::session::{As, act_as, begin_as};
@@ -147,8 +148,10 @@ async fn leave(pool: &PgPool, changed: &mut [&mut Restored]) -> anyhow::Result<(
         let vehicle = &restored.vehicle;
         for effect in restored.effects.drain(..) {
             let written = Written { vehicle: vehicle.id.clone(), dealer: vehicle.profile.dealer, effect };
-            // Nothing opens at a start: other rules withdraw, and what they find comes with the next input.
-            let _ = effect::write(&mut tx, &written.vehicle, written.dealer, &written.effect).await?;
+            // Nothing opens at a start: other rules withdraw, and what they find comes with the next input. So there
+            // is no notice to send either, but the word that it is over, by the channels that told it.
+            let routes = Routes::default();
+            let _ = effect::write(&mut tx, &written.vehicle, written.dealer, &written.effect, &routes).await?;
         }
         snapshots.push(journal::snapshot_row(vehicle, restored.position, 0, &restored.set)?);
         restored.since = None;

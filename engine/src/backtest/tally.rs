@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use rules::case::Audience;
 use rules::compact::RuleMask;
 use rules::rule_set::RuleSet;
 use rules::stage::effect::{ChangeKind, Effect};
@@ -121,7 +122,7 @@ impl Tally {
                 }
             }
             // The owner and the car; the dealer's own console is no contact.
-            Effect::Notify(notice) if notice.channels.iter().any(|channel| channel != "console") => {
+            Effect::Notify(notice) if notice.audience == Audience::Owner => {
                 if let Some(row) = self.cases.get_mut(&notice.case) {
                     row.contacts += 1;
                 }

@@ -7,8 +7,7 @@ use rules::unit::{Severity, Time};
 use rules::vehicle::Profile;
 use sqlx::PgPool;
 
-use crate::crm::notice;
-use crate::outbox::judge::quiet_hours;
+use crate::crm::notice::{LONGEST_BUDGET, hold_until};
 use crate::store::session::{As, Scope, act_as, begin_as};
 use crate::store::standing;
 
@@ -24,10 +23,10 @@ pub async fn with_those_of_the_outbox(
     let mut tx = begin_as(pool, as_person).await?;
     let Some(preferences) = standing::preferences(&mut tx, owner.person).await? else { return Ok(explanation) };
     act_as(&mut tx, As::Engine).await?;
-    let contacts = standing::contacts_between(&mut tx, owner.person, at - budget::LONGEST, at).await?;
+    let contacts = standing::contacts_between(&mut tx, owner.person, at - LONGEST_BUDGET, at).await?;
     tx.commit().await?;
-    let quiet = quiet_hours(&preferences).hold_until(at);
-    let capped = budget::hold_until(&contacts, at);
+    let quiet = preferences.quiet_hours().hold_until(at);
+    let capped = hold_until(&contacts, at);
     for instance in &mut explanation.instances {
         let is_exempt = instance.severity == Some(Severity::S1);
         instance.gates.push(gate("quiet hours", quiet, is_exempt, "the owner may be written to at this hour"));

@@ -35,6 +35,18 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 
+use self::board::live::Live;
+use self::door::heavy::Heavy;
+use self::door::{Door, connections};
+use self::order::{review, transition};
+use self::page::asset;
+use self::person::{gate, inbox, login, people};
+use self::probe::readiness::Readiness;
+use self::probe::{scrape, status};
+use self::rule::{campaign_page, standing};
+use self::vehicle::{build, explain_page, forecast, held};
+use self::words::Dictionary;
+pub use self::words::WordsError;
 use crate::clock::Clock;
 use crate::config;
 use crate::crypto::person_keys::PersonKeys;
@@ -42,12 +54,6 @@ use crate::metrics::ConsoleMetrics;
 use crate::outbox::OutboxMetrics;
 use crate::rules_in_force::activation::Problem;
 use crate::store::pool::Pools;
-use door::Door;
-use heavy::Heavy;
-use live::Live;
-use readiness::Readiness;
-use words::Dictionary;
-pub use words::WordsError;
 
 /// What every page may use.
 #[derive(Clone, Debug)]
@@ -70,7 +76,7 @@ pub struct HttpState {
     /// All pools of the engine, for the metrics; `pool` is the console's.
     pools: Option<Pools>,
     /// One reading of the store for all who scrape at the same time.
-    scraped: probe::LastScrape,
+    scraped: scrape::LastScrape,
     most_connections: usize,
     live: Live,
     dictionary: Dictionary,
@@ -120,7 +126,7 @@ impl HttpState {
             heavy: Heavy::new(metrics.clone()),
             metrics,
             pools: None,
-            scraped: probe::LastScrape::default(),
+            scraped: scrape::LastScrape::default(),
             most_connections: config::Http::default().max_connections,
             live: Live::default(),
             dictionary,
@@ -184,31 +190,31 @@ pub fn router(state: HttpState) -> Router {
         .route("/login", get(login::show).post(login::enter))
         .route("/logout", post(login::leave))
         .route("/locale", post(login::locale))
-        .route("/board", get(board::show))
-        .route("/board/stream", get(board::stream))
+        .route("/board", get(board::page::show))
+        .route("/board/stream", get(board::page::stream))
         .route("/review", get(review::show))
         .route("/review/{case}", post(review::answer))
-        .route("/orders/{order}", get(order::show))
-        .route("/orders/{order}/move", post(order_move::move_on))
-        .route("/orders/{order}/verdict", post(order_move::judge))
-        .route("/orders/{order}/unflag", post(order_move::unflag))
-        .route("/vehicles/{vehicle}", get(vehicle::show))
+        .route("/orders/{order}", get(order::page::show))
+        .route("/orders/{order}/move", post(transition::move_on))
+        .route("/orders/{order}/verdict", post(transition::judge))
+        .route("/orders/{order}/unflag", post(transition::unflag))
+        .route("/vehicles/{vehicle}", get(vehicle::page::show))
         .route("/vehicles/{vehicle}/reveal", post(people::reveal))
         .route("/vehicles/{vehicle}/explain", get(explain_page::show))
         .route("/api/vehicles/{vehicle}/explain/{rule}", get(explain_page::json))
         .route("/api/vehicles/{vehicle}/forecasts", get(forecast::json))
         .route("/api/forecasts", get(held::json))
-        .route("/find", get(vehicle::find))
+        .route("/find", get(vehicle::page::find))
         .route("/inbox", get(inbox::show))
         .route("/inbox/read", post(inbox::mark_read))
-        .route("/rules", get(rule_page::show))
-        .route("/rules/reference", get(rule_page::reference))
-        .route("/rules/{activation}/answer", post(rule_page::answer))
-        .route("/rules/{activation}/return", post(rule_page::roll_back))
-        .route("/rules/tasks/{task}/close", post(rule_standing::close))
+        .route("/rules", get(rule::page::show))
+        .route("/rules/reference", get(rule::page::reference))
+        .route("/rules/{activation}/answer", post(rule::page::answer))
+        .route("/rules/{activation}/return", post(rule::page::roll_back))
+        .route("/rules/tasks/{task}/close", post(standing::close))
         .route(
             "/api/rules",
-            get(rule_page::list).post(rule_page::propose_rules).layer(DefaultBodyLimit::max(CATALOGUE_BYTES)),
+            get(rule::page::list).post(rule::page::propose_rules).layer(DefaultBodyLimit::max(CATALOGUE_BYTES)),
         )
         .route("/campaigns", get(campaign_page::show))
         .route("/campaigns/{proposal}/answer", post(campaign_page::answer))
@@ -216,16 +222,16 @@ pub fn router(state: HttpState) -> Router {
         .route("/api/campaigns", get(campaign_page::list))
         .route("/api/vehicles/{vehicle}/build", post(build::tell))
         .route("/status", get(status::show))
-        .route("/live/stream", get(board::counts_stream))
+        .route("/live/stream", get(board::page::counts_stream))
         .route("/assets/{name}", get(asset::asset))
         .layer(DefaultBodyLimit::max(FORM_BYTES))
         .layer(from_fn(gate::impatient_with_bodies))
         .layer(from_fn(gate::own_origin_only))
         .layer(from_fn(gate::protective_headers));
     let probes = Router::new()
-        .route("/livez", get(probe::livez))
-        .route("/readyz", get(probe::readyz))
-        .route("/metrics", get(probe::metrics));
+        .route("/livez", get(scrape::livez))
+        .route("/readyz", get(scrape::readyz))
+        .route("/metrics", get(scrape::metrics));
     pages.merge(probes).layer(CompressionLayer::new()).with_state(state)
 }
 

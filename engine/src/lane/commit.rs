@@ -146,7 +146,7 @@ impl Lane {
     async fn try_commit(&self, batch: &Batch) -> Result<(), CommitError> {
         let days = batch.samples.days().iter().copied().chain([batch.received_to.day()]).collect();
         self.common.store.partitions.ensure_days(&days).await?;
-        commit(&self.common.store.pools.lanes, batch).await
+        commit(&self.common.store.pools.lanes, batch, &self.common.routes).await
     }
 
     fn snapshots<'a>(&self, ids: impl Iterator<Item = &'a VehicleId>) -> anyhow::Result<Vec<SnapshotRow>> {

@@ -45,10 +45,11 @@ use self::lives::LIVES_TRIED;
 use self::skipped::SkippedNumbers;
 use crate::clock::Clock;
 use crate::config;
+use crate::crm::notice::Routes;
 use crate::history::journal::{Position, Restored};
 use crate::lane::answer::Told;
 use crate::lane::dirty::Dirty;
-use crate::lane::draft::{Draft, refused_input};
+use crate::lane::draft::{Draft, Mark, refused_input};
 use crate::lane::inbox::{Arrived, Inbox, Item, Ordered};
 use crate::lane::restraint::Restraint;
 use crate::metrics::{LaneMetrics, Stage};
@@ -70,6 +71,8 @@ pub struct Common {
     pub lives: HashMap<VehicleId, Life>,
     pub lanes: usize,
     pub source: Arc<dyn Source>,
+    /// By which channels notices go out.
+    pub routes: Routes,
     /// A vehicle listens again: its unseen notices are repeated.
     pub listening: Arc<dyn Fn(&VehicleId) + Send + Sync>,
     /// Refusals of one vehicle written down per hour.
@@ -293,7 +296,7 @@ impl Lane {
     }
 
     /// Takes an input of a known vehicle. With a mark it has been noted and is kept only if taken.
-    fn take_input(&mut self, input: Input, draft: &mut Draft, mark: Option<&crate::lane::draft::Mark>) -> Arrival {
+    fn take_input(&mut self, input: Input, draft: &mut Draft, mark: Option<&Mark>) -> Arrival {
         let id = input.vehicle.clone();
         let received_at = input.what.received_at();
         if mark.is_none() {

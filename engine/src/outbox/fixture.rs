@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use prometheus::Registry;
+use rules::case::Audience;
 use rules::unit::{Severity, Span, Text, Time};
 use rules::vehicle::VehicleId;
 use sqlx::PgPool;
@@ -12,7 +13,6 @@ use uuid::Uuid;
 use super::{OutboxMetrics, Relay};
 use crate::clock::Clock;
 use crate::config;
-use crate::crm::notice::Audience;
 use crate::outbox::channel::{Channel, Channels, Delivery, Outcome, Pending, Render, Rendering};
 use crate::store::session::{As, Scope, begin_as};
 

@@ -6,19 +6,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rules::case::Audience;
 use rules::unit::{Span, Time};
 use sqlx::{PgConnection, PgPool};
-use tracing::warn;
 
 use crate::clock::Clock;
-use crate::crm::notice::{
-    self, Addressee, Audience, CancelReason, HoldReason, QuietHours, Situation, Verdict, recheck,
-};
+use crate::crm::notice::{Addressee, CancelReason, HoldReason, LONGEST_BUDGET, Situation, Verdict, recheck};
 use crate::outbox::channel::{Channel, Channels, Delivery, Render};
 use crate::store::notice::{self, Notice};
 use crate::store::outbox::{self, Attempt, AttemptOutcome, Claim, Lease};
 use crate::store::session::{As, Scope, act_as, begin_as};
-use crate::store::standing::{self, Preferences, Standing};
+use crate::store::standing::{self, Standing};
 
 /// What is needed to judge.
 pub struct Judge {
@@ -162,14 +160,6 @@ async fn addressee_of(
     let Some(preferences) = preferences else {
         return Ok(Addressee::Erased);
     };
-    let contacts = standing::contacts_since(conn, about, now - budget::LONGEST).await?;
-    Ok(Addressee::Person { quiet: quiet_hours(&preferences), contacts })
-}
-
-pub fn quiet_hours(preferences: &Preferences) -> QuietHours {
-    let timezone = preferences.timezone.parse().unwrap_or_else(|_| {
-        warn!(timezone = preferences.timezone, "unknown time zone of a person, taking Shanghai's");
-        chrono_tz::Asia::Shanghai
-    });
-    QuietHours { timezone, from: preferences.quiet_from, to: preferences.quiet_to }
+    let contacts = standing::contacts_since(conn, about, now - LONGEST_BUDGET).await?;
+    Ok(Addressee::Person { quiet: preferences.quiet_hours(), contacts })
 }

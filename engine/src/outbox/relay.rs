@@ -18,7 +18,7 @@ use super::metrics::OutboxMetrics;
 use super::{Backoff, BackoffError};
 use crate::clock::{Clock, Wake};
 use crate::config;
-use crate::crm::notice::recheck;
+use crate::crm::notice::{Addressee, CancelReason, take_back};
 use crate::outbox::channel::{Channel, Channels, Delivery, Outcome, Render};
 use crate::store::outbox::{self, Attempt, AttemptOutcome, Claim};
 use crate::store::session::{As, begin_as};
@@ -236,8 +236,8 @@ impl Relay {
         tx.commit().await?;
         for (entry, key, about, stands) in backs {
             let Some(channel) = channels.get(&key) else { continue };
-            let situation = super::judge::situation(&about, stands, channel.audience(), recheck::Addressee::Nobody);
-            if let Some(reason) = recheck::take_back(&situation) {
+            let situation = super::judge::situation(&about, stands, channel.audience(), Addressee::Nobody);
+            if let Some(reason) = take_back(&situation) {
                 self.take_back(entry, &about, channel.as_ref(), reason).await?;
             }
         }
@@ -249,7 +249,7 @@ impl Relay {
         entry: uuid::Uuid,
         about: &notice::Notice,
         channel: &dyn Channel,
-        reason: recheck::CancelReason,
+        reason: CancelReason,
     ) -> sqlx::Result<()> {
         let Some(taking) = channel.take_back(about) else { return Ok(()) };
         let outcome = tokio::time::timeout(self.0.lease / 3, taking).await;

@@ -260,7 +260,7 @@ fn profile(index: usize, vehicle: &DemoVehicle) -> Profile {
 
 fn invented(index: usize, vehicle: &DemoVehicle) -> Invented {
     let second = dealer_of(index) != demo_dealer(0);
-    seed_people::invent(vehicle.vehicle_id.as_str(), vehicle.powertrain, second)
+    people::invent(vehicle.vehicle_id.as_str(), vehicle.powertrain, second)
 }
 
 /// Two of three cars belong to the first dealer.

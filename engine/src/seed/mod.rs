@@ -1,6 +1,4 @@
 //! The demonstration's dealers, people and vehicles.
 
-mod demo;
+pub mod demo;
 mod people;
-
-pub use self::demo::*;

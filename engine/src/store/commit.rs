@@ -9,6 +9,7 @@ use rules::vehicle::{Life, Reason, Sequence, VehicleId};
 use sqlx::{PgConnection, PgPool, query};
 use uuid::Uuid;
 
+use crate::crm::notice::Routes;
 use crate::store::effect::{self, Stands};
 use crate::store::journal::{self, BatchKey, NewBatch};
 use crate::store::sample::{self, SampleRows};
@@ -107,7 +108,7 @@ fn is_refusal(error: &sqlx::Error) -> bool {
 }
 
 /// Commits a batch.
-pub async fn commit(pool: &PgPool, batch: &Batch) -> Result<(), CommitError> {
+pub async fn commit(pool: &PgPool, batch: &Batch, routes: &Routes) -> Result<(), CommitError> {
     let mut tx = begin_as(pool, As::Engine).await?;
     let Some(corrected) = journal::still_ours(&mut tx, batch.key.incarnation).await? else {
         return Err(CommitError::Fenced);
@@ -134,7 +135,7 @@ pub async fn commit(pool: &PgPool, batch: &Batch) -> Result<(), CommitError> {
     }
     sample::insert(&mut tx, &batch.samples).await?;
     for written in &batch.effects {
-        if effect::write(&mut tx, &written.vehicle, written.dealer, &written.effect).await? == Stands::Other {
+        if effect::write(&mut tx, &written.vehicle, written.dealer, &written.effect, routes).await? == Stands::Other {
             return Err(CommitError::Taken(written.vehicle.clone()));
         }
     }

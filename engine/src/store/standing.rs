@@ -6,10 +6,11 @@
 use chrono::NaiveTime;
 use rules::unit::Time;
 use sqlx::{PgConnection, query, query_as, query_scalar};
+use tracing::warn;
 use uuid::Uuid;
 
 use super::notice::Notice;
-use crate::crm::notice::{CaseStanding, OrderStanding, Told};
+use crate::crm::notice::{CaseStanding, OrderStanding, QuietHours, Told};
 
 /// What is known behind a notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +30,17 @@ pub struct Preferences {
     pub timezone: String,
     pub quiet_from: NaiveTime,
     pub quiet_to: NaiveTime,
+}
+
+impl Preferences {
+    /// When the person is not written to; in Shanghai's time where the zone is not known.
+    pub fn quiet_hours(&self) -> QuietHours {
+        let timezone = self.timezone.parse().unwrap_or_else(|_| {
+            warn!(timezone = self.timezone, "unknown time zone of a person, taking Shanghai's");
+            chrono_tz::Asia::Shanghai
+        });
+        QuietHours { timezone, from: self.quiet_from, to: self.quiet_to }
+    }
 }
 
 /// States of an order in which a notice about it still is news.

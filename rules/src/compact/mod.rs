@@ -6,6 +6,6 @@ mod slot_set;
 mod sparse;
 
 pub use self::list::{List, Queue, insert_one};
-pub use self::rule_mask::{InMask, MASK_WORDS, RuleMask};
+pub use self::rule_mask::{MASK_WORDS, RuleMask};
 pub use self::slot_set::SlotSet;
 pub use self::sparse::Sparse;

@@ -8,5 +8,6 @@ pub mod phrase;
 pub mod plan;
 pub mod rule;
 pub mod signal;
+pub mod story;
 pub mod template;
 pub mod variable;

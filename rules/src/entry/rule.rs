@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::learned::GATE;
 use crate::unit::{Severity, Span, Text};
 use crate::vehicle::{Powertrain, Profile, Purpose, VehicleId};
+
+/// DOMAIN 5.0: below this a rule goes to shadow mode by itself, unless it has a `gate` of its own.
+pub const GATE: f64 = 0.4;
 
 /// One `[[rule]]` of a rule file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::entry::rule::{Mode, RuleSource};
-use crate::rule_set::RuleSet;
 
 /// DOMAIN 5.0: before any verdict, 7 of 10 findings are taken to be right.
 const PRIOR_RIGHT: f64 = 7.0;
@@ -22,8 +21,6 @@ pub const HALF_LIFE_DAYS: f64 = 180.0;
 const CAME_BACK: f64 = 0.5;
 /// One-sided 95 %.
 pub(super) const Z: f64 = 1.645;
-/// DOMAIN 5.0: below this a rule goes to shadow mode by itself, unless it has a `gate` of its own.
-pub const GATE: f64 = 0.4;
 /// Verdicts, by weight, below which nothing is demoted: with the prior alone the lower bound is 0.44, and a
 /// single car without a fault would bring it to 0.39.
 pub const ENOUGH: f64 = 5.0;
@@ -167,8 +164,8 @@ impl PrecisionTable {
     }
 
     /// Whether something that a decision of the set depends on is another one in `other`.
-    pub fn decides_otherwise(&self, other: &Self, set: &RuleSet) -> bool {
-        set.catalogue.rules.iter().any(|rule| {
+    pub fn decides_otherwise(&self, other: &Self, rules: &[RuleSource]) -> bool {
+        rules.iter().any(|rule| {
             let (old, new) = (self.of(&rule.key, rule.version), other.of(&rule.key, rule.version));
             let demoted = |entry: Option<&Precision>| entry.is_some_and(|entry| entry.demoted.is_some());
             let precision = |entry: Option<&Precision>| entry.map_or(PRIOR_PRECISION, |entry| entry.precision);
@@ -195,11 +192,15 @@ impl PrecisionTable {
     }
 }
 
-/// The table that follows from the verdicts by rule and version, as of a day.
+/// The table that follows from the verdicts by rule and version, as of a day; `before` is the table in force.
 ///
 /// Demotions go on: what is demoted gets no orders, so what little is said of it later is no proof.
-pub fn learn(set: &RuleSet, tallies: &BTreeMap<(String, u32), Tally>, day: &str) -> PrecisionTable {
-    let before = &set.catalogue.learned.precision;
+pub fn learn(
+    rules: &[RuleSource],
+    before: &PrecisionTable,
+    tallies: &BTreeMap<(String, u32), Tally>,
+    day: &str,
+) -> PrecisionTable {
     let mut all = tallies.clone();
     for entry in before.iter().filter(|entry| entry.demoted.is_some()) {
         all.entry((entry.rule.clone(), entry.version)).or_default();
@@ -207,7 +208,7 @@ pub fn learn(set: &RuleSet, tallies: &BTreeMap<(String, u32), Tally>, day: &str)
     let mut entries = Vec::new();
     for ((key, version), tally) in all {
         let demoted = before.of(&key, version).and_then(|entry| entry.demoted.clone()).or_else(|| {
-            let rule = set.catalogue.rules.iter().find(|rule| rule.key == key && rule.version == version)?;
+            let rule = rules.iter().find(|rule| rule.key == key && rule.version == version)?;
             demotion(rule, tally, day)
         });
         if tally.weight() < FADED && demoted.is_none() {
@@ -243,6 +244,7 @@ fn rounded(value: f64, per: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::entry::rule::GATE;
 
     fn close(left: f64, right: f64) {
         assert!((left - right).abs() < 5e-5, "{left} {right}");

@@ -2,7 +2,6 @@
 
 use super::precision::PrecisionTable;
 use crate::entry::rule::{Mode, RuleSource};
-use crate::rule_set::RuleSet;
 
 /// A rule version in force that performs badly.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,8 +34,8 @@ impl What {
 }
 
 /// The tasks that follow from a table.
-pub fn tasks<'a>(set: &'a RuleSet, table: &PrecisionTable) -> Vec<Task<'a>> {
-    let live = set.catalogue.rules.iter().filter(|rule| rule.mode == Mode::Live);
+pub fn tasks<'a>(rules: &'a [RuleSource], table: &PrecisionTable) -> Vec<Task<'a>> {
+    let live = rules.iter().filter(|rule| rule.mode == Mode::Live);
     let task = |rule: &'a RuleSource| {
         let entry = table.of(&rule.key, rule.version)?;
         let gate = entry.demoted.as_ref().map_or_else(|| rule.gate(), |demotion| demotion.gate);

@@ -21,17 +21,19 @@ pub struct EstimatorSet {
     instant: u32,
     /// By slot, the features that these write of it.
     following: Box<[SlotSet]>,
+    /// A rule asks where items of the service plan stand.
+    pub service: bool,
 }
 
 impl EstimatorSet {
     /// Resolves a slice; of it run those that write what somebody reads: a rule, by `is_read`, or an estimator behind it
-    /// that runs. More than [`States::MOST`] are left out.
-    pub fn resolve(entries: &[Entry], signals: &Signals, is_read: impl Fn(Slot) -> bool) -> Self {
+    /// that runs. More than [`States::MOST`] are left out. `service`: whether a rule asks about the service plan.
+    pub fn resolve(entries: &[Entry], signals: &Signals, service: bool, is_read: impl Fn(Slot) -> bool) -> Self {
         let all: Vec<(Entry, Slots)> =
             entries.iter().take(States::MOST).map(|entry| (*entry, Slots::resolve(entry, signals))).collect();
         let by_slot = vec![0; signals.len()].into();
         let following = vec![SlotSet::default(); signals.len()].into();
-        let mut set = Self { by_slot, following, ..Self::default() };
+        let mut set = Self { by_slot, following, service, ..Self::default() };
         let mut asked = SlotSet::default();
         for (number, (entry, slots)) in all.iter().enumerate().rev() {
             if slots.outputs().any(|slot| is_read(slot) || asked.contains(slot)) {

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use crate::catalogue::Catalogue;
-use crate::compact::{InMask, MASK_WORDS, RuleMask, SlotSet};
+use crate::compact::{MASK_WORDS, RuleMask, SlotSet};
 use crate::entry::model::Model;
 use crate::entry::rule::{Mode, RuleKind, RuleNo, RuleSource, about};
 use crate::estimate::ESTIMATORS;
@@ -15,7 +15,7 @@ use crate::language::expr::{self, ExprError, Program};
 use crate::learned::{CohortSpecs, CohortTable, Cohorts, Demotion, PRIOR_PRECISION, Precision};
 use crate::observed::known::Known;
 use crate::observed::window::WindowSpecs;
-use crate::rule_set::EstimatorSet;
+use crate::rule_set::{EstimatorSet, InMask};
 use crate::unit::{Severity, Span};
 use crate::vehicle::{Component, KnownTraits, Profile, Slot, VehicleId};
 
@@ -82,7 +82,6 @@ pub struct RuleSet {
     by_slot: Vec<u64>,
     by_fault: RuleMask,
     by_service: RuleMask,
-    asks_service: bool,
     absence: RuleMask,
     urgent: RuleMask,
     cells: usize,
@@ -109,7 +108,6 @@ impl RuleSet {
             by_slot: Vec::new(),
             by_fault: [0; MASK_WORDS],
             by_service: [0; MASK_WORDS],
-            asks_service: false,
             absence: [0; MASK_WORDS],
             urgent: [0; MASK_WORDS],
             cells: 0,
@@ -156,12 +154,6 @@ impl RuleSet {
         let mut set = self.clone();
         set.lay_out_cohorts(table);
         set
-    }
-
-    /// The same set without estimators and service plan, for measuring what they cost.
-    #[must_use]
-    pub fn without_estimators(&self) -> Self {
-        Self { estimators: EstimatorSet::default(), asks_service: false, ..self.clone() }
     }
 
     fn lay_out_cohorts(&mut self, table: &CohortTable) {
@@ -228,11 +220,6 @@ impl RuleSet {
 
     pub fn by_service(&self) -> &RuleMask {
         &self.by_service
-    }
-
-    /// Whether any rule asks where the items of the service plan stand.
-    pub const fn asks_service(&self) -> bool {
-        self.asks_service
     }
 
     /// Those of a mask that can be S1: by their own severity, or by that of a fault code.
@@ -388,8 +375,9 @@ impl RuleSet {
                 self.absence[word] |= bit;
             }
         }
-        self.asks_service = self.by_service.iter().any(|word| *word != 0);
-        self.estimators = EstimatorSet::resolve(ESTIMATORS, &self.catalogue.signals, |slot| self.is_read(slot));
+        let service = self.by_service.iter().any(|word| *word != 0);
+        self.estimators =
+            EstimatorSet::resolve(ESTIMATORS, &self.catalogue.signals, service, |slot| self.is_read(slot));
         // What can end by a reading must be asked at every reading: silence ends with any of them.
         for (slot, _) in self.catalogue.signals.iter() {
             for rule in &self.rules {

@@ -4,8 +4,6 @@
 //! have run meanwhile beside the real ones, on a sketch of the last values in which it is true. They open, clear and pass
 //! nothing. If the jump is confirmed they become the real ones, and if it is not they are dropped.
 
-use serde::{Deserialize, Serialize};
-
 use crate::case::FindingKey;
 use crate::compact::{RuleMask, SlotSet};
 use crate::entry::rule::RuleNo;
@@ -17,26 +15,9 @@ use crate::observed::window::Windows;
 use crate::rule_set::{Rule, RuleSet};
 use crate::stage::estimate;
 use crate::stage::evaluate::take_outcome;
-use crate::state::watches::{Watch, Watches};
+use crate::state::watches::{Doubt, Watch, Watches};
 use crate::state::{Vehicle, is_obsolete};
-use crate::unit::Span;
 use crate::vehicle::Slot;
-
-/// Memory of one rule instance while something that it reads waits.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Doubt {
-    rule: RuleNo,
-    cells: Box<[Cell]>,
-    watch: Watch,
-}
-
-impl Doubt {
-    /// Moves it by a step of the clock.
-    pub fn move_by(&mut self, by: Span, set: &RuleSet) {
-        self.cells.iter_mut().for_each(|cell| cell.move_by(by));
-        self.watch.move_by(by, set);
-    }
-}
 
 /// Lets the rules that read what waits take the step as if it were true. To be called before they take it really.
 pub fn consider(vehicle: &mut Vehicle, step: &Step, set: &RuleSet) {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::case::Evidence;
+use crate::case::{Audience, Evidence};
 use crate::compact::RuleMask;
 use crate::entry::phrase::Values;
 use crate::entry::rule::{Mode, RuleNo};
@@ -247,12 +247,13 @@ impl ChangeKind {
     }
 }
 
-/// A notice to enqueue, on every channel named.
+/// A notice to enqueue, on every channel that reaches its audience.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Notice {
     pub id: Uuid,
-    /// The owner; `None` for the car.
+    /// The owner, and only with consent; `None` for the car and for the dealer's people.
     pub person: Option<Uuid>,
+    pub audience: Audience,
     pub case: Uuid,
     pub order: Option<Uuid>,
     pub stage: Stage,
@@ -264,7 +265,6 @@ pub struct Notice {
     pub locale: Locale,
     /// Fills the template; no personal data.
     pub variables: Values,
-    pub channels: Vec<String>,
     pub created_at: Time,
     pub valid_until: Time,
 }

@@ -4,14 +4,14 @@
 //! for want of a reading does neither.
 
 use crate::case::{FindingChange, FindingKey, Opened};
-use crate::compact::{InMask, RuleMask};
+use crate::compact::RuleMask;
 use crate::entry::fault_code::FaultCode;
 use crate::entry::rule::{Evidence, Per, RuleKind};
 use crate::language::expr::{self, Cell, Program, Tri, View};
 use crate::learned::Cohort;
 use crate::observed::step::Step;
 use crate::observed::window::Windows;
-use crate::rule_set::{Rule, RuleSet};
+use crate::rule_set::{InMask, Rule, RuleSet};
 use crate::stage::doubt::consider;
 use crate::stage::effect::Effects;
 use crate::stage::evidence::{evidence_of, reason_of};

@@ -2,9 +2,9 @@
 
 use crate::case::{Evidence, EvidenceFault, EvidenceReading, EvidenceSignal, FindingKey};
 use crate::entry::phrase::Phrase;
-use crate::entry::variable::{named, values};
 use crate::observed::fault_cycle::{FaultCycle, FaultPhase};
 use crate::rule_set::{Rule, RuleSet};
+use crate::stage::variables::{named, values};
 use crate::state::Vehicle;
 use crate::unit::{Locale, Severity, Text, Time};
 

@@ -16,3 +16,4 @@ pub mod respond;
 pub mod service;
 pub mod shelf;
 pub mod stop_now;
+pub mod variables;

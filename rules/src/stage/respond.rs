@@ -3,12 +3,12 @@
 
 use uuid::Uuid;
 
-use crate::case::{Case, Evidence, Proposal, notice_id, order_id};
+use crate::case::{Audience, Case, Evidence, Proposal, notice_id, order_id};
 use crate::entry::rule::Mode;
-use crate::entry::variable::values;
 use crate::rule_set::{Rule, RuleSet};
 use crate::stage::effect::{Effect, Effects, Notice, Stage};
 use crate::stage::stop_now::warn_of_open_cases;
+use crate::stage::variables::values;
 use crate::state::{Vehicle, Visit};
 use crate::unit::{Locale, Severity, Span, Text, Time};
 
@@ -227,12 +227,19 @@ fn notify(vehicle: &Vehicle, case: &Case, order: Uuid, received_at: Time, set: &
             stage: Stage::Opened,
             severity: case.severity,
             person: Some(owner.person),
+            audience: Audience::Owner,
         };
-        enqueue(vehicle, about, rule, evidence.as_ref(), &["in_car"], received_at, set, effects);
+        enqueue(vehicle, about, rule, evidence.as_ref(), received_at, set, effects);
     }
-    let about =
-        About { case: case.id, order: Some(order), stage: Stage::Opened, severity: case.severity, person: None };
-    enqueue(vehicle, about, rule, evidence.as_ref(), &["console"], received_at, set, effects);
+    let about = About {
+        case: case.id,
+        order: Some(order),
+        stage: Stage::Opened,
+        severity: case.severity,
+        person: None,
+        audience: Audience::Dealer,
+    };
+    enqueue(vehicle, about, rule, evidence.as_ref(), received_at, set, effects);
 }
 
 /// The stop-now notice of a case, to whoever drives; the same id whether peeked or settled.
@@ -246,8 +253,9 @@ pub fn stop_now(
     set: &RuleSet,
     effects: &mut Effects,
 ) {
-    let about = About { case, order, stage: Stage::StopNow, severity: Severity::S1, person: None };
-    enqueue(vehicle, about, rule, evidence, &["in_car"], received_at, set, effects);
+    let about =
+        About { case, order, stage: Stage::StopNow, severity: Severity::S1, person: None, audience: Audience::Owner };
+    enqueue(vehicle, about, rule, evidence, received_at, set, effects);
 }
 
 struct About {
@@ -256,6 +264,7 @@ struct About {
     stage: Stage,
     severity: Severity,
     person: Option<Uuid>,
+    audience: Audience,
 }
 
 fn enqueue(
@@ -263,7 +272,6 @@ fn enqueue(
     about: About,
     rule: &Rule,
     evidence: Option<&Evidence>,
-    channels: &[&str],
     received_at: Time,
     set: &RuleSet,
     effects: &mut Effects,
@@ -276,6 +284,7 @@ fn enqueue(
     effects.written.push(Effect::Notify(Box::new(Notice {
         id: notice_id(subject, about.stage.label(), about.person),
         person: about.person,
+        audience: about.audience,
         case: about.case,
         order: about.order,
         stage: about.stage,
@@ -285,7 +294,6 @@ fn enqueue(
         template_version: version,
         locale,
         variables: evidence.map(|evidence| values(rule, about.severity, evidence, set)).unwrap_or_default(),
-        channels: channels.iter().map(|channel| (*channel).to_owned()).collect(),
         created_at: received_at,
         valid_until: received_at + valid_for,
     })));

@@ -15,7 +15,7 @@ pub fn update(vehicle: &mut Vehicle, step: &mut Step, set: &RuleSet) {
     if touched(set.known.engine_hours) {
         usage.take_engine_hours(vehicle.last.last(set.known.engine_hours).value);
     }
-    if touched(set.known.odometer) && usage.take_odometer(vehicle.odometer.km) && set.asks_service() {
+    if touched(set.known.odometer) && usage.take_odometer(vehicle.odometer.km) && set.estimators.service {
         judge(vehicle, step.at, set);
         step.service = true;
     }

@@ -10,7 +10,6 @@ use crate::entry::rule::{OnChange, Per, RuleNo};
 use crate::language::expr::Cell;
 use crate::learned::NO_MODEL;
 use crate::rule_set::RuleSet;
-use crate::stage::doubt::Doubt;
 use crate::unit::{Severity, Span, Time};
 use crate::vehicle::{Component, Profile, VehicleId};
 
@@ -221,4 +220,20 @@ impl Watches {
 
 const fn bit_of(key: FindingKey) -> u64 {
     1 << (key.rule.0 % 64)
+}
+
+/// Memory of one rule instance while something that it reads waits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Doubt {
+    pub rule: RuleNo,
+    pub cells: Box<[Cell]>,
+    pub watch: Watch,
+}
+
+impl Doubt {
+    /// Moves it by a step of the clock.
+    pub fn move_by(&mut self, by: Span, set: &RuleSet) {
+        self.cells.iter_mut().for_each(|cell| cell.move_by(by));
+        self.watch.move_by(by, set);
+    }
 }

@@ -9,7 +9,7 @@ use rules::unit::{Span, Time};
 const CAPS: [(usize, Span); 3] = [(1, Span::from_days(1)), (3, Span::from_days(7)), (6, Span::from_days(30))];
 
 /// How far back contacts count at all.
-pub const LONGEST: Span = Span::from_days(30);
+pub const LONGEST_BUDGET: Span = Span::from_days(30);
 
 /// When one more contact is within the budget, if it is not now.
 pub fn hold_until(contacts: &[Time], now: Time) -> Option<Time> {

@@ -3,10 +3,12 @@
 mod budget;
 mod quiet;
 mod recheck;
+mod route;
 
-pub use self::budget::{LONGEST, hold_until};
+pub use self::budget::{LONGEST_BUDGET, hold_until};
 pub use self::quiet::QuietHours;
 pub use self::recheck::{
-    Addressee, Audience, CancelReason, CaseStanding, HoldReason, OrderStanding, Situation, Stage, Told, Verdict,
-    recheck, take_back,
+    Addressee, CancelReason, CaseStanding, HoldReason, OrderStanding, Situation, Stage, Told, Verdict, recheck,
+    take_back,
 };
+pub use self::route::{Reach, Route, Routes};

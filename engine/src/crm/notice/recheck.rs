@@ -4,9 +4,10 @@
 //! answer is decided here from what was read a moment ago, and nothing else; the relay carries it
 //! out. Whatever is cancelled has a reason, and stop-now is held by nothing.
 
+use rules::case::Audience;
 use rules::unit::{Severity, Span, Time};
 
-use crate::crm::notice::{self, QuietHours};
+use crate::crm::notice::{QuietHours, hold_until};
 
 /// What a notice is for; the words of column `notification.stage`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,15 +15,6 @@ pub enum Stage {
     StopNow,
     Opened,
     Resolved,
-}
-
-/// Whom a channel reaches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Audience {
-    /// The owner or whoever drives: consent, quiet hours and the contact budget apply.
-    Owner,
-    /// The dealer's own people, at work.
-    Dealer,
 }
 
 /// The case behind a notice. Stop-now may precede it: a peek opens no case.
@@ -230,7 +222,7 @@ fn right_moment(situation: &Situation, now: Time) -> Verdict {
     if situation.stage == Stage::Resolved {
         return Verdict::Send { takes_budget: false };
     }
-    match budget::hold_until(contacts, now) {
+    match hold_until(contacts, now) {
         Some(until) => Verdict::Hold { until, why: HoldReason::ContactBudget },
         None => Verdict::Send { takes_budget: true },
     }

@@ -65,7 +65,7 @@ pub async fn show(
     let titles = Titles::new(state.catalogue(), p.locale);
     let row = order::order(&mut tx, order_id).await?.ok_or(Failure::NotFound)?;
     let lines = order::lines(&mut tx, order_id).await?;
-    let cases = case_view::views(&mut tx, &p, &titles, heads(&row, &lines)).await?;
+    let cases = view::views(&mut tx, &p, &titles, heads(&row, &lines)).await?;
     let transitions = order::transitions(&mut tx, order_id).await?;
     let others = vehicle::cases(&mut tx, &row.vehicle_id).await?;
     let profile = vehicle::vehicle(&mut tx, &row.vehicle_id).await?.ok_or(Failure::NotFound)?;

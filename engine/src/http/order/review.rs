@@ -69,7 +69,7 @@ pub async fn show(
     let titles = Titles::new(state.catalogue(), p.locale);
     let rows = review::waiting(&mut tx).await?;
     let heads = rows.iter().map(head).collect();
-    let cases = case_view::views(&mut tx, &p, &titles, heads).await?;
+    let cases = view::views(&mut tx, &p, &titles, heads).await?;
     drop(tx);
 
     let ids: Vec<String> = rows.iter().map(|row| row.vehicle_id.clone()).collect();

@@ -17,14 +17,14 @@ const ASSETS: &[Asset] = &[
     Asset {
         name: "premend.css",
         media_type: "text/css; charset=utf-8",
-        body: include_str!("../../assets/premend.css"),
+        body: include_str!("../../../assets/premend.css"),
     },
     Asset {
         name: "premend.js",
         media_type: "text/javascript; charset=utf-8",
-        body: include_str!("../../assets/premend.js"),
+        body: include_str!("../../../assets/premend.js"),
     },
-    Asset { name: "mark.svg", media_type: "image/svg+xml", body: include_str!("../../assets/mark.svg") },
+    Asset { name: "mark.svg", media_type: "image/svg+xml", body: include_str!("../../../assets/mark.svg") },
 ];
 
 /// `GET /assets/{name}`: the file, or 304 if the browser has it.

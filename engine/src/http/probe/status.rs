@@ -31,7 +31,7 @@ pub async fn show(State(state): State<HttpState>, who: Visitor) -> Result<Respon
     let mut tx = begin_as(&state.pool, who.sees()).await?;
     let p = Page::of(&mut tx, &state, &who, Part::Status).await?;
     drop(tx);
-    let depths = probe::depths(&state).await?;
+    let depths = scrape::depths(&state).await?;
     let mut tx = begin_as(&state.pool, As::Engine).await?;
     let refused = console::refused_since(&mut tx, p.now - chrono::TimeDelta::hours(1)).await?;
     drop(tx);

@@ -101,7 +101,7 @@ pub async fn show(
     let case_lines = |cases: Vec<_>| cases.into_iter().map(|case| CaseLine::new(&p, &titles, case)).collect();
     let page = VehiclePage {
         profile: Profile::new(&p, &titles, &row, heard),
-        clock: known.as_ref().and_then(|known| case_view::clock_of(&p, &known.vehicle)),
+        clock: known.as_ref().and_then(|known| view::clock_of(&p, &known.vehicle)),
         people,
         trends: trends(&p, &titles, &signals, &points, window),
         values: ValueLine::of(&p, &titles, &last),
@@ -109,7 +109,7 @@ pub async fn show(
         open: case_lines(open),
         past: case_lines(past),
         orders: orders.into_iter().map(|order| OrderLine::new(&p, &titles, order)).collect(),
-        plan: vehicle_plan::lines(&p, &titles, &row, &services, odometer_km, known.as_ref()),
+        plan: plan::lines(&p, &titles, &row, &services, odometer_km, known.as_ref()),
         services: services.into_iter().map(|service| ServiceLine::new(&p, &titles, service)).collect(),
         notices: notices.into_iter().map(|notice| NoticeLine::new(&p, notice)).collect(),
         rejections: rejections.into_iter().map(|rejection| RejectionLine::new(&p, rejection)).collect(),

@@ -3,13 +3,13 @@
 //! The message has the outbox id, so that a repeated delivery is one message. It holds no personal
 //! data; the console shows whose car it is to those who may see it.
 
+use rules::case::Audience;
 use rules::unit::Time;
 use serde_json::json;
 use sqlx::{PgPool, query};
 
 use super::{Channel, Delivery, Outcome, Pending};
 use crate::clock::Clock;
-use crate::crm::notice::Audience;
 use crate::store::session::{As, begin_as};
 
 /// The channel.

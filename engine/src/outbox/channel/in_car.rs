@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ingest::down::{self, Down};
+use rules::case::Audience;
 use rules::unit::Time;
 use rules::vehicle::VehicleId;
 use sqlx::PgPool;
@@ -16,7 +17,6 @@ use tracing::{debug, warn};
 
 use super::{Channel, Delivery, Outcome, Pending, Render, Rendering};
 use crate::clock::Clock;
-use crate::crm::notice::Audience;
 use crate::store::notice::{Notice, cars_to_repeat_for, to_repeat};
 use crate::store::session::{As, begin_as};
 

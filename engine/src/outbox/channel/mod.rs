@@ -12,13 +12,14 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use rules::case::Audience;
 use rules::unit::Span;
 use uuid::Uuid;
 
 pub use self::console_inbox::ConsoleInbox;
 pub use self::in_car::{Downlink, InCar};
 pub use self::rendering::{Render, Rendering, render_with};
-use crate::crm::notice::Audience;
+use crate::crm::notice::{Reach, Route, Routes};
 use crate::store::notice::Notice;
 
 /// An answer that takes its time.
@@ -53,7 +54,13 @@ pub trait Channel: Send + Sync {
     /// The word in `outbox.channel` and in metrics.
     fn key(&self) -> &'static str;
 
+    /// Which notices it is asked for.
     fn audience(&self) -> Audience;
+
+    /// Whether it needs a person to reach; a car and an inbox do not.
+    fn reach(&self) -> Reach {
+        Reach::Place
+    }
 
     /// Carries the notice. May be called again for the same `outbox` id after a crash.
     fn deliver<'a>(&'a self, delivery: &'a Delivery) -> Pending<'a, Outcome>;
@@ -93,6 +100,16 @@ impl Channels {
 
     pub fn keys(&self) -> Vec<&'static str> {
         self.0.iter().map(|channel| channel.key()).collect()
+    }
+
+    /// By which of them a notice goes out, for whoever enqueues it.
+    pub fn routes(&self) -> Routes {
+        let route = |channel: &Arc<dyn Channel>| Route {
+            channel: channel.key(),
+            audience: channel.audience(),
+            reach: channel.reach(),
+        };
+        Routes::new(self.0.iter().map(route))
     }
 
     /// Channels to owners: those that need their consent.

@@ -106,10 +106,11 @@ impl Learning {
         let set = Arc::clone(&self.sets.borrow());
         let now = self.clock.now().to_utc();
         let tallies = tallies(&self.labels(now).await?, now.date_naive());
-        let table = learn(&set, &tallies, &now.date_naive().to_string());
+        let table =
+            learn(&set.catalogue.rules, &set.catalogue.learned.precision, &tallies, &now.date_naive().to_string());
         self.metrics.show(&set, &table);
         let mut changed = self.update_tasks(&set, &table, now).await?;
-        if !set.catalogue.learned.precision.decides_otherwise(&table, &set) {
+        if !set.catalogue.learned.precision.decides_otherwise(&table, &set.catalogue.rules) {
             return Ok(changed);
         }
         let catalogue = set.catalogue.with_learned_file(PRECISION_FILE, table.to_toml())?;
@@ -134,7 +135,7 @@ impl Learning {
     async fn update_tasks(&self, set: &RuleSet, table: &PrecisionTable, now: DateTime<Utc>) -> anyhow::Result<u64> {
         let mut tx = begin_as(&self.pool, As::Engine).await?;
         let mut changed = 0;
-        for task in tasks(set, table) {
+        for task in tasks(&set.catalogue.rules, table) {
             let new = NewTask {
                 rule_key: &task.rule.key,
                 rule_version: task.rule.version as i32,

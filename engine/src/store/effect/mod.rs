@@ -13,6 +13,8 @@ use sqlx::types::Json;
 use sqlx::{PgConnection, query};
 use uuid::Uuid;
 
+use crate::crm::notice::Routes;
+
 /// What stands under an effect's id once it was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
@@ -23,17 +25,21 @@ pub enum Stands {
     Other,
 }
 
-/// Writes `effect` of a vehicle that belongs to `dealer`.
+/// Writes `effect` of a vehicle that belongs to `dealer`; a notice goes out by the channels of `routes`.
 pub async fn write(
     conn: &mut PgConnection,
     vehicle: &VehicleId,
     dealer: Uuid,
     effect: &Effect,
+    routes: &Routes,
 ) -> sqlx::Result<Stands> {
     match effect {
         Effect::OpenCase { .. } => return begin::open_case(conn, vehicle, dealer, effect).await,
         Effect::ProposeOrder { .. } => return begin::propose_order(conn, vehicle, dealer, effect).await,
-        Effect::Notify(notice) => return notice::enqueue(conn, vehicle, dealer, notice).await,
+        Effect::Notify(notice) => {
+            let channels = routes.channels(notice.audience, notice.person);
+            return notice::enqueue(conn, vehicle, dealer, notice, &channels).await;
+        }
         _ => {}
     }
     write_more(conn, vehicle, dealer, effect).await.map(|()| Stands::This)

@@ -1,6 +1,6 @@
 //! Notices of the core: what is to be sent, and the word that it is over.
 
-use rules::case::{notice_id, outbox_id};
+use rules::case::{Audience, notice_id, outbox_id};
 use rules::entry::template::RESOLVED_VERSION;
 use rules::stage::effect::{Notice, Stage};
 use rules::unit::{Severity, Span, Time};
@@ -21,6 +21,7 @@ pub async fn enqueue(
     vehicle: &VehicleId,
     dealer: Uuid,
     notice: &Notice,
+    channels: &[&str],
 ) -> sqlx::Result<Stands> {
     let stands = query_scalar!(
         "insert into notification (notification_id, vehicle_id, dealer_id, person_id, case_id, order_id, stage, severity,
@@ -49,7 +50,7 @@ pub async fn enqueue(
     if notice.created_at.since(stands.into()) > SAME_WARNING {
         return Ok(Stands::Other);
     }
-    for channel in &notice.channels {
+    for channel in channels {
         query!(
             "insert into outbox (outbox_id, notification_id, dealer_id, channel, state, not_before)
              values ($1, $2, $3, $4, 'queued', $5) on conflict do nothing",
@@ -100,6 +101,7 @@ pub async fn resolve(
         let notice = Notice {
             id: notice_id(case, Stage::Resolved.label(), row.person_id),
             person: row.person_id,
+            audience: if row.person_id.is_some() { Audience::Owner } else { Audience::Dealer },
             case,
             order: row.order_id,
             stage: Stage::Resolved,
@@ -109,12 +111,13 @@ pub async fn resolve(
             template_version: RESOLVED_VERSION,
             locale: if row.locale == "en" { rules::unit::Locale::En } else { rules::unit::Locale::ZhCn },
             variables: serde_json::from_value(row.variables).unwrap_or_default(),
-            channels: row.channels,
             created_at,
             valid_until,
         };
+        // The channels that told it before, whatever reaches its audience today.
+        let channels: Vec<&str> = row.channels.iter().map(String::as_str).collect();
         // A second word that it is over adds nothing to the first.
-        let _ = enqueue(conn, vehicle, dealer, &notice).await?;
+        let _ = enqueue(conn, vehicle, dealer, &notice, &channels).await?;
     }
     Ok(())
 }

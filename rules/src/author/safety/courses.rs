@@ -11,10 +11,11 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{Loss, Road, Roads};
-use crate::author::example::{self, Step};
+use crate::author::example;
 use crate::author::rule_change::RuleChange;
 use crate::catalogue::EntryKind;
 use crate::entry::rule::{Mode, RuleSource, Scope, about};
+use crate::entry::story::{StoryLine, parse};
 use crate::rule_set::RuleSet;
 use crate::stage::effect::{Effect, Effects, Notice, Stage};
 use crate::stage::recipe;
@@ -170,7 +171,7 @@ fn drive(
     let mut drive = Drive::new(profile, set, road)?;
     let lines = |lines: &[String]| {
         let lines: Vec<String> = lines.iter().map(|line| about(line, subject)).collect();
-        example::parse(&lines, signals).map_err(|error| format!("has a course that cannot be read: {error}"))
+        parse(&lines, signals).map_err(|error| format!("has a course that cannot be read: {error}"))
     };
     let end = drive.along(lines(&course.sound)?, START, shipped);
     if drive.stop_notice().is_some() || drive.urgent_case().is_some() {
@@ -206,7 +207,7 @@ impl<'a> Drive<'a> {
     }
 
     /// Sends what was measured and gives the time of the last of it.
-    fn along(&mut self, steps: Vec<Step>, from: Time, shipped: &RuleSet) -> Time {
+    fn along(&mut self, steps: Vec<StoryLine>, from: Time, shipped: &RuleSet) -> Time {
         let mut last = from;
         for step in steps {
             last = from + step.at;

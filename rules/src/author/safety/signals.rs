@@ -6,11 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Loss, field_of};
-use crate::author::example;
 use crate::author::rule_change::{FieldChange, RuleChange};
 use crate::catalogue::EntryKind;
 use crate::entry::rule::{Expect, RuleSource};
 use crate::entry::signal::{Kind, Signal};
+use crate::entry::story::parse;
 use crate::rule_set::RuleSet;
 use crate::unit::{Severity, Span};
 
@@ -49,7 +49,7 @@ fn read_by_urgent(shipped: &RuleSet) -> BTreeMap<String, BTreeSet<String>> {
             note(&signals.get(*slot).path);
         }
         for one in rule.source.examples.iter().filter(|one| one.expect == Expect::Fires) {
-            let steps = example::parse(&one.readings, signals).unwrap_or_default();
+            let steps = parse(&one.readings, signals).unwrap_or_default();
             for reading in steps.iter().flat_map(|step| &step.readings) {
                 if let Some(signal) = signals.by_no(reading.signal) {
                     note(&signal.path);
