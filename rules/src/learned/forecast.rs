@@ -12,13 +12,13 @@ pub const EIGHTY: f64 = 1.281_55;
 pub const HORIZONS: [f64; 3] = [7.0, 14.0, 30.0];
 
 /// Every estimator that forecasts, by the name its calibration has.
-pub const ESTIMATORS: [&str; 7] =
+pub const FORECASTERS: [&str; 7] =
     ["battery12v", "brake_pads", "cells", "exhaust_fluid", "insulation", "state_of_health", "tyre"];
 
 /// A forecast about one part of a vehicle, as of its newest reading.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Forecast {
-    /// One of [`ESTIMATORS`].
+    /// One of [`FORECASTERS`].
     pub estimator: &'static str,
     /// Key of the component in the catalogue.
     pub component: String,

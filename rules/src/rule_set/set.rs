@@ -10,11 +10,12 @@ use crate::catalogue::Catalogue;
 use crate::compact::{MASK_WORDS, RuleMask, SlotSet};
 use crate::entry::model::Model;
 use crate::entry::rule::{Mode, RuleKind, RuleNo, RuleSource, about};
+use crate::estimate::ESTIMATORS;
 use crate::language::expr::{self, ExprError, Program};
 use crate::learned::{CohortSpecs, CohortTable, Cohorts, Demotion, PRIOR_PRECISION, Precision};
-use crate::observed::known::{Known, Wanted};
+use crate::observed::known::Known;
 use crate::observed::window::WindowSpecs;
-use crate::rule_set::InMask;
+use crate::rule_set::{EstimatorSet, InMask};
 use crate::unit::{Severity, Span};
 use crate::vehicle::{Component, KnownTraits, Profile, Slot, VehicleId};
 
@@ -74,7 +75,7 @@ pub struct RuleSet {
     pub catalogue: Arc<Catalogue>,
     pub rules: Vec<Rule>,
     pub known: Known,
-    pub wanted: Wanted,
+    pub estimators: EstimatorSet,
     /// Words of a mask that are in use.
     words: usize,
     /// By slot, as many words each.
@@ -101,8 +102,8 @@ impl RuleSet {
         let mut errors = Vec::new();
         let mut set = Self {
             hash,
-            known: Known::find(&catalogue),
-            wanted: Wanted::default(),
+            known: Known::find(&catalogue.signals),
+            estimators: EstimatorSet::default(),
             words: 0,
             by_slot: Vec::new(),
             by_fault: [0; MASK_WORDS],
@@ -375,7 +376,8 @@ impl RuleSet {
             }
         }
         let service = self.by_service.iter().any(|word| *word != 0);
-        self.wanted = Wanted::find(&self.known, service, |slot| self.is_read(slot));
+        self.estimators =
+            EstimatorSet::resolve(ESTIMATORS, &self.catalogue.signals, service, |slot| self.is_read(slot));
         // What can end by a reading must be asked at every reading: silence ends with any of them.
         for (slot, _) in self.catalogue.signals.iter() {
             for rule in &self.rules {
