@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use crate::learned::Outlook;
 use crate::unit::normal::phi;
 
 /// Half of an 80 % interval, in standard deviations.
@@ -82,4 +81,11 @@ pub struct Due {
     pub central: f64,
     /// Infinite where it may never be.
     pub late: f64,
+}
+
+/// What a forecast says of the future.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Outlook {
+    pub within: Option<[f64; 3]>,
+    pub due: Option<Due>,
 }

@@ -2,8 +2,10 @@
 
 mod estimators;
 mod in_mask;
+mod rule;
 mod set;
 
 pub use self::estimators::EstimatorSet;
 pub use self::in_mask::InMask;
-pub use self::set::{Rule, RuleSet, RuleSetError};
+pub use self::rule::Rule;
+pub use self::set::{RuleSet, RuleSetError};

@@ -6,53 +6,19 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use super::rule::Rule;
 use crate::catalogue::Catalogue;
 use crate::compact::{MASK_WORDS, RuleMask, SlotSet};
 use crate::entry::model::Model;
 use crate::entry::rule::{Mode, RuleKind, RuleNo, RuleSource, about};
 use crate::estimate::ESTIMATORS;
 use crate::language::expr::{self, ExprError, Program};
-use crate::learned::{CohortSpecs, CohortTable, Cohorts, Demotion, PRIOR_PRECISION, Precision};
+use crate::learned::{CohortSpecs, CohortTable, Cohorts, PRIOR_PRECISION, Precision};
 use crate::observed::known::Known;
 use crate::observed::window::WindowSpecs;
 use crate::rule_set::{EstimatorSet, InMask};
 use crate::unit::{Severity, Span};
 use crate::vehicle::{Component, KnownTraits, Profile, Slot, VehicleId};
-
-/// One instance of a rule.
-#[derive(Clone, Debug)]
-pub struct Rule {
-    pub no: RuleNo,
-    /// As it runs: a demoted rule is a shadow here, whatever its author wrote.
-    pub source: Arc<RuleSource>,
-    /// How often it is right, by the verdicts on this version.
-    pub precision: f64,
-    /// What was learned of this version, if anything.
-    pub learned: Option<Arc<Precision>>,
-    /// Value of `each`; empty for plain rules.
-    pub subject: String,
-    /// `None`: the component of the fault code that matched.
-    pub component: Option<Component>,
-    pub when: Program,
-    pub clear: Option<Program>,
-    /// First cell of `when` and of `clear` in the vehicle's cells.
-    pub when_cell: usize,
-    pub clear_cell: usize,
-    pub shows: Vec<Slot>,
-    pub by_code: bool,
-}
-
-impl Rule {
-    /// Why it runs as a shadow although its author made it live.
-    pub fn demotion(&self) -> Option<&Demotion> {
-        self.learned.as_ref()?.demoted.as_ref()
-    }
-
-    /// Cells of both programs; those of `clear` follow those of `when`.
-    pub fn cells(&self) -> usize {
-        self.when.cells() + self.clear.as_ref().map_or(0, Program::cells)
-    }
-}
 
 /// Why a catalogue cannot run.
 #[derive(Debug, thiserror::Error)]

@@ -14,7 +14,7 @@ use crate::observed::step::Step;
 use crate::observed::window::Windows;
 use crate::rule_set::{Rule, RuleSet};
 use crate::stage::estimate;
-use crate::stage::evaluate::take_outcome;
+use crate::state::outcome::take_outcome;
 use crate::state::watches::{Doubt, Watch, Watches};
 use crate::state::{Vehicle, is_obsolete};
 use crate::vehicle::Slot;

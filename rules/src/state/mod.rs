@@ -8,6 +8,7 @@ pub mod ahead;
 pub mod clock;
 mod clock_step;
 pub mod faults;
+pub(crate) mod outcome;
 pub(crate) mod plausible;
 pub mod settle;
 pub mod watches;
