@@ -8,11 +8,13 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::Tz;
+use rules::case::Verdict;
 use rules::vehicle::{Command, Component, VehicleId};
 use serde::Deserialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::crm::line_state::LineState;
 use crate::crm::order_state::{self, Facts, OrderState, Refusal};
 use crate::http::HttpState;
 use crate::http::page::failure::Failure;
@@ -105,10 +107,9 @@ pub async fn judge(
     if !who.account.role.gives_verdict() {
         return Err(Failure::Forbidden);
     }
-    let known = VERDICTS.contains(&form.verdict.as_str()) && WORK.contains(&form.work.as_str());
-    if !known {
-        return Err(Failure::BadForm("verdict".to_owned()));
-    }
+    let wrong = || Failure::BadForm("verdict".to_owned());
+    let verdict = Verdict::from_word(&form.verdict).ok_or_else(wrong)?;
+    let work = LineState::from_word(&form.work).filter(|work| *work != LineState::Withdrawn).ok_or_else(wrong)?;
     let back = format!("/orders/{order_id}");
     let mut tx = begin_as(&state.pool, who.sees()).await?;
     let row = order::order(&mut tx, order_id).await?.ok_or(Failure::NotFound)?;
@@ -119,9 +120,9 @@ pub async fn judge(
     let judgement = Judgement {
         order_id,
         case_id: form.case_id,
-        verdict: &form.verdict,
+        verdict,
         note,
-        state: &form.work,
+        state: work,
         judged_at: state.clock.now().to_utc(),
     };
     if !order::judge(&mut tx, form.version, &judgement).await? {
@@ -150,13 +151,8 @@ pub async fn unflag(
     Ok(Redirect::to(&back).into_response())
 }
 
-/// The technician's words, DOMAIN 6.5.
-pub const VERDICTS: [&str; 5] =
-    ["confirmed", "confirmed_other_cause", "precautionary_replaced", "no_fault_found", "not_inspected"];
-const WORK: [&str; 3] = ["open", "done", "declined"];
-
 fn facts(row: &Order, lines: &[Line], odometer_km: Option<f64>, appointment: Option<DateTime<Utc>>) -> Facts {
-    let done = lines.iter().filter(|line| line.state == "done").map(|line| Component::new(&line.component));
+    let done = lines.iter().filter(|line| line.state == LineState::Done).map(|line| Component::new(&line.component));
     Facts {
         odometer_km: odometer_km.or(row.odometer_km),
         has_appointment: appointment.is_some(),
@@ -167,8 +163,7 @@ fn facts(row: &Order, lines: &[Line], odometer_km: Option<f64>, appointment: Opt
 
 /// Lines that a technician has still to judge.
 pub fn verdicts_missing(lines: &[Line]) -> usize {
-    let waits = |line: &&Line| line.verdict.is_none() && line.state != "withdrawn" && line.state != "declined";
-    lines.iter().filter(waits).count()
+    lines.iter().filter(|line| line.verdict.is_none() && line.state.asks_verdict()).count()
 }
 
 async fn zone(conn: &mut PgConnection, row: &Order) -> Result<Tz, Failure> {

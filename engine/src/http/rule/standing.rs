@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
+use rules::case::Verdict;
 use rules::entry::rule::RuleSource;
 use rules::learned::{Demotion, Precision, Tally};
 use rules::rule_set::RuleSet;
@@ -49,10 +50,10 @@ pub struct Verdicts {
 
 impl Verdicts {
     fn add(&mut self, label: &Label) {
-        match label.verdict.as_str() {
-            "confirmed" | "confirmed_other_cause" => self.confirmed += label.count,
-            "no_fault_found" => self.refuted += label.count,
-            _ => self.undecided += label.count,
+        match label.verdict {
+            Verdict::Confirmed | Verdict::ConfirmedOtherCause => self.confirmed += label.count,
+            Verdict::NoFaultFound => self.refuted += label.count,
+            Verdict::PrecautionaryReplaced | Verdict::NotInspected => self.undecided += label.count,
         }
     }
 }
