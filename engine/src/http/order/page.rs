@@ -9,11 +9,11 @@ use rules::case::Verdict;
 use serde::Deserialize;
 use uuid::Uuid;
 
+use crate::act::order::verdicts_missing;
 use crate::crm::order_state::OrderState;
 use crate::http::HttpState;
 use crate::http::case::titles::Titles;
 use crate::http::case::view;
-use crate::http::order::transition::verdicts_missing;
 use crate::http::order::view::{LineView, LogEntry, NextStep, OrderHead, OtherCase, heads};
 use crate::http::page::failure::Failure;
 use crate::http::page::layout::{Page, Part, html};

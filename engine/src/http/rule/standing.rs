@@ -11,6 +11,7 @@ use rules::rule_set::RuleSet;
 use serde::Serialize;
 use sqlx::PgConnection;
 
+use crate::act;
 use crate::http::HttpState;
 use crate::http::page::failure::Failure;
 use crate::http::page::layout::Page;
@@ -133,13 +134,9 @@ async fn tasks(conn: &mut PgConnection, p: &Page) -> Result<Vec<TaskLine>, Failu
 
 /// `POST /rules/tasks/{task}/close`: its author, or who speaks for them, has seen to it.
 pub async fn close(State(state): State<HttpState>, who: Visitor, Path(task): Path<i64>) -> Result<Response, Failure> {
-    if !who.account.role.proposes_rules() {
-        return Err(Failure::Forbidden);
-    }
-    let mut tx = begin_as(&state.pool, As::Engine).await?;
-    if !rule_task::close(&mut tx, task, &who.account.login, state.clock.now().to_utc()).await? {
-        return Err(Failure::Changed { back: "/rules".to_owned() });
-    }
-    tx.commit().await?;
+    let failed = |error| Failure::of_act(error, "/rules");
+    let mut acting = who.acting(&state).await?;
+    act::rule::close_task(&mut acting, task).await.map_err(failed)?;
+    acting.commit().await.map_err(failed)?;
     Ok(Redirect::to("/rules").into_response())
 }
