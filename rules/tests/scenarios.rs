@@ -19,6 +19,7 @@ use rules::author::example::{self, START};
 use rules::author::trial::Trial;
 use rules::catalogue::Catalogue;
 use rules::entry::rule::Mode;
+use rules::entry::story::parse;
 use rules::estimate::calibrated;
 use rules::learned::forecast::Forecast;
 use rules::rule_set::RuleSet;
@@ -114,8 +115,7 @@ impl Scenario {
         let mut index = 0;
         for day in 1..=self.last_day() {
             let lines = self.day(day);
-            let steps =
-                if lines.is_empty() { Vec::new() } else { example::parse(&lines, &SET.catalogue.signals).unwrap() };
+            let steps = if lines.is_empty() { Vec::new() } else { parse(&lines, &SET.catalogue.signals).unwrap() };
             for step in steps {
                 let at = START + Span::from_days(day - 1) + step.at;
                 index += 1;

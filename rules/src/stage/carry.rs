@@ -12,6 +12,7 @@ use crate::observed::window::WindowSpec;
 use crate::rule_set::{Rule, RuleSet};
 use crate::stage::decide::decide;
 use crate::stage::effect::Effects;
+use crate::stage::scope::StepScope;
 use crate::state::Vehicle;
 use crate::state::ahead::Ahead;
 use crate::unit::{Text, Time};
@@ -53,7 +54,7 @@ impl Vehicle {
             self.watches.end(key);
             withdrawn.push(FindingChange::Withdrawn { key, at: self.newest.max(Time::from_micros(0)), because });
         }
-        decide(self, withdrawn, self.received, from, effects);
+        decide(&mut StepScope::new(self, from, effects), withdrawn);
         self.order.forget_contents();
 
         let slot_to = |slot: Slot| to.catalogue.signals.slot_of(from.catalogue.signals.get(slot).no);

@@ -15,36 +15,32 @@ use crate::rule_set::{InMask, Rule, RuleSet};
 use crate::stage::doubt::consider;
 use crate::stage::effect::Effects;
 use crate::stage::evidence::{evidence_of, reason_of};
+use crate::stage::scope::StepScope;
 use crate::state::watches::Watch;
 use crate::state::{Vehicle, is_obsolete};
 use crate::unit::{Severity, Text, Time};
 use crate::vehicle::Component;
 
 /// Runs the rules that a settled step touched.
-pub fn evaluate(vehicle: &mut Vehicle, step: &Step, set: &RuleSet, effects: &mut Effects) -> Vec<FindingChange> {
-    consider(vehicle, step, set);
-    let mask = set.touched(&step.touched, step.faults, step.service);
-    evaluate_mask(vehicle, mask, step.at, set, effects)
+pub fn evaluate(scope: &mut StepScope<'_>, step: &Step) -> Vec<FindingChange> {
+    consider(scope.vehicle, step, scope.set);
+    let mask = scope.set.touched(&step.touched, step.faults, step.service);
+    evaluate_mask(scope, mask, step.at)
 }
 
 /// Runs those rules of a mask that are in the vehicle's scope, as of `now`.
-pub fn evaluate_mask(
-    vehicle: &mut Vehicle,
-    mask: RuleMask,
-    now: Time,
-    set: &RuleSet,
-    effects: &mut Effects,
-) -> Vec<FindingChange> {
+pub fn evaluate_mask(scope: &mut StepScope<'_>, mask: RuleMask, now: Time) -> Vec<FindingChange> {
     let mut changes = Vec::new();
-    effects.make_room_for(set.rules.len());
-    let mut rules = set.in_mask(vehicle.watches.in_scope(mask));
-    while let Some((rule, held)) = next_with_consequences(vehicle, &mut rules, now, set, effects) {
+    let set = scope.set;
+    scope.effects.make_room_for(set.rules.len());
+    let mut rules = set.in_mask(scope.vehicle.watches.in_scope(mask));
+    while let Some((rule, held)) = next_with_consequences(scope, &mut rules, now) {
         match (held, &rule.component) {
             (Some(held), Some(component)) => {
                 let asked = Asked { rule, component, cycle: None, now, set };
-                follow_up(vehicle, &asked, held, &mut changes);
+                follow_up(scope.vehicle, &asked, held, &mut changes);
             }
-            _ => evaluate_codes(vehicle, rule, now, set, effects, &mut changes),
+            _ => evaluate_codes(scope, rule, now, &mut changes),
         }
     }
     changes
@@ -53,13 +49,12 @@ pub fn evaluate_mask(
 /// Runs rules up to one that holds or has something to remember, and gives it with its verdict; one by code is not
 /// run. Most rules are neither, most of the time: they share one view of the vehicle.
 fn next_with_consequences<'a>(
-    vehicle: &mut Vehicle,
+    scope: &mut StepScope<'_>,
     rules: &mut InMask<'a>,
     now: Time,
-    set: &RuleSet,
-    effects: &mut Effects,
 ) -> Option<(&'a Rule, Option<Tri>)> {
-    let Vehicle { watches, newest, last, faults, estimates, windows, odometer, resets, segment, .. } = vehicle;
+    let StepScope { vehicle, set, effects, .. } = scope;
+    let Vehicle { watches, newest, last, faults, estimates, windows, odometer, resets, segment, .. } = &mut **vehicle;
     let view = View {
         now,
         newest: *newest,
@@ -115,14 +110,9 @@ impl Asked<'_> {
     }
 }
 
-fn evaluate_codes(
-    vehicle: &mut Vehicle,
-    rule: &Rule,
-    now: Time,
-    set: &RuleSet,
-    effects: &mut Effects,
-    changes: &mut Vec<FindingChange>,
-) {
+fn evaluate_codes(scope: &mut StepScope<'_>, rule: &Rule, now: Time, changes: &mut Vec<FindingChange>) {
+    let set = scope.set;
+    let vehicle = &mut *scope.vehicle;
     let gone: Vec<FindingKey> = vehicle
         .watches
         .open()
@@ -138,6 +128,7 @@ fn evaluate_codes(
         });
     }
     let mut after = None;
+    let effects = &mut *scope.effects;
     // Code by code in their order, without a list of them.
     while let Some(code) =
         vehicle.faults.iter().map(|cycle| cycle.code).filter(|code| after.is_none_or(|last| *code > last)).min()

@@ -9,9 +9,15 @@ pub mod effect;
 pub mod evaluate;
 pub mod evidence;
 pub mod fold;
+pub mod gate;
+pub mod notice;
 pub mod peek;
 pub mod recipe;
 pub mod respond;
+pub mod scope;
 pub mod shelf;
 pub mod stop_now;
 pub mod variables;
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use askama::Template;
 use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use rules::stage::respond::ORDER_GATE;
+use rules::stage::gate::ORDER_GATE;
 use rules::vehicle::ReviewAnswer;
 use serde::Deserialize;
 use uuid::Uuid;
