@@ -155,7 +155,8 @@ fn writers(sources: &[(String, String)]) -> Vec<(String, String)> {
 
 /// Whether a file calls a function of the store: by its module, by another name of it, or bare.
 fn calls(code: &str, stem: &str, name: &str) -> bool {
-    let renamed = code.match_indices(&format!("{stem} as ")).map(|(at, found)| {
+    let rename = format!("{stem} as ");
+    let renamed = code.match_indices(&rename).map(|(at, found)| {
         code[at + found.len()..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>()
     });
     let modules = std::iter::once(stem.to_owned()).chain(renamed);
