@@ -12,6 +12,8 @@ pub mod sweep;
 
 pub mod outbox;
 
+pub mod act;
+
 pub mod lane;
 
 pub mod backtest;

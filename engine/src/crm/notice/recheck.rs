@@ -8,6 +8,7 @@ use rules::case::{Audience, NoticeStage};
 use rules::unit::{Severity, Span, Time};
 
 use crate::crm::notice::{QuietHours, hold_until};
+use crate::crm::order_state::OrderState;
 
 /// The case behind a notice. Stop-now may precede it: a peek opens no case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,21 @@ pub enum OrderStanding {
     Answered,
     /// There will be no visit.
     Dropped,
+}
+
+impl OrderStanding {
+    /// What a state means for a notice. A merged order's matter goes on in another one, so it waits.
+    pub const fn of(state: OrderState) -> Self {
+        match state {
+            OrderState::Proposed
+            | OrderState::Triaged
+            | OrderState::Contacted
+            | OrderState::Unreachable
+            | OrderState::Merged => Self::Waiting,
+            OrderState::Cancelled | OrderState::Declined | OrderState::Rejected | OrderState::Expired => Self::Dropped,
+            _ => Self::Answered,
+        }
+    }
 }
 
 /// What the addressee was told about the matter before, on the same channel.

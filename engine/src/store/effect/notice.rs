@@ -121,9 +121,10 @@ async fn resolve(
                   (array_agg(n.variables order by n.created_at))[1] as "variables!: serde_json::Value",
                   array_agg(distinct o.channel) as "channels!"
            from notification n join outbox o using (notification_id)
-           where n.case_id = $1 and n.stage <> 'resolved' and o.state <> 'cancelled'
+           where n.case_id = $1 and n.stage <> $2 and o.state <> 'cancelled'
            group by n.person_id"#,
-        case
+        case,
+        NoticeStage::Resolved.word()
     )
     .fetch_all(&mut *conn)
     .await?;

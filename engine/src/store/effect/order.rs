@@ -7,6 +7,8 @@ use sqlx::{PgConnection, query, query_scalar};
 use uuid::Uuid;
 
 use super::{Stands, both, level};
+use crate::crm::line_state::LineState;
+use crate::crm::order_state::OrderState;
 
 pub async fn write(
     conn: &mut PgConnection,
@@ -20,7 +22,7 @@ pub async fn write(
             query!(
                 "insert into work_order_line (order_id, case_id, dealer_id, component, severity, operations, parts, labour_h,
                                               extra_work, state)
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'open') on conflict do nothing",
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing",
                 order,
                 case,
                 dealer,
@@ -30,6 +32,7 @@ pub async fn write(
                 parts,
                 labour_h,
                 extra_work,
+                LineState::Open.word(),
             )
             .execute(conn)
             .await?;
@@ -63,7 +66,7 @@ async fn propose(
     };
     let inserted = query!(
         "insert into work_order (order_id, vehicle_id, dealer_id, visit, state, severity, due_at, opened_at)
-         values ($1, $2, $3, $4, 'proposed', $5, $6, $7) on conflict (order_id) do nothing",
+         values ($1, $2, $3, $4, $8, $5, $6, $7) on conflict (order_id) do nothing",
         order,
         vehicle.as_str(),
         dealer,
@@ -71,11 +74,12 @@ async fn propose(
         level(*severity),
         due_at.to_utc(),
         opened_at.to_utc(),
+        OrderState::Proposed.word(),
     )
     .execute(&mut *conn)
     .await?;
     if inserted.rows_affected() == 1 {
-        add_transition(conn, *order, dealer, None, "proposed", *opened_at, &both(because)).await?;
+        add_transition(conn, *order, dealer, None, OrderState::Proposed, *opened_at, &both(because)).await?;
         return Ok(Stands::This);
     }
     let same = query_scalar!(
@@ -104,23 +108,33 @@ async fn cancel_or_flag(
         return Ok(());
     };
     query!(
-        "update work_order_line set state = 'withdrawn' where order_id = $1 and case_id = $2 and state = 'open'",
+        "update work_order_line set state = $3 where order_id = $1 and case_id = $2 and state = $4",
         order,
-        case
+        case,
+        LineState::Withdrawn.word(),
+        LineState::Open.word()
     )
     .execute(&mut *conn)
     .await?;
-    let others =
-        query!(r#"select count(*) as "open!" from work_order_line where order_id = $1 and state = 'open'"#, order)
-            .fetch_one(&mut *conn)
-            .await?
-            .open;
-    if locked.state == "proposed" && others == 0 {
-        query!("update work_order set state = 'cancelled', version = version + 1 where order_id = $1", order)
-            .execute(&mut *conn)
-            .await?;
+    let others = query!(
+        r#"select count(*) as "open!" from work_order_line where order_id = $1 and state = $2"#,
+        order,
+        LineState::Open.word()
+    )
+    .fetch_one(&mut *conn)
+    .await?
+    .open;
+    if locked.state == OrderState::Proposed.word() && others == 0 {
+        query!(
+            "update work_order set state = $2, version = version + 1 where order_id = $1",
+            order,
+            OrderState::Cancelled.word()
+        )
+        .execute(&mut *conn)
+        .await?;
         let now = query!(r#"select now() as "now!""#).fetch_one(&mut *conn).await?.now;
-        add_transition(conn, order, dealer, Some("proposed"), "cancelled", now.into(), because).await
+        add_transition(conn, order, dealer, Some(OrderState::Proposed), OrderState::Cancelled, now.into(), because)
+            .await
     } else {
         query!("update work_order set flagged_because = $2, version = version + 1 where order_id = $1", order, because)
             .execute(conn)
@@ -133,8 +147,8 @@ async fn add_transition(
     conn: &mut PgConnection,
     order: Uuid,
     dealer: Uuid,
-    from: Option<&str>,
-    to: &str,
+    from: Option<OrderState>,
+    to: OrderState,
     at: Time,
     because: &str,
 ) -> sqlx::Result<()> {
@@ -143,8 +157,8 @@ async fn add_transition(
          select $1, coalesce(max(transition_no), 0) + 1, $2, $3, $4, $5, $6 from work_order_transition where order_id = $1",
         order,
         dealer,
-        from,
-        to,
+        from.map(OrderState::word),
+        to.word(),
         at.to_utc(),
         because
     )

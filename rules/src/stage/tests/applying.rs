@@ -173,10 +173,7 @@ fn erasure_ends_cases_flags_orders_and_notifies_nobody() {
     assert!(scene.car.cases.is_empty());
     assert_eq!(scene.count(|effect| matches!(effect, Effect::Order(OrderEffect::CancelOrFlag { .. }))), 1);
     assert_eq!(
-        scene.count(|effect| matches!(
-            effect,
-            Effect::Notice(NoticeEffect::Resolve { .. }) | Effect::Notice(NoticeEffect::Enqueue(_))
-        )),
+        scene.count(|effect| matches!(effect, Effect::Notice(NoticeEffect::Resolve { .. } | NoticeEffect::Enqueue(_)))),
         0
     );
 }
