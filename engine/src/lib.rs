@@ -14,6 +14,8 @@ pub mod outbox;
 
 pub mod connector;
 
+pub mod act;
+
 pub mod lane;
 
 pub mod backtest;

@@ -8,7 +8,7 @@ use rules::author::example::START;
 use rules::catalogue::Catalogue;
 use rules::entry::story::parse;
 use rules::rule_set::RuleSet;
-use rules::stage::effect::{Effect, Effects};
+use rules::stage::effect::{CaseEffect, Effect, Effects, OrderEffect};
 use rules::stage::recipe::take;
 use rules::state::Vehicle;
 use rules::state::settle::Bounds;
@@ -63,7 +63,7 @@ fn drives(set: &RuleSet, dealer: Uuid, lines: &[String]) -> Vec<Effect> {
 }
 
 fn opened(effects: &[Effect], key: &str) -> usize {
-    let opens = |effect: &&Effect| matches!(effect, Effect::OpenCase { rule, .. } if rule == key);
+    let opens = |effect: &&Effect| matches!(effect, Effect::Case(CaseEffect::Open { rule, .. }) if rule == key);
     effects.iter().filter(opens).count()
 }
 
@@ -84,7 +84,9 @@ fn what_a_dealer_thinks_of_a_component_does_not_hold_back_a_grave_finding_there(
     ];
     let effects = drives(&set, DEALER, &lines);
     assert_eq!(opened(&effects, "own.brakes"), 1);
-    let ordered = effects.iter().any(|effect| matches!(effect, Effect::ProposeOrder { severity: Severity::S2, .. }));
+    let ordered = effects
+        .iter()
+        .any(|effect| matches!(effect, Effect::Order(OrderEffect::Propose { severity: Severity::S2, .. })));
     assert!(ordered, "brake fluid below half is worth an order, whatever else stands on the component: {effects:#?}");
 }
 

@@ -11,7 +11,7 @@ use rules::author::trial::Trial;
 use rules::catalogue::Catalogue;
 use rules::entry::rule::{Evidence, Mode, OnChange, Per, RuleKind, RuleSource, Scope};
 use rules::rule_set::RuleSet;
-use rules::stage::effect::{Effect, Effects};
+use rules::stage::effect::{CaseEffect, Effect, Effects};
 use rules::stage::recipe::take;
 use rules::state::Vehicle;
 use rules::state::settle::Bounds;
@@ -197,13 +197,13 @@ fn cases(written: &[Effect]) -> Settled {
     let mut cases = std::collections::BTreeMap::new();
     for effect in written {
         match effect {
-            Effect::OpenCase { case, component, rule, opened_at, .. } => {
+            Effect::Case(CaseEffect::Open { case, component, rule, opened_at, .. }) => {
                 cases.insert(*case, (component.to_string(), rule.clone(), *opened_at, None));
             }
-            Effect::EndCase { case, withdrawn: true, .. } => {
+            Effect::Case(CaseEffect::End { case, withdrawn: true, .. }) => {
                 cases.remove(case);
             }
-            Effect::EndCase { case, withdrawn: false, at } => {
+            Effect::Case(CaseEffect::End { case, withdrawn: false, at }) => {
                 if let Some(known) = cases.get_mut(case) {
                     known.3 = Some(*at);
                 }

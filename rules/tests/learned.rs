@@ -9,9 +9,9 @@ use rules::author::explain::explain;
 use rules::author::rule_change::compare;
 use rules::catalogue::Catalogue;
 use rules::entry::rule::{Mode, RuleSource};
-use rules::learned::{PRECISION_FILE, PRIOR_PRECISION, Tally, learn};
+use rules::learned::{PRECISION_FILE, PRIOR_PRECISION, PrecisionTable, Tally, learn};
 use rules::rule_set::RuleSet;
-use rules::stage::effect::{Effect, Effects};
+use rules::stage::effect::{Effect, Effects, FindingEffect, NoticeEffect, ReviewEffect};
 use rules::stage::recipe::take;
 use rules::state::Vehicle;
 use rules::state::settle::Bounds;
@@ -193,14 +193,20 @@ fn a_demotion_withdraws_open_cases_and_what_still_holds_is_a_shadow() {
         .written
         .iter()
         .filter_map(|effect| match effect {
-            Effect::EndFinding { withdrawn: true, because, .. } => Some(because.en.as_str()),
+            Effect::Finding(FindingEffect::End { withdrawn: true, because, .. }) => Some(because.en.as_str()),
             _ => None,
         })
         .collect();
     assert!(ended.len() == 1 && ended[0].starts_with("its rule is demoted to shadow on 2026-03-02"), "{ended:?}");
 
     let written = say(&mut vehicle, &demoted, 4, 105.0);
-    assert!(!written.iter().any(|effect| matches!(effect, Effect::Notify(_) | Effect::Review { .. })), "{written:?}");
+    assert!(
+        !written.iter().any(|effect| matches!(
+            effect,
+            Effect::Notice(NoticeEffect::Enqueue(_)) | Effect::Review(ReviewEffect::Queue { .. })
+        )),
+        "{written:?}"
+    );
     let after = BTreeMap::from([("engine.cooling".to_owned(), Mode::Live), ("engine.oil".to_owned(), Mode::Shadow)]);
     assert_eq!(modes(&vehicle), after);
 

@@ -15,7 +15,7 @@ use rules::entry::fault_code::FaultCode;
 use rules::entry::phrase::{Said, Values};
 use rules::entry::rule::{Expect, RuleSource};
 use rules::rule_set::{Rule, RuleSet};
-use rules::stage::effect::Effect;
+use rules::stage::effect::{Effect, FindingEffect};
 use rules::stage::variables::values;
 use rules::unit::{Locale, Severity, Text};
 use rules::vehicle::Powertrain;
@@ -40,7 +40,9 @@ fn fired(source: &RuleSource) -> (&'static Rule, Severity, Text, Evidence) {
     let example = source.examples.iter().find(|example| example.expect == Expect::Fires).unwrap();
     let (_, effects) = play(&SET, source, example).unwrap();
     let opened = effects.written.into_iter().find_map(|effect| match effect {
-        Effect::OpenFinding { rule, severity, subject, evidence, because, .. } if rule == source.key => {
+        Effect::Finding(FindingEffect::Open { rule, severity, subject, evidence, because, .. })
+            if rule == source.key =>
+        {
             let by_code = SET.find(&rule, "");
             Some((SET.find(&rule, &subject).or(by_code).unwrap(), severity, because, *evidence))
         }

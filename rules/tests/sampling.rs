@@ -10,8 +10,9 @@ use rules::author::example::{self, START};
 use rules::author::trial::Trial;
 use rules::catalogue::Catalogue;
 use rules::entry::rule::{Expect, Per, RuleKind, RuleSource};
+use rules::entry::story::parse;
 use rules::rule_set::{Rule, RuleSet};
-use rules::stage::effect::{Effect, Effects};
+use rules::stage::effect::{Effect, Effects, FindingEffect};
 use rules::state::settle::Bounds;
 use rules::unit::{Span, Time};
 use rules::vehicle::{Message, Powertrain, Reading, Reason, Sample, Sequence, SignalNo, What};
@@ -75,10 +76,10 @@ impl Sender {
         }
         for effect in effects.written {
             match effect {
-                Effect::OpenFinding { rule, at, .. } => {
+                Effect::Finding(FindingEffect::Open { rule, at, .. }) => {
                     self.opened.entry(rule).or_insert(seconds(at));
                 }
-                Effect::EndFinding { .. } => self.closed += 1,
+                Effect::Finding(FindingEffect::End { .. }) => self.closed += 1,
                 _ => {}
             }
         }
@@ -113,7 +114,7 @@ struct Contrast {
 fn contrast(rule: &RuleSource) -> Option<Contrast> {
     let last_of = |expect: Expect| {
         let example = rule.examples.iter().find(|example| example.expect == expect)?;
-        let steps = example::parse(&example.readings, &SET.catalogue.signals).unwrap();
+        let steps = parse(&example.readings, &SET.catalogue.signals).unwrap();
         let plain = steps.iter().all(|step| step.fault.is_none() && step.act.is_none());
         let values = steps.iter().flat_map(|step| &step.readings).map(|reading| (reading.signal, reading.value));
         plain.then(|| (example.powertrain, values.collect::<BTreeMap<_, _>>()))

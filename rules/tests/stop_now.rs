@@ -8,9 +8,10 @@ use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
 use rules::author::trial::Trial;
+use rules::case::NoticeStage;
 use rules::catalogue::Catalogue;
 use rules::rule_set::RuleSet;
-use rules::stage::effect::{Effect, Effects, Stage};
+use rules::stage::effect::{CaseEffect, Effect, Effects, NoticeEffect};
 use rules::state::Vehicle;
 use rules::state::settle::Bounds;
 use rules::unit::Time;
@@ -99,10 +100,12 @@ impl Car {
         for effect in self.effects.written.drain(..) {
             match effect {
                 // The same notice may be asked for twice; the store has it once.
-                Effect::Notify(notice) if notice.stage == Stage::StopNow && self.known.insert(notice.id) => {
+                Effect::Notice(NoticeEffect::Enqueue(notice))
+                    if notice.stage == NoticeStage::StopNow && self.known.insert(notice.id) =>
+                {
                     self.stops.push(notice.created_at);
                 }
-                Effect::OpenCase { rule, .. } => drop(self.opened.insert(rule)),
+                Effect::Case(CaseEffect::Open { rule, .. }) => drop(self.opened.insert(rule)),
                 _ => {}
             }
         }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use rules::case::Audience;
 use rules::compact::RuleMask;
 use rules::rule_set::RuleSet;
-use rules::stage::effect::{ChangeKind, Effect};
+use rules::stage::effect::{CaseEffect, ChangeKind, Effect, FindingEffect, NoticeEffect, OrderEffect, ReviewEffect};
 use rules::unit::{Severity, Span, Time};
 use rules::vehicle::VehicleId;
 use serde::{Deserialize, Serialize, Serializer};
@@ -69,7 +69,7 @@ impl Tally {
 
     fn note_one(&mut self, vehicle: &VehicleId, effect: &Effect) {
         match effect {
-            Effect::OpenCase { case, component, severity, rule, version, opened_at, .. } => {
+            Effect::Case(CaseEffect::Open { case, component, severity, rule, version, opened_at, .. }) => {
                 let row = CaseRow {
                     vehicle: vehicle.clone(),
                     component: component.to_string(),
@@ -87,42 +87,42 @@ impl Tally {
                 };
                 self.cases.insert(*case, row);
             }
-            Effect::ChangeCase { case, severity, rule, version } => {
+            Effect::Case(CaseEffect::Change { case, severity, rule, version }) => {
                 if let Some(row) = self.cases.get_mut(case) {
                     row.severity = row.severity.min(*severity);
                     row.rule.clone_from(rule);
                     row.version = *version;
                 }
             }
-            Effect::CaseChange { case, kind: ChangeKind::Escalate, measured_at, .. } => {
+            Effect::Case(CaseEffect::Log { case, kind: ChangeKind::Escalate, measured_at, .. }) => {
                 if let Some(row) = self.cases.get_mut(case).filter(|row| row.severity <= Severity::S2) {
                     let days = measured_at.since(row.opened_at).secs_f64() / 86_400.0;
                     row.lead_days.get_or_insert(days);
                 }
             }
-            Effect::OpenFinding { case, evidence, .. } => {
+            Effect::Finding(FindingEffect::Open { case, evidence, .. }) => {
                 if let (Some(row), Some(days)) = (self.cases.get_mut(case), evidence.days_left) {
                     row.lead_days.get_or_insert(days.into());
                 }
             }
-            Effect::EndCase { case, withdrawn, at } => {
+            Effect::Case(CaseEffect::End { case, withdrawn, at }) => {
                 if let Some(row) = self.cases.get_mut(case) {
                     (row.closed_at, row.withdrawn) = (Some(*at), *withdrawn);
                 }
             }
-            Effect::Review { case, .. } => {
+            Effect::Review(ReviewEffect::Queue { case, .. }) => {
                 if let Some(row) = self.cases.get_mut(case) {
                     row.reviewed = true;
                 }
             }
-            Effect::AddLine { case, parts, labour_h, .. } => {
+            Effect::Order(OrderEffect::AddLine { case, parts, labour_h, .. }) => {
                 if let Some(row) = self.cases.get_mut(case) {
                     row.bay_hours += labour_h;
                     row.parts += parts.len() as u32;
                 }
             }
             // The owner and the car; the dealer's own console is no contact.
-            Effect::Notify(notice) if notice.audience == Audience::Owner => {
+            Effect::Notice(NoticeEffect::Enqueue(notice)) if notice.audience == Audience::Owner => {
                 if let Some(row) = self.cases.get_mut(&notice.case) {
                     row.contacts += 1;
                 }

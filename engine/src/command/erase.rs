@@ -4,8 +4,9 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use rules::vehicle::{Command, VehicleId};
+use rules::vehicle::VehicleId;
 
+use crate::act::{self, Acting, Actor};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::store::session::{As, begin_as};
@@ -30,10 +31,11 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> {
     if !args.yes {
         bail!("this deletes state, archive, charts and evidence of vehicle {vehicle} for good; say --yes");
     }
-    let store = open::open(&config, &Clock::system()).await.context("opening the store")?;
-    let mut tx = begin_as(&store.pools.jobs, As::Engine).await?;
-    console::command(&mut tx, &vehicle, &Command::Erase).await?;
-    tx.commit().await?;
+    let clock = Clock::system();
+    let store = open::open(&config, &clock).await.context("opening the store")?;
+    let mut acting = Acting::begin(&store.pools.jobs, Actor::Operator, clock.now(), None).await?;
+    act::vehicle::erase(&mut acting, &vehicle).await?;
+    acting.commit().await?;
     let until = Instant::now() + WITHIN;
     while Instant::now() < until {
         if console::all_applied(&mut *begin_as(&store.pools.jobs, As::Engine).await?, &vehicle).await? {

@@ -45,6 +45,18 @@ use OrderState::{
     Quoted, Ready, Rejected, Rework, Settled, Triaged, Unreachable, WaitingParts,
 };
 
+/// The part of its way that an order is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    /// Until the car comes.
+    Planning,
+    /// The car is with us.
+    Workshop,
+    /// The car is back with its owner, and the order still asks for something.
+    Aftercare,
+    Over,
+}
+
 /// What is known about the order when someone wants to move it.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
@@ -189,27 +201,36 @@ impl OrderState {
         }
     }
 
-    /// The visit is over, or will not happen.
-    pub const fn is_over(self) -> bool {
-        matches!(self, Delivered | FollowedUp | Closed | Declined | Rejected | Cancelled | Merged | Expired)
+    pub const fn phase(self) -> Phase {
+        match self {
+            Proposed | Triaged | Contacted | Unreachable | Booked | PartsPending | PartsReady | NoShow => {
+                Phase::Planning
+            }
+            CheckedIn | Inspecting | Quoted | Approved | Dispatched | InProgress | WaitingParts | ExtraWork
+            | QualityCheck | Rework | NoFaultFound | Ready | Settled => Phase::Workshop,
+            Delivered | FollowedUp => Phase::Aftercare,
+            Closed | Declined | Rejected | Cancelled | Merged | Expired => Phase::Over,
+        }
     }
 
-    /// The car is with us: technicians judge lines.
+    /// The words of the states of which something holds: what a query is given instead of a list of its own.
+    pub fn words_where(holds: fn(Self) -> bool) -> Vec<String> {
+        Self::ALL.into_iter().filter(|state| holds(*state)).map(|state| state.word().to_owned()).collect()
+    }
+
+    /// The visit is over, or will not happen.
+    pub const fn is_over(self) -> bool {
+        matches!(self.phase(), Phase::Aftercare | Phase::Over)
+    }
+
+    /// Orders that wait for something, as boards and counts show them.
+    pub fn open_words() -> Vec<String> {
+        Self::words_where(|state| !state.is_over())
+    }
+
+    /// The car is with us and not ready yet: technicians judge lines.
     pub const fn in_workshop(self) -> bool {
-        matches!(
-            self,
-            CheckedIn
-                | Inspecting
-                | Quoted
-                | Approved
-                | Dispatched
-                | InProgress
-                | WaitingParts
-                | ExtraWork
-                | QualityCheck
-                | Rework
-                | NoFaultFound
-        )
+        matches!(self.phase(), Phase::Workshop) && !matches!(self, Ready | Settled)
     }
 
     /// Work is going on or just done: missing verdicts are worth mentioning.
@@ -278,6 +299,14 @@ mod tests {
             assert_eq!(OrderState::from_word(state.word()), Some(state));
         }
         assert_eq!(reached.len(), OrderState::ALL.len());
+    }
+
+    #[test]
+    fn a_visit_that_is_over_never_comes_back_to_planning() {
+        let over = OrderState::ALL.into_iter().filter(|state| state.is_over());
+        for (state, next) in over.flat_map(|state| state.next().iter().map(move |next| (state, *next))) {
+            assert_ne!(next.phase(), Phase::Planning, "{state:?} to {next:?}");
+        }
     }
 
     #[test]

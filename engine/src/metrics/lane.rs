@@ -9,8 +9,11 @@ use std::time::{Duration, Instant};
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{Gauge, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use rules::case::NoticeStage;
 use rules::rule_set::RuleSet;
-use rules::stage::effect::{ChangeKind, Effect, Effects, Stage as NoticeStage};
+use rules::stage::effect::{
+    CaseEffect, ChangeKind, Effect, Effects, FindingEffect, NoticeEffect, OrderEffect, ReviewEffect,
+};
 use rules::vehicle::Reason;
 
 use super::histogram::{Histogram, HistogramFamily};
@@ -151,7 +154,7 @@ impl LaneMetrics {
                 "premend_rules_notices_total",
                 "Notices enqueued, by stage.",
                 "stage",
-                &NoticeStage::ALL.map(NoticeStage::label),
+                &NoticeStage::ALL.map(NoticeStage::word),
             )?)?,
             evaluations: add.counter("premend_rules_evaluations_total", "Rule programs run.")?,
             ready: add.by_rule("premend_rules_ready_evaluations_total", "Programs run to a verdict, by rule.")?,
@@ -273,11 +276,11 @@ impl EffectCounts {
     pub fn note(&mut self, effects: &[Effect]) {
         for effect in effects {
             match effect {
-                Effect::CaseChange { kind, .. } => self.changes.push(*kind),
-                Effect::OpenFinding { rule, .. } => self.findings.push(rule.clone()),
-                Effect::ProposeOrder { .. } => self.orders += 1,
-                Effect::Review { .. } => self.reviews += 1,
-                Effect::Notify(notice) => self.notices.push(notice.stage),
+                Effect::Case(CaseEffect::Log { kind, .. }) => self.changes.push(*kind),
+                Effect::Finding(FindingEffect::Open { rule, .. }) => self.findings.push(rule.clone()),
+                Effect::Order(OrderEffect::Propose { .. }) => self.orders += 1,
+                Effect::Review(ReviewEffect::Queue { .. }) => self.reviews += 1,
+                Effect::Notice(NoticeEffect::Enqueue(notice)) => self.notices.push(notice.stage),
                 _ => {}
             }
         }
@@ -288,7 +291,7 @@ impl EffectCounts {
             metrics.decisions.inc(kind.label());
         }
         for stage in &self.notices {
-            metrics.notices.inc(stage.label());
+            metrics.notices.inc(stage.word());
         }
         for rule in &self.findings {
             metrics.findings.with_label_values(&[rule]).inc();

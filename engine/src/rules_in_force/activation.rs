@@ -100,7 +100,7 @@ pub async fn at_start(
     let waits = !found.proof.losses.is_empty() || needs_approval(&found.changes, proposal);
     journal::keep_rule_set(pool, &found.set).await?;
     let mut tx = begin_as(pool, As::Engine).await?;
-    let id = insert(&mut tx, &found, proposal, clock).await?;
+    let id = insert(&mut tx, &found, proposal, clock.now()).await?;
     if !waits {
         rows::activate(&mut tx, id, &found.set.hash, clock.now().to_utc()).await?;
     }
@@ -116,7 +116,7 @@ async fn first(pool: &PgPool, catalogue: Catalogue, clock: &Clock) -> anyhow::Re
     let mut tx = begin_as(pool, As::Engine).await?;
     let proposal = Proposal::by_operator("start", "the first start");
     let follower = Follower { set: Arc::clone(&set), changes: Vec::new(), proof };
-    let id = insert(&mut tx, &follower, proposal, clock).await?;
+    let id = insert(&mut tx, &follower, proposal, clock.now()).await?;
     rows::activate(&mut tx, id, &set.hash, clock.now().to_utc()).await?;
     tx.commit().await?;
     Ok(set)

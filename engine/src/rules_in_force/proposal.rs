@@ -12,6 +12,7 @@ use rules::author::rule_change::{RuleChange, compare};
 use rules::author::safety::Proof;
 use rules::catalogue::{Catalogue, CatalogueError, Layer};
 use rules::rule_set::RuleSet;
+use rules::unit::Time;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -24,6 +25,8 @@ use crate::store::session::{As, begin_as};
 
 /// The origin of what was learned.
 pub const JOB: &str = "job";
+/// The origin of what people send.
+pub const API: &str = "api";
 /// The origin of what was in force before.
 pub const ROLLBACK: &str = "rollback";
 
@@ -112,6 +115,21 @@ pub async fn weigh(
     Ok(Some(Follower { set, changes, proof }))
 }
 
+/// Weighs a proposal and keeps its set, so that what is written down of it can name the set.
+pub async fn weigh_and_keep(
+    pool: &PgPool,
+    current: &RuleSet,
+    proposed: &Catalogue,
+    origin: &str,
+    dealer: Option<Uuid>,
+) -> anyhow::Result<Option<Follower>> {
+    let follower = weigh(current, proposed, origin, dealer).await?;
+    if let Some(follower) = &follower {
+        journal::keep_rule_set(pool, &follower.set).await?;
+    }
+    Ok(follower)
+}
+
 /// Proposes a set to follow the one in force; `None` if they are the same. What would lose safety is written down as
 /// refused, and is an error.
 pub async fn propose(
@@ -121,10 +139,10 @@ pub async fn propose(
     proposal: Proposal<'_>,
     clock: &Clock,
 ) -> anyhow::Result<Option<Proposed>> {
-    let Some(follower) = weigh(current, &catalogue, proposal.origin, proposal.dealer).await? else { return Ok(None) };
-    journal::keep_rule_set(pool, &follower.set).await?;
+    let weighed = weigh_and_keep(pool, current, &catalogue, proposal.origin, proposal.dealer).await?;
+    let Some(follower) = weighed else { return Ok(None) };
     let mut tx = begin_as(pool, As::Engine).await?;
-    let activation_id = insert(&mut tx, &follower, proposal, clock).await?;
+    let activation_id = insert(&mut tx, &follower, proposal, clock.now()).await?;
     tx.commit().await?;
     ensure!(follower.proof.losses.is_empty(), "{}", refusal(&follower.proof));
     let needs_approval = needs_approval(&follower.changes, proposal);
@@ -140,7 +158,7 @@ pub async fn insert(
     conn: &mut PgConnection,
     follower: &Follower,
     proposal: Proposal<'_>,
-    clock: &Clock,
+    at: Time,
 ) -> anyhow::Result<i64> {
     let refused = !follower.proof.losses.is_empty();
     let new = NewActivation {
@@ -151,7 +169,7 @@ pub async fn insert(
         reason: proposal.reason,
         changes: serde_json::to_value(&follower.changes)?,
         needs_approval: refused || needs_approval(&follower.changes, proposal),
-        proposed_at: clock.now().to_utc(),
+        proposed_at: at.to_utc(),
         dealer_id: proposal.dealer,
         author_account: proposal.account,
         proof: if proposal.origin == JOB { None } else { Some(serde_json::to_value(&follower.proof)?) },

@@ -7,6 +7,7 @@ use rules::unit::Locale;
 use sqlx::{PgConnection, query, query_as, query_scalar};
 use uuid::Uuid;
 
+use super::session::{As, Scope};
 use super::unknown_word;
 use crate::crm::role::Role;
 
@@ -23,6 +24,23 @@ pub struct Account {
     pub role: Role,
     pub display_name: String,
     pub locale: Locale,
+}
+
+impl Account {
+    /// Whose rows this account's transactions see; operations people see nobody's.
+    pub fn sees(&self) -> As<'static> {
+        match (self.role, self.dealer_id) {
+            (Role::Oem, _) => As::Oem,
+            (_, Some(dealer)) => As::Console { dealer },
+            (_, None) => As::Console { dealer: Uuid::nil() },
+        }
+    }
+
+    /// Opens schema `person` for a purpose; people without a dealer see no one.
+    pub fn sees_people<'a>(&self, purpose: &'a str) -> As<'a> {
+        let dealer = self.dealer_id.map_or(Scope::Nobody, Scope::Dealer);
+        As::Person { dealer, account: Some(self.account_id), purpose }
+    }
 }
 
 struct Row {

@@ -1,8 +1,12 @@
 //! What the advisor's board shows: orders that are open, and stop-now cases that have none.
 
 use chrono::{DateTime, Utc};
+use rules::case::NoticeStage;
 use sqlx::{PgConnection, query_as, query_scalar};
 use uuid::Uuid;
+
+use crate::crm::line_state::LineState;
+use crate::crm::order_state::OrderState;
 
 /// An open order with its vehicle.
 #[derive(Clone, Debug)]
@@ -71,9 +75,10 @@ pub async fn orders(conn: &mut PgConnection) -> sqlx::Result<Vec<BoardOrder>> {
          from work_order
          join vehicle using (vehicle_id)
          join dealer on dealer.dealer_id = work_order.dealer_id
-         where state not in ('delivered', 'followed_up', 'closed', 'declined', 'rejected', 'cancelled', 'merged', 'expired')
+         where state = any($2)
          order by severity, due_at, number limit $1",
-        BOARD_LIMIT
+        BOARD_LIMIT,
+        &OrderState::open_words()
     )
     .fetch_all(conn)
     .await
@@ -90,9 +95,10 @@ pub async fn lines(conn: &mut PgConnection, order_ids: &[Uuid]) -> sqlx::Result<
            left join lateral (
                select opened_because from finding where finding.case_id = line.case_id
                order by (status = 'open') desc, severity, ordinal limit 1) worst on true
-           where line.order_id = any($1) and state <> 'withdrawn'
+           where line.order_id = any($1) and state <> $2
            order by line.order_id, line.severity, opened_at"#,
-        order_ids
+        order_ids,
+        LineState::Withdrawn.word()
     )
     .fetch_all(conn)
     .await
@@ -112,10 +118,10 @@ pub async fn stop_now_cases(conn: &mut PgConnection) -> sqlx::Result<Vec<BoardCa
                order by (status = 'open') desc, severity, ordinal limit 1) worst on true
            where status = 'open' and mode = 'live' and severity = 1 and not exists (
                select from work_order_line line join work_order using (order_id)
-               where line.case_id = vehicle_case.case_id and work_order.state not in
-                   ('delivered', 'followed_up', 'closed', 'declined', 'rejected', 'cancelled', 'merged', 'expired'))
+               where line.case_id = vehicle_case.case_id and work_order.state = any($2))
            order by vehicle_case.opened_at limit $1"#,
-        BOARD_LIMIT
+        BOARD_LIMIT,
+        &OrderState::open_words()
     )
     .fetch_all(conn)
     .await
@@ -130,12 +136,14 @@ pub async fn warnings(conn: &mut PgConnection) -> sqlx::Result<Vec<BoardWarning>
            from notification n
            join vehicle on vehicle.vehicle_id = n.vehicle_id
            join dealer on dealer.dealer_id = n.dealer_id
-           where stage = 'stop_now'
+           where stage = $2
              and not exists (select from vehicle_case c where c.case_id = n.case_id)
-             and not exists (select from notification r where r.case_id = n.case_id and r.stage = 'resolved')
+             and not exists (select from notification r where r.case_id = n.case_id and r.stage = $3)
            group by n.case_id, n.vehicle_id, dealer.name, model, model_year
            order by 6 limit $1"#,
-        BOARD_LIMIT
+        BOARD_LIMIT,
+        NoticeStage::StopNow.word(),
+        NoticeStage::Resolved.word()
     )
     .fetch_all(conn)
     .await

@@ -3,6 +3,7 @@
 //! Days are those of reception, for faults as for exposure: a look at the past finds again what it found then.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use rules::case::Verdict;
 use sqlx::{PgConnection, query_as};
 
 /// Vehicle-days of a model, software and batch within a week.
@@ -116,12 +117,13 @@ pub async fn faults(conn: &mut PgConnection, from: NaiveDate, until: NaiveDate) 
         left join lateral (
             select verdict from work_order_line l
             where l.case_id = opened.case_id and verdict is not null order by verdict_at desc limit 1) judged on true
-        where verdict is distinct from 'no_fault_found'
+        where verdict is distinct from $3
           and exists (select from vehicle_day d where d.day = opened.day and d.vehicle_id = opened.vehicle_id and heard)
         order by opened.vehicle_id, component, day
         "#,
         from,
-        until
+        until,
+        Verdict::NoFaultFound.word()
     )
     .fetch_all(conn)
     .await

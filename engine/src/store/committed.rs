@@ -1,7 +1,7 @@
 //! What is committed about the cases of a vehicle, for a start whose replay decided otherwise:
 //! committed decisions win.
 
-use rules::case::{Case, FindingKey, OpenFinding, PastCase, Proposal};
+use rules::case::{Case, FindingKey, NoticeStage, OpenFinding, PastCase, Proposal};
 use rules::entry::rule::Mode;
 use rules::rule_set::RuleSet;
 use rules::state::{Committed, Visit};
@@ -10,6 +10,7 @@ use rules::vehicle::{Component, VehicleId};
 use sqlx::{PgConnection, query};
 use uuid::Uuid;
 
+use crate::crm::line_state::LineState;
 use crate::crm::order_state::OrderState;
 
 /// Reads everything that a vehicle's state repeats of the store. Findings of rules that are gone are left out.
@@ -22,9 +23,10 @@ pub async fn of_vehicle(conn: &mut PgConnection, vehicle: &VehicleId, set: &Rule
                   (select l.order_id from work_order_line l join work_order o using (order_id)
                    where l.case_id = c.case_id order by o.visit desc limit 1) as order_id,
                   (select state from review r where r.case_id = c.case_id) as review,
-                  exists (select from notification n where n.case_id = c.case_id and n.stage = 'stop_now') as "warned!"
+                  exists (select from notification n where n.case_id = c.case_id and n.stage = $2) as "warned!"
            from vehicle_case c where c.vehicle_id = $1 order by c.opened_at, c.case_id"#,
-        vehicle.as_str()
+        vehicle.as_str(),
+        NoticeStage::StopNow.word()
     )
     .fetch_all(&mut *conn)
     .await?;
@@ -88,9 +90,10 @@ async fn open_findings(conn: &mut PgConnection, case: Uuid, set: &RuleSet) -> sq
 async fn visits(conn: &mut PgConnection, vehicle: &VehicleId) -> sqlx::Result<(Vec<Visit>, u32)> {
     let rows = query!(
         r#"select o.order_id, o.visit, o.state, o.severity,
-                  array(select case_id from work_order_line l where l.order_id = o.order_id and l.state = 'open') as "cases!"
+                  array(select case_id from work_order_line l where l.order_id = o.order_id and l.state = $2) as "cases!"
            from work_order o where o.vehicle_id = $1 order by o.visit"#,
-        vehicle.as_str()
+        vehicle.as_str(),
+        LineState::Open.word()
     )
     .fetch_all(conn)
     .await?;

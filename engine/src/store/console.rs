@@ -5,6 +5,8 @@ use rules::vehicle::{Command, VehicleId};
 use sqlx::{PgConnection, query, query_as, query_scalar};
 use uuid::Uuid;
 
+use crate::crm::order_state::OrderState;
+
 /// A dealer as the header names it.
 #[derive(Clone, Debug)]
 pub struct DealerSign {
@@ -90,8 +92,8 @@ pub async fn depths(conn: &mut PgConnection) -> sqlx::Result<Depths> {
                   (select count(*) from outbox where state = 'parked') as "outbox_parked!",
                   (select count(*) from command where applied_at is null) as "commands_waiting!",
                   (select count(*) from review where state = 'waiting') as "reviews_waiting!",
-                  (select count(*) from work_order where state not in ('delivered', 'followed_up', 'closed',
-                      'declined', 'rejected', 'cancelled', 'merged', 'expired')) as "orders_open!""#
+                  (select count(*) from work_order where state = any($1)) as "orders_open!""#,
+        &OrderState::open_words()
     )
     .fetch_one(conn)
     .await

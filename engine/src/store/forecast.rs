@@ -1,6 +1,7 @@
 //! Forecasts on record: written once a week and part, followed until it is known what became of them.
 
 use chrono::{DateTime, Utc};
+use rules::case::Verdict;
 use serde_json::Value;
 use sqlx::{PgConnection, query, query_as};
 
@@ -107,10 +108,10 @@ pub async fn follow(conn: &mut PgConnection, detecting: &[String], since: DateTi
                    and finding.rule_key = any($1) and finding.status <> 'withdrawn' and finding.opened_at > made_at
              ) found
              cross join lateral (
-                 select min(verdict_at) filter (where verdict = 'confirmed') as confirmed,
-                        min(verdict_at) filter (where verdict = 'no_fault_found') as refuted,
+                 select min(verdict_at) filter (where verdict = $3) as confirmed,
+                        min(verdict_at) filter (where verdict = $4) as refuted,
                         min(verdict_at) filter (
-                            where verdict in ('precautionary_replaced', 'confirmed_other_cause')) as other
+                            where verdict = any($5)) as other
                  from work_order o join work_order_line l using (order_id)
                  where o.vehicle_id = forecast.vehicle_id and l.component = forecast.component and verdict_at > made_at
              ) judged
@@ -126,7 +127,10 @@ pub async fn follow(conn: &mut PgConnection, detecting: &[String], since: DateTi
          where forecast.vehicle_id = known.vehicle_id and forecast.component = known.component
            and forecast.made_at = known.made_at and num_nonnulls(known.failed_at, refuted, other) > 0",
         detecting,
-        since
+        since,
+        Verdict::Confirmed.word(),
+        Verdict::NoFaultFound.word(),
+        &[Verdict::PrecautionaryReplaced, Verdict::ConfirmedOtherCause].map(|verdict| verdict.word().to_owned())
     )
     .execute(conn)
     .await?;

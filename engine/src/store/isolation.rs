@@ -5,12 +5,14 @@
 //! a new function cannot be forgotten.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use rules::case::Verdict;
 use rules::vehicle::{Command, VehicleId};
 use sqlx::{PgConnection, PgPool, query};
 use uuid::Uuid;
 
 use super::session::{As, Scope, begin_as};
 use super::{account, board, console, order, person, review, vehicle};
+use crate::crm::line_state::LineState;
 use crate::crm::order_state::OrderState;
 use crate::crypto::person_keys::PersonKeys;
 use crate::store::person::{Access, PersonError};
@@ -171,9 +173,9 @@ async fn changes(
     let judgement = order::Judgement {
         order_id: foreign.order_id,
         case_id: foreign.case_id,
-        verdict: "confirmed",
+        verdict: Verdict::Confirmed,
         note: None,
-        state: "done",
+        state: LineState::Done,
         judged_at: now,
     };
     tried.note("judge", order::judge(conn, 1, &judgement).await?);

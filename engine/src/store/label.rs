@@ -4,24 +4,36 @@
 //! same vehicle and component, given within 30 days after it opened, speaks for it too.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use rules::case::Verdict;
 use sqlx::{PgConnection, query_as};
+
+use super::unknown_word;
 
 /// So many findings of a rule version that were judged alike on one day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
     pub rule_key: String,
     pub rule_version: i32,
-    pub verdict: String,
+    pub verdict: Verdict,
     /// No fault was found, and within 30 days another rule found the component again.
     pub came_back: bool,
     pub day: NaiveDate,
     pub count: i64,
 }
 
+struct Row {
+    rule_key: String,
+    rule_version: i32,
+    verdict: String,
+    came_back: bool,
+    day: NaiveDate,
+    count: i64,
+}
+
 /// All labels of verdicts given after `since`.
 pub async fn labels(conn: &mut PgConnection, since: DateTime<Utc>) -> sqlx::Result<Vec<Label>> {
-    query_as!(
-        Label,
+    let rows = query_as!(
+        Row,
         r#"
         with judged as (
             -- The last word on each case.
@@ -44,7 +56,7 @@ pub async fn labels(conn: &mut PgConnection, since: DateTime<Utc>) -> sqlx::Resu
             select * from live union all select * from shadow
         ), told as (
             select rule_key, rule_version, verdict, (verdict_at at time zone 'utc')::date as day,
-                   verdict = 'no_fault_found' and exists (
+                   verdict = $2 and exists (
                        select from vehicle_case again
                        where again.vehicle_id = l.vehicle_id and again.component = l.component
                          and again.mode = 'live' and again.status <> 'withdrawn' and again.rule_key <> l.rule_key
@@ -56,8 +68,21 @@ pub async fn labels(conn: &mut PgConnection, since: DateTime<Utc>) -> sqlx::Resu
                came_back as "came_back!", day as "day!", count(*) as "count!"
         from told group by 1, 2, 3, 4, 5 order by 1, 2, 5
         "#,
-        since
+        since,
+        Verdict::NoFaultFound.word()
     )
     .fetch_all(conn)
-    .await
+    .await?;
+    let label = |row: Row| {
+        let verdict = Verdict::from_word(&row.verdict);
+        Ok(Label {
+            verdict: verdict.ok_or_else(|| unknown_word("work_order_line.verdict", &row.verdict))?,
+            rule_key: row.rule_key,
+            rule_version: row.rule_version,
+            came_back: row.came_back,
+            day: row.day,
+            count: row.count,
+        })
+    };
+    rows.into_iter().map(label).collect()
 }

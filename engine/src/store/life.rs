@@ -5,6 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use rules::vehicle::{Life, VehicleId};
 use sqlx::{PgConnection, query};
 
+use crate::crm::order_state::{OrderState, Phase};
+
 /// The life a vehicle has in the store, wherever it is not the first.
 pub async fn all(conn: &mut PgConnection) -> sqlx::Result<HashMap<VehicleId, Life>> {
     let rows = query!("select vehicle_id, life from vehicle where life > 0").fetch_all(conn).await?;
@@ -81,12 +83,18 @@ async fn withdraw(conn: &mut PgConnection, vehicles: &[String]) -> sqlx::Result<
     query!(
         r#"update work_order set version = version + 1, flagged_because =
                '{"zh-CN": "车辆状态曾丢失，请核对该工单是否仍需要", "en": "the vehicle''s state was lost: check whether the order is still needed"}'
-           where vehicle_id = any($1) and state not in ('closed', 'no_fault_found', 'no_show', 'declined', 'rejected', 'cancelled', 'merged', 'expired')"#,
-        vehicles
+           where vehicle_id = any($1) and state = any($2)"#,
+        vehicles,
+        &OrderState::words_where(may_still_be_needed)
     )
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Somebody may still do something about the order: neither over, nor without a fault, nor without a car.
+fn may_still_be_needed(state: OrderState) -> bool {
+    state.phase() != Phase::Over && !matches!(state, OrderState::NoFaultFound | OrderState::NoShow)
 }
 
 #[cfg(test)]

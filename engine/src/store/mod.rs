@@ -5,6 +5,7 @@
 //! write the product's own rows open in `commit`, `outbox` and `session` only.
 
 pub mod account;
+pub mod act;
 pub mod activation;
 pub mod archive;
 pub mod board;

@@ -2,6 +2,7 @@
 //!
 //! A notice holds no personal data; `variables` fills its template.
 
+use rules::case::NoticeStage;
 use rules::entry::phrase::Values;
 use rules::unit::{Locale, Severity, Text, Time};
 use rules::vehicle::VehicleId;
@@ -13,7 +14,6 @@ use chrono::{DateTime, Utc};
 
 use super::unknown_word;
 use crate::crm::hours;
-use crate::crm::notice::Stage;
 
 /// A notice.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,7 +25,7 @@ pub struct Notice {
     pub person: Option<Uuid>,
     pub case: Uuid,
     pub order: Option<Uuid>,
-    pub stage: Stage,
+    pub stage: NoticeStage,
     pub severity: Severity,
     pub template: String,
     pub locale: Locale,
@@ -79,12 +79,7 @@ impl TryFrom<NoticeRow> for Notice {
     type Error = sqlx::Error;
 
     fn try_from(row: NoticeRow) -> sqlx::Result<Self> {
-        let stage = match row.stage.as_str() {
-            "stop_now" => Stage::StopNow,
-            "opened" => Stage::Opened,
-            "resolved" => Stage::Resolved,
-            other => return Err(unknown_word("notification.stage", other)),
-        };
+        let stage = NoticeStage::from_word(&row.stage).ok_or_else(|| unknown_word("notification.stage", &row.stage))?;
         let locale = Locale::ALL.into_iter().find(|locale| locale.tag() == row.locale);
         Ok(Self {
             notification: row.notification_id,

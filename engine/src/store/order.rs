@@ -3,10 +3,12 @@
 //! Lanes insert orders and lines; a person's change is guarded by the version it was decided on.
 
 use chrono::{DateTime, Utc};
+use rules::case::Verdict;
 use sqlx::{PgConnection, query, query_as};
 use uuid::Uuid;
 
 use super::unknown_word;
+use crate::crm::line_state::LineState;
 use crate::crm::order_state::OrderState;
 
 /// An order with its vehicle.
@@ -38,8 +40,8 @@ pub struct Line {
     pub parts: Vec<String>,
     pub labour_h: f64,
     pub extra_work: bool,
-    pub state: String,
-    pub verdict: Option<String>,
+    pub state: LineState,
+    pub verdict: Option<Verdict>,
     pub verdict_note: Option<String>,
     pub case_status: String,
     pub confidence: f64,
@@ -105,10 +107,9 @@ pub struct Move<'a> {
 pub struct Judgement<'a> {
     pub order_id: Uuid,
     pub case_id: Uuid,
-    pub verdict: &'a str,
+    pub verdict: Verdict,
     pub note: Option<&'a str>,
-    /// `open`, `done` or `declined`.
-    pub state: &'a str,
+    pub state: LineState,
     pub judged_at: DateTime<Utc>,
 }
 
@@ -144,8 +145,8 @@ pub async fn order(conn: &mut PgConnection, order_id: Uuid) -> sqlx::Result<Opti
 
 /// Lines of an order, worst first.
 pub async fn lines(conn: &mut PgConnection, order_id: Uuid) -> sqlx::Result<Vec<Line>> {
-    query_as!(
-        Line,
+    let rows = query_as!(
+        LineRow,
         "select case_id, line.component, line.severity, operations, parts, labour_h, extra_work, state, verdict, verdict_note,
                 status as case_status, confidence, episode, rule_key, opened_at, closed_at
          from work_order_line line join vehicle_case using (case_id)
@@ -153,7 +154,54 @@ pub async fn lines(conn: &mut PgConnection, order_id: Uuid) -> sqlx::Result<Vec<
         order_id
     )
     .fetch_all(conn)
-    .await
+    .await?;
+    rows.into_iter().map(Line::try_from).collect()
+}
+
+struct LineRow {
+    case_id: Uuid,
+    component: String,
+    severity: i16,
+    operations: Vec<String>,
+    parts: Vec<String>,
+    labour_h: f64,
+    extra_work: bool,
+    state: String,
+    verdict: Option<String>,
+    verdict_note: Option<String>,
+    case_status: String,
+    confidence: f64,
+    episode: i32,
+    rule_key: String,
+    opened_at: DateTime<Utc>,
+    closed_at: Option<DateTime<Utc>>,
+}
+
+impl TryFrom<LineRow> for Line {
+    type Error = sqlx::Error;
+
+    fn try_from(row: LineRow) -> sqlx::Result<Self> {
+        let verdict =
+            |word: String| Verdict::from_word(&word).ok_or_else(|| unknown_word("work_order_line.verdict", &word));
+        Ok(Self {
+            case_id: row.case_id,
+            component: row.component,
+            severity: row.severity,
+            operations: row.operations,
+            parts: row.parts,
+            labour_h: row.labour_h,
+            extra_work: row.extra_work,
+            state: LineState::from_word(&row.state).ok_or_else(|| unknown_word("work_order_line.state", &row.state))?,
+            verdict: row.verdict.map(verdict).transpose()?,
+            verdict_note: row.verdict_note,
+            case_status: row.case_status,
+            confidence: row.confidence,
+            episode: row.episode,
+            rule_key: row.rule_key,
+            opened_at: row.opened_at,
+            closed_at: row.closed_at,
+        })
+    }
 }
 
 /// Findings of these cases, open and worst first.
@@ -245,13 +293,14 @@ pub async fn judge(conn: &mut PgConnection, version: i32, judgement: &Judgement<
     }
     let judged = query!(
         "update work_order_line set verdict = $3, verdict_note = $4, state = $5, verdict_at = $6
-         where order_id = $1 and case_id = $2 and state <> 'withdrawn'",
+         where order_id = $1 and case_id = $2 and state <> $7",
         judgement.order_id,
         judgement.case_id,
-        judgement.verdict,
+        judgement.verdict.word(),
         judgement.note,
-        judgement.state,
-        judgement.judged_at
+        judgement.state.word(),
+        judgement.judged_at,
+        LineState::Withdrawn.word()
     )
     .execute(conn)
     .await?;

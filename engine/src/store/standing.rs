@@ -4,13 +4,16 @@
 //! none of them is copied into the outbox, where it would grow old.
 
 use chrono::NaiveTime;
+use rules::case::NoticeStage;
 use rules::unit::Time;
 use sqlx::{PgConnection, query, query_as, query_scalar};
 use tracing::warn;
 use uuid::Uuid;
 
 use super::notice::Notice;
+use super::unknown_word;
 use crate::crm::notice::{CaseStanding, OrderStanding, QuietHours, Told};
+use crate::crm::order_state::OrderState;
 
 /// What is known behind a notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,19 +46,18 @@ impl Preferences {
     }
 }
 
-/// States of an order in which a notice about it still is news.
-const ORDER_WAITING: [&str; 5] = ["proposed", "triaged", "contacted", "unreachable", "merged"];
-const ORDER_DROPPED: [&str; 4] = ["cancelled", "declined", "rejected", "expired"];
+/// Words of the states in which there will be no visit, and of those in which nobody has agreed on one.
+fn dropped() -> Vec<String> {
+    OrderState::words_where(|state| OrderStanding::of(state) == OrderStanding::Dropped)
+}
 
-/// A merged order's matter goes on in another one, so it waits.
-fn order_standing_of(state: &str) -> OrderStanding {
-    if ORDER_WAITING.contains(&state) {
-        OrderStanding::Waiting
-    } else if ORDER_DROPPED.contains(&state) {
-        OrderStanding::Dropped
-    } else {
-        OrderStanding::Answered
-    }
+fn waiting() -> Vec<String> {
+    OrderState::words_where(|state| OrderStanding::of(state) == OrderStanding::Waiting)
+}
+
+fn order_standing_of(word: &str) -> sqlx::Result<OrderStanding> {
+    let state = OrderState::from_word(word).ok_or_else(|| unknown_word("work_order.state", word))?;
+    Ok(OrderStanding::of(state))
 }
 
 /// Reads how things stand behind an outbox entry.
@@ -79,7 +81,7 @@ pub async fn of_entry(conn: &mut PgConnection, outbox: Uuid, now: Time) -> sqlx:
                 join outbox entry using (notification_id)
                 where earlier.vehicle_id = notification.vehicle_id
                   and earlier.person_id is not distinct from notification.person_id
-                  and earlier.stage <> 'resolved'
+                  and earlier.stage <> $3
                   and entry.channel = outbox.channel
                   and (earlier.case_id = notification.case_id or earlier.order_id = notification.order_id)
             ) as told
@@ -90,6 +92,7 @@ pub async fn of_entry(conn: &mut PgConnection, outbox: Uuid, now: Time) -> sqlx:
         "#,
         outbox,
         now.to_utc(),
+        NoticeStage::Resolved.word(),
     )
     .fetch_one(conn)
     .await?;
@@ -97,7 +100,7 @@ pub async fn of_entry(conn: &mut PgConnection, outbox: Uuid, now: Time) -> sqlx:
     Ok(Standing {
         case,
         resolved: row.resolved,
-        order: row.order_state.as_deref().map(order_standing_of),
+        order: row.order_state.as_deref().map(order_standing_of).transpose()?,
         has_role: row.has_role,
         has_consent: row.has_consent,
         told: match row.told.as_deref() {
@@ -178,17 +181,19 @@ pub async fn pull_forward(conn: &mut PgConnection, now: Time, to_owners: &[Strin
           and outbox.state = 'queued' and outbox.not_before > $1 and outbox.leased_until is null
           and (
             notification.valid_until <= $1
-            or stage <> 'resolved' and (resolved or case_status <> 'open' or case_eased)
-            or stage = 'opened' and order_state = any($3)
-            or stage = 'opened' and outbox.channel = any($2) and order_state <> all($4)
+            or stage <> $5 and (resolved or case_status <> 'open' or case_eased)
+            or stage = $6 and order_state = any($3)
+            or stage = $6 and outbox.channel = any($2) and order_state <> all($4)
             or outbox.channel = any($2)
                 and not (coalesce(role_until > $1, false) and coalesce(consent_until > $1, false))
           )
         "#,
         now.to_utc(),
         to_owners,
-        &ORDER_DROPPED.map(str::to_owned),
-        &ORDER_WAITING.map(str::to_owned),
+        &dropped(),
+        &waiting(),
+        NoticeStage::Resolved.word(),
+        NoticeStage::Opened.word(),
     )
     .execute(conn)
     .await?;
@@ -211,8 +216,8 @@ pub async fn to_take_back(
         join notification_standing using (notification_id)
         where valid_until > $1 and outbox.state = 'delivered' and channel = any($2) and withdrawn_at is null
           and (
-            stage <> 'resolved' and (resolved or case_status <> 'open' or case_eased)
-            or stage = 'opened' and order_state = any($4)
+            stage <> $5 and (resolved or case_status <> 'open' or case_eased)
+            or stage = $6 and order_state = any($4)
             or not (coalesce(role_until > $1, false) and coalesce(consent_until > $1, false))
           )
         limit $3
@@ -220,7 +225,9 @@ pub async fn to_take_back(
         now.to_utc(),
         channels,
         limit,
-        &ORDER_DROPPED.map(str::to_owned),
+        &dropped(),
+        NoticeStage::Resolved.word(),
+        NoticeStage::Opened.word(),
     )
     .fetch_all(conn)
     .await?;

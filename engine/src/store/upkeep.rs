@@ -47,9 +47,10 @@ pub async fn end_sessions(conn: &mut PgConnection, now: Time) -> sqlx::Result<u6
 pub async fn expire_proposal(conn: &mut PgConnection, now: Time, due_before: Time) -> sqlx::Result<bool> {
     let found = query!(
         "select order_id, vehicle_id, dealer_id from work_order
-         where state = 'proposed' and due_at < $1 and flagged_because is null
+         where state = $2 and due_at < $1 and flagged_because is null
          limit 1 for update skip locked",
         due_before.to_utc(),
+        OrderState::Proposed.word(),
     )
     .fetch_optional(&mut *conn)
     .await?;
@@ -65,13 +66,14 @@ pub async fn expire_proposal(conn: &mut PgConnection, now: Time, due_before: Tim
     .await?;
     query!(
         "insert into work_order_transition (order_id, transition_no, dealer_id, from_state, to_state, moved_at, because)
-         select $1, coalesce(max(transition_no), 0) + 1, $2, 'proposed', $3, $4, $5
+         select $1, coalesce(max(transition_no), 0) + 1, $2, $6, $3, $4, $5
          from work_order_transition where order_id = $1",
         order.order_id,
         order.dealer_id,
         moved.to.word(),
         now.to_utc(),
         NOBODY,
+        OrderState::Proposed.word(),
     )
     .execute(&mut *conn)
     .await?;
@@ -90,11 +92,12 @@ pub async fn tell_overdue(conn: &mut PgConnection, since: Time, now: Time) -> sq
         from (
             select distinct dealer_id from work_order
             where due_at > $1 and due_at <= $2
-              and state not in ('delivered', 'followed_up', 'closed', 'declined', 'rejected', 'cancelled', 'merged', 'expired')
+              and state = any($3)
         ) overdue
         "#,
         since.to_utc(),
         now.to_utc(),
+        &OrderState::open_words(),
     )
     .fetch_one(conn)
     .await?;

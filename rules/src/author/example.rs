@@ -14,7 +14,7 @@ use crate::entry::signal::Signals;
 use crate::entry::story::{ExampleError, numbered, parse, parse_cohorts, sequence};
 use crate::learned::{CohortEntry, CohortTable};
 use crate::rule_set::RuleSet;
-use crate::stage::effect::{Effect, Effects};
+use crate::stage::effect::{Effect, Effects, FindingEffect};
 use crate::stage::recipe;
 use crate::state::Vehicle;
 use crate::state::settle::Bounds;
@@ -78,10 +78,10 @@ pub fn run_through(
     let opened = effects
         .written
         .iter()
-        .any(|effect| matches!(effect, Effect::OpenFinding { rule: key, .. } if *key == rule.key));
+        .any(|effect| matches!(effect, Effect::Finding(FindingEffect::Open { rule: key, .. }) if *key == rule.key));
     let open = vehicle.watches.open().filter_map(|(key, _)| set.rule(key.rule)).any(|open| open.source.key == rule.key);
     let worst = effects.written.iter().filter_map(|effect| match effect {
-        Effect::OpenFinding { severity, .. } => Some(*severity),
+        Effect::Finding(FindingEffect::Open { severity, .. }) => Some(*severity),
         _ => None,
     });
     let came = match (opened, open) {

@@ -9,8 +9,7 @@ use crate::entry::rule::{Mode, Per, RuleSource};
 use crate::language::expr::{self, Cell, State, Step, Tri, Value};
 use crate::learned::Demotion;
 use crate::rule_set::{Rule, RuleSet};
-use crate::stage::decide::refractory_until;
-use crate::stage::respond::ORDER_GATE;
+use crate::stage::gate::{CaseGates, ORDER_GATE, RuleGates, is_ordered};
 use crate::state::Vehicle;
 use crate::unit::{Severity, Time};
 use crate::vehicle::Component;
@@ -99,7 +98,7 @@ fn instance(vehicle: &Vehicle, rule: &Rule, code: Option<FaultCode>, at: Time, s
             .enumerate()
             .map(|(place, step)| part(step, is_withheld(&steps, place, set), at, set))
             .collect(),
-        gates: gates(vehicle, rule, key, verdict, component.as_ref(), at),
+        gates: gates(vehicle, rule, key, verdict, component.as_ref()),
     }
 }
 
@@ -167,101 +166,77 @@ fn precision(rule: &Rule) -> String {
     format!("confidence {confidence:.2} = probability {probability:.2} x precision {:.2} ({verdicts})", rule.precision)
 }
 
-fn gates(
-    vehicle: &Vehicle,
-    rule: &Rule,
-    key: FindingKey,
-    verdict: Tri,
-    component: Option<&Component>,
-    at: Time,
-) -> Vec<Gate> {
-    let source = &rule.source;
+/// Every gate between the rule and an order, as the stages themselves stop at it.
+fn gates(vehicle: &Vehicle, rule: &Rule, key: FindingKey, verdict: Tri, component: Option<&Component>) -> Vec<Gate> {
+    let of_rule = RuleGates::of(vehicle, rule, key, component, vehicle.newest);
+    let mut gates = gates_of_rule(vehicle, rule, verdict, &of_rule);
+    let Some(component) = component else { return gates };
+    let because = of_rule.refractory_until.map_or_else(
+        || "the component does not rest".to_owned(),
+        |until| format!("a case on {component} closed; nothing of this severity opens before {until}"),
+    );
+    gates.push(Gate { name: "refractory", passed: of_rule.refractory_until.is_none(), because });
+    let case = vehicle.cases.iter().find(|case| case.findings.iter().any(|finding| finding.key == key));
+    if let Some(case) = case {
+        gates.extend(gates_of_case(&CaseGates::of(vehicle, case, vehicle.received)));
+    }
+    gates
+}
+
+fn gates_of_rule(vehicle: &Vehicle, rule: &Rule, verdict: Tri, of: &RuleGates) -> Vec<Gate> {
+    let (source, profile) = (&rule.source, &vehicle.profile);
     let mut gates = Vec::new();
     let mut gate = |name, passed, because: String| gates.push(Gate { name, passed, because });
-    let profile = &vehicle.profile;
     gate(
         "scope",
-        source.scope.includes(profile) && source.runs_on(&vehicle.id),
+        of.in_scope,
         format!(
             "{} of {}, {:?}, region `{}`, software `{}`, tier `{}`",
             profile.model, profile.model_year, profile.powertrain, profile.region, profile.software, profile.tier
         ),
     );
-    let consents = profile.consents.contains(&source.purpose);
-    gate(
-        "consent",
-        consents,
-        format!("{:?} {}", source.purpose, if consents { "is consented to" } else { "is not consented to" }),
-    );
-    if let Some(component) = component {
-        let obsolete = vehicle.is_obsolete(component, at);
-        let because = if obsolete { "repaired after the newest reading" } else { "not repaired since" };
-        gate("repair", !obsolete, because.to_owned());
+    let consented = if of.is_consented { "is consented to" } else { "is not consented to" };
+    gate("consent", of.is_consented, format!("{:?} {consented}", source.purpose));
+    if let Some(repaired) = of.is_repaired {
+        let because = if repaired { "repaired after the newest reading" } else { "not repaired since" };
+        gate("repair", !repaired, because.to_owned());
     }
     gate("condition", verdict == Tri::True, format!("it is {}", word(verdict)));
-    if let Some(evidence) = source.evidence {
-        let (held, judged) = vehicle.watches.outcomes(key);
-        let per = match evidence.per {
+    if let Some(evidence) = of.evidence {
+        let per = match evidence.asked.per {
             Per::Sample => "samples",
             Per::Trip => "trips",
             Per::Day => "days",
         };
-        let enough = held >= u32::from(evidence.n);
-        gate(
-            "evidence",
-            enough,
-            format!("{held} of {judged} {per} so far; it takes {} of {}", evidence.n, evidence.of),
-        );
+        let (held, judged, asked) = (evidence.held, evidence.judged, evidence.asked);
+        let because = format!("{held} of {judged} {per} so far; it takes {} of {}", asked.n, asked.of);
+        gate("evidence", evidence.is_enough(), because);
     }
     let mode = rule.demotion().map_or_else(|| source.mode.word().to_owned(), Demotion::because);
     gate("mode", source.mode == Mode::Live, format!("the rule is {mode}"));
     gate("precision", rule.demotion().is_none(), precision(rule));
-    let Some(component) = component else { return gates };
-    let until = refractory_until(vehicle, component, source, at);
-    gate(
-        "refractory",
-        until.is_none(),
-        until.map_or_else(
-            || "the component does not rest".to_owned(),
-            |until| format!("a case on {component} closed; nothing of this severity opens before {until}"),
-        ),
-    );
-    let case = vehicle.cases.iter().find(|case| case.findings.iter().any(|finding| finding.key == key));
-    let Some(case) = case else { return gates };
-    let worse = vehicle.cases.iter().find(|other| {
-        other.mode == Mode::Live && other.severity < case.severity && other.component.same_branch(&case.component)
-    });
-    gate(
-        "inhibition",
-        worse.is_none(),
-        worse.map_or_else(
-            || "nothing worse on its branch".to_owned(),
-            |other| format!("muted by {} on {}", other.severity, other.component),
-        ),
-    );
-    let snoozed = vehicle.snoozed.iter().find(|(id, until)| *id == case.id && *until > vehicle.received);
-    gate(
-        "snooze",
-        snoozed.is_none(),
-        snoozed.map_or_else(|| "not snoozed".to_owned(), |(_, until)| format!("until {until}")),
-    );
-    let backfill = vehicle.backfill_until;
-    gate(
-        "back-fill",
-        backfill.is_none(),
-        backfill.map_or_else(
-            || "the vehicle speaks of now".to_owned(),
-            |until| format!("a backlog is folded, until {until} at the latest"),
-        ),
-    );
-    let confident = case.severity == Severity::S1 || f64::from(case.confidence) >= ORDER_GATE;
-    gate(
-        "order",
-        confident && case.severity <= Severity::S2,
-        format!(
-            "{}, confidence {:.2} at its opening; by itself the engine orders S1, and S2 from {ORDER_GATE:.2} on: {:?}",
-            case.severity, case.confidence, case.proposal
-        ),
-    );
     gates
+}
+
+fn gates_of_case(of: &CaseGates<'_>) -> [Gate; 4] {
+    let case = of.case;
+    let muted = of.muted_by.map_or_else(
+        || "nothing worse on its branch".to_owned(),
+        |worse| format!("muted by {} on {}", worse.severity, worse.component),
+    );
+    let snoozed = of.snoozed_until.map_or_else(|| "not snoozed".to_owned(), |until| format!("until {until}"));
+    let backlog = of.backfill_until.map_or_else(
+        || "the vehicle speaks of now".to_owned(),
+        |until| format!("a backlog is folded, until {until} at the latest"),
+    );
+    let order = format!(
+        "{}, confidence {:.2} at its opening; by itself the engine orders S1, and S2 from {ORDER_GATE:.2} on: {:?}",
+        case.severity, case.confidence, case.proposal
+    );
+    [
+        Gate { name: "inhibition", passed: of.muted_by.is_none(), because: muted },
+        Gate { name: "snooze", passed: !of.is_snoozed(), because: snoozed },
+        Gate { name: "back-fill", passed: of.backfill_until.is_none(), because: backlog },
+        Gate { name: "order", passed: is_ordered(case), because: order },
+    ]
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::case::FindingKey;
+use crate::case::{FindingKey, NoticeStage};
 use crate::entry::rule::Mode;
 use crate::unit::{Severity, Time};
 use crate::vehicle::{Component, Life, VehicleId};
@@ -35,8 +35,13 @@ pub fn order_id(vehicle: &VehicleId, life: Life, visit: u32) -> Uuid {
 }
 
 /// notice = v5(order or case, stage, person); the car itself is `None`.
-pub fn notice_id(about: Uuid, stage: &str, person: Option<Uuid>) -> Uuid {
-    derived(&["notice", &about.to_string(), stage, &person.map_or_else(|| "car".to_owned(), |id| id.to_string())])
+pub fn notice_id(about: Uuid, stage: NoticeStage, person: Option<Uuid>) -> Uuid {
+    derived(&[
+        "notice",
+        &about.to_string(),
+        stage.word(),
+        &person.map_or_else(|| "car".to_owned(), |id| id.to_string()),
+    ])
 }
 
 /// delivery = v5(notice, channel)
@@ -139,7 +144,7 @@ mod tests {
         assert_ne!(case, case_id(&vehicle, first, &oil, 2));
         assert_ne!(case, case_id(&vehicle, first.next(), &oil, 1), "another life has other ids");
         assert_ne!(order_id(&vehicle, first, 1), order_id(&vehicle, first.next(), 1));
-        assert_ne!(notice_id(case, "opened", None), notice_id(case, "stop_now", None));
+        assert_ne!(notice_id(case, NoticeStage::Opened, None), notice_id(case, NoticeStage::StopNow, None));
         assert_eq!(case.get_version_num(), 5);
     }
 }

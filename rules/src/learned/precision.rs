@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::case::Verdict;
 use crate::entry::rule::{Mode, RuleSource};
 
 /// DOMAIN 5.0: before any verdict, 7 of 10 findings are taken to be right.
@@ -29,19 +30,12 @@ const NOTICEABLE: f64 = 0.02;
 /// Verdicts that have faded to less than this are forgotten.
 const FADED: f64 = 0.05;
 
-/// What a technician said of a finding.
+/// A verdict on a finding, as far as it weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    Confirmed,
-    /// There was a fault and the visit was worth it; the rule had another one in mind.
-    ConfirmedOtherCause,
-    /// Replaced without having failed: neither proves nor disproves the rule.
-    PrecautionaryReplaced,
-    NoFaultFound {
-        /// Another rule found the same component within 30 days: the fault needs its conditions.
-        came_back: bool,
-    },
-    NotInspected,
+pub struct Judged {
+    pub verdict: Verdict,
+    /// Another rule found the same component within 30 days: a fault that was not found needs its conditions.
+    pub came_back: bool,
 }
 
 /// Verdicts by weight.
@@ -53,12 +47,12 @@ pub struct Tally {
 
 impl Tally {
     /// Adds so many verdicts of one kind and age.
-    pub fn add(&mut self, verdict: Verdict, count: u32, age_days: f64) {
+    pub fn add(&mut self, judged: Judged, count: u32, age_days: f64) {
         let weight = f64::from(count) * (-age_days.max(0.0) / HALF_LIFE_DAYS).exp2();
-        match verdict {
+        match judged.verdict {
             Verdict::Confirmed | Verdict::ConfirmedOtherCause => self.confirmed += weight,
-            Verdict::NoFaultFound { came_back: true } => self.refuted += CAME_BACK * weight,
-            Verdict::NoFaultFound { came_back: false } => self.refuted += weight,
+            Verdict::NoFaultFound if judged.came_back => self.refuted += CAME_BACK * weight,
+            Verdict::NoFaultFound => self.refuted += weight,
             Verdict::PrecautionaryReplaced | Verdict::NotInspected => {}
         }
     }
@@ -244,6 +238,10 @@ fn rounded(value: f64, per: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const fn judged(verdict: Verdict, came_back: bool) -> Judged {
+        Judged { verdict, came_back }
+    }
     use crate::entry::rule::GATE;
 
     fn close(left: f64, right: f64) {
@@ -252,8 +250,8 @@ mod tests {
 
     fn tally(confirmed: u32, refuted: u32) -> Tally {
         let mut tally = Tally::default();
-        tally.add(Verdict::Confirmed, confirmed, 0.0);
-        tally.add(Verdict::NoFaultFound { came_back: false }, refuted, 0.0);
+        tally.add(judged(Verdict::Confirmed, false), confirmed, 0.0);
+        tally.add(judged(Verdict::NoFaultFound, false), refuted, 0.0);
         tally
     }
 
@@ -280,10 +278,10 @@ mod tests {
     #[test]
     fn a_verdict_counts_half_after_half_a_year() {
         let mut tally = Tally::default();
-        tally.add(Verdict::Confirmed, 4, 180.0);
-        tally.add(Verdict::NoFaultFound { came_back: false }, 4, 360.0);
+        tally.add(judged(Verdict::Confirmed, false), 4, 180.0);
+        tally.add(judged(Verdict::NoFaultFound, false), 4, 360.0);
         // The clock of a vehicle may be ahead: no verdict counts more than once.
-        tally.add(Verdict::ConfirmedOtherCause, 1, -3.0);
+        tally.add(judged(Verdict::ConfirmedOtherCause, false), 1, -3.0);
         close(tally.confirmed, 3.0);
         close(tally.refuted, 1.0);
         close(tally.precision(), 10.0 / 14.0);
@@ -292,9 +290,9 @@ mod tests {
     #[test]
     fn what_proves_nothing_counts_nothing_and_what_came_back_counts_half() {
         let mut tally = Tally::default();
-        tally.add(Verdict::NotInspected, 5, 0.0);
-        tally.add(Verdict::PrecautionaryReplaced, 5, 0.0);
-        tally.add(Verdict::NoFaultFound { came_back: true }, 3, 0.0);
+        tally.add(judged(Verdict::NotInspected, false), 5, 0.0);
+        tally.add(judged(Verdict::PrecautionaryReplaced, false), 5, 0.0);
+        tally.add(judged(Verdict::NoFaultFound, true), 3, 0.0);
         assert_eq!(tally, Tally { confirmed: 0.0, refuted: 1.5 });
     }
 }

@@ -12,6 +12,7 @@ use crate::observed::window::WindowSpec;
 use crate::rule_set::{Rule, RuleSet};
 use crate::stage::decide::decide;
 use crate::stage::effect::Effects;
+use crate::stage::scope::StepScope;
 use crate::state::Vehicle;
 use crate::state::ahead::Ahead;
 use crate::unit::{Text, Time};
@@ -53,7 +54,7 @@ impl Vehicle {
             self.watches.end(key);
             withdrawn.push(FindingChange::Withdrawn { key, at: self.newest.max(Time::from_micros(0)), because });
         }
-        decide(self, withdrawn, self.received, from, effects);
+        decide(&mut StepScope::new(self, from, effects), withdrawn);
         self.order.forget_contents();
 
         let slot_to = |slot: Slot| to.catalogue.signals.slot_of(from.catalogue.signals.get(slot).no);
@@ -73,7 +74,7 @@ impl Vehicle {
         self.former.clear();
         let busy = |slot: &Slot| self.segment.busy(to.catalogue.signals.get(*slot));
         self.unchanged = to.stuck().iter().map(busy).collect();
-        self.estimates.usage.carry(from, to);
+        self.estimates.usage.carry(from.catalogue.item_codes(), to.catalogue.item_codes());
         self.carry_windows(from, to);
         self.watches.carry(from, to, counterpart);
         for finding in self.cases.iter_mut().flat_map(|case| &mut case.findings) {

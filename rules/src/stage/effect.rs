@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::case::{Audience, Evidence};
+use crate::case::{Audience, Evidence, NoticeStage};
 use crate::compact::RuleMask;
 use crate::entry::phrase::Values;
 use crate::entry::rule::{Mode, RuleNo};
@@ -85,10 +85,20 @@ pub struct KeptReading {
     pub flags: i16,
 }
 
-/// One decision or plan, in the words of the store.
+/// One decision or plan, by the thing it changes: whoever writes them takes one kind of thing at a time, and a new
+/// effect does not compile until each of them says what it means.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Effect {
-    OpenCase {
+    Case(CaseEffect),
+    Finding(FindingEffect),
+    Order(OrderEffect),
+    Review(ReviewEffect),
+    Notice(NoticeEffect),
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum CaseEffect {
+    Open {
         case: Uuid,
         component: Component,
         episode: u32,
@@ -101,18 +111,19 @@ pub enum Effect {
         confidence: f64,
     },
     /// The worst finding, and so severity and rule, changed.
-    ChangeCase {
+    Change {
         case: Uuid,
         severity: Severity,
         rule: String,
         version: u32,
     },
-    EndCase {
+    End {
         case: Uuid,
         withdrawn: bool,
         at: Time,
     },
-    CaseChange {
+    /// A line of the case's history.
+    Log {
         case: Uuid,
         change_no: u32,
         kind: ChangeKind,
@@ -120,7 +131,11 @@ pub enum Effect {
         received_at: Time,
         because: Text,
     },
-    OpenFinding {
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum FindingEffect {
+    Open {
         case: Uuid,
         ordinal: u32,
         rule: String,
@@ -131,19 +146,23 @@ pub enum Effect {
         evidence: Box<Evidence>,
         because: Text,
     },
-    ChangeFinding {
+    Change {
         case: Uuid,
         ordinal: u32,
         severity: Severity,
     },
-    EndFinding {
+    End {
         case: Uuid,
         ordinal: u32,
         withdrawn: bool,
         at: Time,
         because: Text,
     },
-    ProposeOrder {
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum OrderEffect {
+    Propose {
         order: Uuid,
         visit: u32,
         severity: Severity,
@@ -162,28 +181,30 @@ pub enum Effect {
         extra_work: bool,
     },
     /// The order gets at least this urgent.
-    HastenOrder {
+    Hasten {
         order: Uuid,
         severity: Severity,
         due_at: Time,
     },
     /// Cancelled if nobody has touched it yet, flagged to the advisor otherwise.
-    CancelOrFlagOrder {
+    CancelOrFlag {
         order: Uuid,
         case: Uuid,
         because: Text,
     },
-    Review {
-        case: Uuid,
-        severity: Severity,
-        because: Text,
-        queued_at: Time,
-    },
-    EndReview {
-        case: Uuid,
-    },
-    Notify(Box<Notice>),
-    /// Tells whoever was told about the case that it is over.
+}
+
+/// An advisor's judgement on a case.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ReviewEffect {
+    Queue { case: Uuid, severity: Severity, because: Text, queued_at: Time },
+    End { case: Uuid },
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum NoticeEffect {
+    Enqueue(Box<Notice>),
+    /// Tells everyone who heard about the case that it is over.
     Resolve {
         case: Uuid,
         created_at: Time,
@@ -200,21 +221,23 @@ impl Effect {
     /// deciding and writing.
     pub fn move_by(&mut self, by: Span) {
         let times: [Option<&mut Time>; 2] = match self {
-            Self::OpenCase { received_at, .. } | Self::CaseChange { received_at, .. } => [Some(received_at), None],
-            Self::ProposeOrder { due_at, opened_at, .. } => [Some(due_at), Some(opened_at)],
-            Self::HastenOrder { due_at, .. } => [Some(due_at), None],
-            Self::Review { queued_at, .. } => [Some(queued_at), None],
-            Self::Notify(notice) => [Some(&mut notice.created_at), Some(&mut notice.valid_until)],
-            Self::Resolve { created_at, valid_until, .. } => [Some(created_at), Some(valid_until)],
-            Self::Seen { at, .. } => [Some(at), None],
-            Self::ChangeCase { .. }
-            | Self::EndCase { .. }
-            | Self::OpenFinding { .. }
-            | Self::ChangeFinding { .. }
-            | Self::EndFinding { .. }
-            | Self::AddLine { .. }
-            | Self::CancelOrFlagOrder { .. }
-            | Self::EndReview { .. } => [None, None],
+            Self::Case(CaseEffect::Open { received_at, .. } | CaseEffect::Log { received_at, .. }) => {
+                [Some(received_at), None]
+            }
+            Self::Order(OrderEffect::Propose { due_at, opened_at, .. }) => [Some(due_at), Some(opened_at)],
+            Self::Order(OrderEffect::Hasten { due_at, .. }) => [Some(due_at), None],
+            Self::Review(ReviewEffect::Queue { queued_at, .. }) => [Some(queued_at), None],
+            Self::Notice(NoticeEffect::Enqueue(notice)) => {
+                [Some(&mut notice.created_at), Some(&mut notice.valid_until)]
+            }
+            Self::Notice(NoticeEffect::Resolve { created_at, valid_until, .. }) => {
+                [Some(created_at), Some(valid_until)]
+            }
+            Self::Notice(NoticeEffect::Seen { at, .. }) => [Some(at), None],
+            Self::Case(CaseEffect::Change { .. } | CaseEffect::End { .. })
+            | Self::Finding(FindingEffect::Open { .. } | FindingEffect::Change { .. } | FindingEffect::End { .. })
+            | Self::Order(OrderEffect::AddLine { .. } | OrderEffect::CancelOrFlag { .. })
+            | Self::Review(ReviewEffect::End { .. }) => [None, None],
         };
         for time in times.into_iter().flatten() {
             *time = time.stepped(by);
@@ -256,7 +279,7 @@ pub struct Notice {
     pub audience: Audience,
     pub case: Uuid,
     pub order: Option<Uuid>,
-    pub stage: Stage,
+    pub stage: NoticeStage,
     pub severity: Severity,
     /// Without a live consent for it, nobody is contacted.
     pub purpose: Purpose,
@@ -267,23 +290,4 @@ pub struct Notice {
     pub variables: Values,
     pub created_at: Time,
     pub valid_until: Time,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Stage {
-    StopNow,
-    Opened,
-    Resolved,
-}
-
-impl Stage {
-    pub const ALL: [Self; 3] = [Self::StopNow, Self::Opened, Self::Resolved];
-
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::StopNow => "stop_now",
-            Self::Opened => "opened",
-            Self::Resolved => "resolved",
-        }
-    }
 }

@@ -6,7 +6,7 @@
 use crate::case::{FindingChange, FindingKey, Opened};
 use crate::compact::RuleMask;
 use crate::entry::fault_code::FaultCode;
-use crate::entry::rule::{Evidence, Per, RuleKind};
+use crate::entry::rule::RuleKind;
 use crate::language::expr::{self, Cell, Program, Tri, View};
 use crate::learned::Cohort;
 use crate::observed::step::Step;
@@ -15,36 +15,33 @@ use crate::rule_set::{InMask, Rule, RuleSet};
 use crate::stage::doubt::consider;
 use crate::stage::effect::Effects;
 use crate::stage::evidence::{evidence_of, reason_of};
+use crate::stage::scope::StepScope;
+use crate::state::outcome::take_outcome;
 use crate::state::watches::Watch;
 use crate::state::{Vehicle, is_obsolete};
 use crate::unit::{Severity, Text, Time};
 use crate::vehicle::Component;
 
 /// Runs the rules that a settled step touched.
-pub fn evaluate(vehicle: &mut Vehicle, step: &Step, set: &RuleSet, effects: &mut Effects) -> Vec<FindingChange> {
-    consider(vehicle, step, set);
-    let mask = set.touched(&step.touched, step.faults, step.service);
-    evaluate_mask(vehicle, mask, step.at, set, effects)
+pub fn evaluate(scope: &mut StepScope<'_>, step: &Step) -> Vec<FindingChange> {
+    consider(scope.vehicle, step, scope.set);
+    let mask = scope.set.touched(&step.touched, step.faults, step.service);
+    evaluate_mask(scope, mask, step.at)
 }
 
 /// Runs those rules of a mask that are in the vehicle's scope, as of `now`.
-pub fn evaluate_mask(
-    vehicle: &mut Vehicle,
-    mask: RuleMask,
-    now: Time,
-    set: &RuleSet,
-    effects: &mut Effects,
-) -> Vec<FindingChange> {
+pub fn evaluate_mask(scope: &mut StepScope<'_>, mask: RuleMask, now: Time) -> Vec<FindingChange> {
     let mut changes = Vec::new();
-    effects.make_room_for(set.rules.len());
-    let mut rules = set.in_mask(vehicle.watches.in_scope(mask));
-    while let Some((rule, held)) = next_with_consequences(vehicle, &mut rules, now, set, effects) {
+    let set = scope.set;
+    scope.effects.make_room_for(set.rules.len());
+    let mut rules = set.in_mask(scope.vehicle.watches.in_scope(mask));
+    while let Some((rule, held)) = next_with_consequences(scope, &mut rules, now) {
         match (held, &rule.component) {
             (Some(held), Some(component)) => {
                 let asked = Asked { rule, component, cycle: None, now, set };
-                follow_up(vehicle, &asked, held, &mut changes);
+                follow_up(scope.vehicle, &asked, held, &mut changes);
             }
-            _ => evaluate_codes(vehicle, rule, now, set, effects, &mut changes),
+            _ => evaluate_codes(scope, rule, now, &mut changes),
         }
     }
     changes
@@ -53,13 +50,12 @@ pub fn evaluate_mask(
 /// Runs rules up to one that holds or has something to remember, and gives it with its verdict; one by code is not
 /// run. Most rules are neither, most of the time: they share one view of the vehicle.
 fn next_with_consequences<'a>(
-    vehicle: &mut Vehicle,
+    scope: &mut StepScope<'_>,
     rules: &mut InMask<'a>,
     now: Time,
-    set: &RuleSet,
-    effects: &mut Effects,
 ) -> Option<(&'a Rule, Option<Tri>)> {
-    let Vehicle { watches, newest, last, faults, estimates, windows, odometer, resets, segment, .. } = vehicle;
+    let StepScope { vehicle, set, effects, .. } = scope;
+    let Vehicle { watches, newest, last, faults, estimates, windows, odometer, resets, segment, .. } = &mut **vehicle;
     let view = View {
         now,
         newest: *newest,
@@ -115,14 +111,9 @@ impl Asked<'_> {
     }
 }
 
-fn evaluate_codes(
-    vehicle: &mut Vehicle,
-    rule: &Rule,
-    now: Time,
-    set: &RuleSet,
-    effects: &mut Effects,
-    changes: &mut Vec<FindingChange>,
-) {
+fn evaluate_codes(scope: &mut StepScope<'_>, rule: &Rule, now: Time, changes: &mut Vec<FindingChange>) {
+    let set = scope.set;
+    let vehicle = &mut *scope.vehicle;
     let gone: Vec<FindingKey> = vehicle
         .watches
         .open()
@@ -138,6 +129,7 @@ fn evaluate_codes(
         });
     }
     let mut after = None;
+    let effects = &mut *scope.effects;
     // Code by code in their order, without a list of them.
     while let Some(code) =
         vehicle.faults.iter().map(|cycle| cycle.code).filter(|code| after.is_none_or(|last| *code > last)).min()
@@ -223,34 +215,6 @@ fn gather(vehicle: &mut Vehicle, rule: &Rule, key: FindingKey, held: Tri, now: T
         }
         _ => held,
     }
-}
-
-/// Takes a verdict into the evidence of a rule; one that is unknown is none.
-pub(crate) fn take_outcome(watch: &mut Watch, evidence: Evidence, held: Tri, trip: u32, now: Time) -> Tri {
-    if held == Tri::Unknown {
-        return Tri::Unknown;
-    }
-    let period = match evidence.per {
-        Per::Sample => i32::MAX,
-        Per::Trip => trip as i32,
-        Per::Day => now.day(),
-    };
-    if watch.period != period || evidence.per == Per::Sample {
-        watch.outcomes <<= 1;
-        watch.judged <<= 1;
-        watch.period = period;
-    }
-    let window = u32::MAX >> (32 - u32::from(evidence.of.clamp(1, 32)));
-    // The last word of a period is its outcome.
-    watch.outcomes = ((watch.outcomes & !1) | u32::from(held == Tri::True)) & window;
-    watch.judged = (watch.judged | 1) & window;
-    let enough = watch.outcomes.count_ones() >= u32::from(evidence.n);
-    let none = watch.outcomes == 0 && watch.judged == window;
-    if enough {
-        return Tri::True;
-    }
-    // An open finding ends only with a full window in which nothing was true.
-    if watch.open_at().is_some() && !none { Tri::Unknown } else { Tri::False }
 }
 
 fn ended(rule: &Rule, key: FindingKey, opened_at: Time, now: Time) -> FindingChange {

@@ -5,7 +5,6 @@
 
 use crate::compact::SlotSet;
 use crate::entry::signal::Signal;
-use crate::estimate;
 use crate::observed::last::Last;
 use crate::observed::odometer::Odometry;
 use crate::observed::segment;
@@ -13,13 +12,14 @@ use crate::observed::step::Step;
 use crate::observed::suspect::Suspect;
 use crate::observed::window::{Extent, Window};
 use crate::rule_set::RuleSet;
-use crate::stage::doubt;
 use crate::stage::effect::{Effects, KeptReading};
+use crate::stage::scope::StepScope;
+use crate::stage::{doubt, estimate};
 use crate::state::Vehicle;
 use crate::state::faults::{begin_trip, conditions, fold_faults};
-use crate::state::plausible::{self, Judged};
+use crate::state::plausible::{self, Claim, Judged};
 use crate::unit::{Span, Time};
-use crate::vehicle::{Reading, Reason, Sample, Slot};
+use crate::vehicle::{Reading, Reason, Sample};
 
 const SUSPECT: i16 = 1;
 const LATE: i16 = 2;
@@ -35,28 +35,29 @@ pub fn keep_late(sample: &Sample, received_at: Time, set: &RuleSet, effects: &mu
 }
 
 /// Folds a sample whose turn has come.
-pub fn fold(vehicle: &mut Vehicle, sample: &Sample, received_at: Time, set: &RuleSet, effects: &mut Effects) -> Step {
+pub fn fold(scope: &mut StepScope<'_>, sample: &Sample, received_at: Time) -> Step {
     let mut at = sample.measured_at;
-    if at < vehicle.newest {
+    if at < scope.vehicle.newest {
         // Along a vehicle's own numbering time does not run backwards; its clock was set.
-        at = vehicle.newest;
-        effects.unused.push((Reason::SteppedBack, None));
+        at = scope.vehicle.newest;
+        scope.effects.unused.push((Reason::SteppedBack, None));
     }
-    let mut step =
-        Step { at, touched: SlotSet::default(), pause: at.since(vehicle.newest), faults: false, service: false };
-    if vehicle.suspects.is_empty() {
+    let pause = at.since(scope.vehicle.newest);
+    let mut step = Step { at, touched: SlotSet::default(), pause, faults: false, service: false };
+    if scope.vehicle.suspects.is_empty() {
         // They come at the start of a trip and are over soon: the room for them is lent.
-        vehicle.suspects = effects.shelf.suspects();
+        scope.vehicle.suspects = scope.effects.shelf.suspects();
     }
     for reading in &sample.readings {
-        fold_reading(vehicle, *reading, received_at, set, effects, &mut step);
+        fold_reading(scope, *reading, received_at, &mut step);
     }
+    let StepScope { vehicle, set, effects, .. } = scope;
     if vehicle.suspects.is_empty() {
         effects.shelf.put_suspects(std::mem::take(&mut vehicle.suspects));
     }
     vehicle.newest = at;
     effects.settled += 1;
-    let turn = segment::advance(vehicle, at, step.pause, &set.known);
+    let turn = vehicle.segment.advance(&vehicle.last, at, step.pause, &set.known);
     if turn.began {
         step.faults |= begin_trip(vehicle);
     }
@@ -110,21 +111,16 @@ fn fold_confirmed(vehicle: &mut Vehicle, held: Suspect, set: &RuleSet) {
     doubt::confirm(vehicle, held.slot, set);
 }
 
-fn fold_reading(
-    vehicle: &mut Vehicle,
-    reading: Reading,
-    received_at: Time,
-    set: &RuleSet,
-    effects: &mut Effects,
-    step: &mut Step,
-) {
+fn fold_reading(scope: &mut StepScope<'_>, reading: Reading, received_at: Time, step: &mut Step) {
+    let StepScope { vehicle, set, effects, .. } = scope;
     let Some(slot) = set.catalogue.signals.slot_of(reading.signal) else {
         effects.unused.push((Reason::UnknownSignal, Some(reading.signal)));
         return;
     };
     let signal = set.catalogue.signals.get(slot);
     let last = vehicle.last(Some(slot));
-    if let Some(reason) = judge(vehicle, slot, signal, last, reading.value, step.at, set) {
+    let claim = Claim { slot, signal, last, value: reading.value, at: step.at };
+    if let Some(reason) = judge(vehicle, &claim, set) {
         effects.unused.push((reason, Some(reading.signal)));
         effects.kept.push(kept(reading, step.at, received_at, SUSPECT));
         return;
@@ -137,15 +133,8 @@ fn fold_reading(
 }
 
 /// Why a reading that admission let through is not believed.
-fn judge(
-    vehicle: &mut Vehicle,
-    slot: Slot,
-    signal: &Signal,
-    last: Last,
-    value: f64,
-    at: Time,
-    set: &RuleSet,
-) -> Option<Reason> {
+fn judge(vehicle: &mut Vehicle, claim: &Claim<'_>, set: &RuleSet) -> Option<Reason> {
+    let Claim { slot, last, value, at, .. } = *claim;
     if last.at == at && value != last.value {
         return Some(Reason::SameTimeOtherContent);
     }
@@ -153,7 +142,7 @@ fn judge(
         let judged = vehicle.odometer.take(value / 1_000.0, at);
         return (judged != Odometry::Taken).then_some(Reason::Suspect);
     }
-    match plausible::judge(vehicle, slot, signal, last, value, at) {
+    match plausible::judge(vehicle, claim) {
         Judged::Believed => {}
         Judged::Refuted => doubt::refute(vehicle, slot, set),
         Judged::Confirmed(held) => fold_confirmed(vehicle, held, set),
@@ -164,11 +153,12 @@ fn judge(
             return Some(reason);
         }
     }
-    is_stuck(vehicle, slot, signal, last, value, set).then_some(Reason::Suspect)
+    is_stuck(vehicle, claim, set).then_some(Reason::Suspect)
 }
 
 /// The same raw value through so much driving, or charging of what is charged, is no measurement.
-fn is_stuck(vehicle: &mut Vehicle, slot: Slot, signal: &Signal, last: Last, value: f64, set: &RuleSet) -> bool {
+fn is_stuck(vehicle: &mut Vehicle, claim: &Claim<'_>, set: &RuleSet) -> bool {
+    let Claim { slot, signal, last, value, .. } = *claim;
     let (Some(limit), Some(index)) = (signal.stuck_after, set.stuck_index(slot)) else { return false };
     let busy = vehicle.segment.busy(signal);
     let Some(since) = vehicle.unchanged.get_mut(index) else { return false };

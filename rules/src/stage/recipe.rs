@@ -5,7 +5,6 @@
 //! what must be the same everywhere must be one function; the lane adds decoding and the commit.
 
 use crate::case::FindingChange;
-use crate::estimate::usage;
 use crate::language::expr;
 use crate::rule_set::RuleSet;
 use crate::stage::apply::{apply, seen};
@@ -15,6 +14,8 @@ use crate::stage::evaluate::{evaluate, evaluate_mask};
 use crate::stage::fold::{fold, keep_late};
 use crate::stage::peek::peek;
 use crate::stage::respond::respond;
+use crate::stage::scope::StepScope;
+use crate::stage::service;
 use crate::state::Vehicle;
 use crate::state::settle::{Arrival, BACKFILL_AGE, Bounds, Settled};
 use crate::unit::{Span, Time};
@@ -29,88 +30,81 @@ pub fn take(vehicle: &mut Vehicle, input: What, set: &RuleSet, bounds: &Bounds, 
         return Arrival::Taken;
     }
     vehicle.received = vehicle.received.max(input.received_at());
-    let received_at = vehicle.received;
-    let mut ready = effects.shelf.ready();
+    let mut scope = StepScope::new(vehicle, set, effects);
+    let mut ready = scope.effects.shelf.ready();
     let is_message = matches!(input, What::Message(_));
     let mut arrival = Arrival::Taken;
     match input {
         What::Message(message) => {
-            seen(&message.seen, received_at, effects);
-            arrival = vehicle.order.arrive(message, bounds, &mut ready);
+            seen(&message.seen, scope.received_at, scope.effects);
+            arrival = scope.vehicle.order.arrive(message, bounds, &mut ready);
             if !arrival.is_taken() {
-                effects.shelf.put_ready(ready);
+                scope.effects.shelf.put_ready(ready);
                 return arrival;
             }
             if arrival == Arrival::Renumbered {
-                effects.unused.push((Reason::Renumbered, None));
+                scope.effects.unused.push((Reason::Renumbered, None));
             }
         }
-        What::Refused(refused) => vehicle.order.refuse(&refused, bounds, &mut ready),
+        What::Refused(refused) => scope.vehicle.order.refuse(&refused, bounds, &mut ready),
         What::Timer { at } => {
-            vehicle.order.expire(at, bounds, &mut ready);
-            settle(vehicle, &mut ready, set, bounds, effects);
-            pass_time(vehicle, at, set, bounds, effects);
+            scope.vehicle.order.expire(at, bounds, &mut ready);
+            settle(&mut scope, &mut ready, bounds);
+            pass_time(&mut scope, at, bounds);
         }
         What::Command { command, .. } => {
-            apply(vehicle, &command, received_at, set, effects);
-            respond_unless_backfilling(vehicle, set, effects);
+            apply(&mut scope, &command);
+            respond_unless_backfilling(&mut scope);
         }
     }
     let joined_the_queue = is_message && ready.is_empty();
-    settle(vehicle, &mut ready, set, bounds, effects);
-    effects.shelf.put_ready(ready);
-    peek(vehicle, joined_the_queue, set, bounds, effects);
+    settle(&mut scope, &mut ready, bounds);
+    scope.effects.shelf.put_ready(ready);
+    peek(&mut scope, joined_the_queue, bounds);
     arrival
 }
 
 /// Folds and judges the messages whose turn has come, sample by sample.
-fn settle(vehicle: &mut Vehicle, ready: &mut Vec<Settled>, set: &RuleSet, bounds: &Bounds, effects: &mut Effects) {
+fn settle(scope: &mut StepScope<'_>, ready: &mut Vec<Settled>, bounds: &Bounds) {
     for Settled { mut message, passed } in ready.drain(..) {
-        let before = vehicle.clock.told();
-        let told = vehicle.read_clock(&mut message, !passed, bounds);
-        // A clock that leaps to where it should be does not mean that anybody was silent for so long.
-        let leaps = told == Told::Corrected && before != vehicle.clock.told();
+        let before = scope.vehicle.clock.told();
+        let verdict = scope.vehicle.read_clock(&mut message, !passed, bounds);
+        // A clock that leaps to where it should be does not mean that the vehicle was silent for so long.
+        let leaps = verdict == Told::Corrected && before != scope.vehicle.clock.told();
         for sample in &message.samples {
             let late = passed
-                || told == Told::Unusable
-                || (message.sequence.is_none() && sample.measured_at <= vehicle.newest);
-            let kept = effects.kept.len();
+                || verdict == Told::Unusable
+                || (message.sequence.is_none() && sample.measured_at <= scope.vehicle.newest);
+            let kept = scope.effects.kept.len();
             if late {
-                keep_late(sample, message.received_at, set, effects);
+                keep_late(sample, message.received_at, scope.set, scope.effects);
             } else {
-                pass_days(vehicle, sample.measured_at, set, effects);
+                pass_days(scope, sample.measured_at);
                 if !leaps {
-                    pass_silence(vehicle, sample.measured_at, set, effects);
+                    pass_silence(scope, sample.measured_at);
                 }
-                settle_step(vehicle, &message, sample, set, bounds, effects);
+                settle_step(scope, &message, sample, bounds);
             }
-            if let Some((flag, reason)) = told.mark() {
-                effects.mark_kept(kept, flag, reason);
+            if let Some((flag, reason)) = verdict.mark() {
+                scope.effects.mark_kept(kept, flag, reason);
             }
         }
-        effects.shelf.put(message);
+        scope.effects.shelf.put(message);
     }
 }
 
-fn settle_step(
-    vehicle: &mut Vehicle,
-    message: &Message,
-    sample: &Sample,
-    set: &RuleSet,
-    bounds: &Bounds,
-    effects: &mut Effects,
-) {
-    let step = fold(vehicle, sample, message.received_at, set, effects);
-    note_backfill(vehicle, message.received_at.since(step.at), bounds);
-    let changes = evaluate(vehicle, &step, set, effects);
-    decide_and_respond(vehicle, changes, set, effects);
+fn settle_step(scope: &mut StepScope<'_>, message: &Message, sample: &Sample, bounds: &Bounds) {
+    let step = fold(scope, sample, message.received_at);
+    note_backfill(scope.vehicle, message.received_at.since(step.at), bounds);
+    let changes = evaluate(scope, &step);
+    decide_and_respond(scope, changes);
 }
 
-fn decide_and_respond(vehicle: &mut Vehicle, changes: Vec<FindingChange>, set: &RuleSet, effects: &mut Effects) {
+fn decide_and_respond(scope: &mut StepScope<'_>, changes: Vec<FindingChange>) {
     if !changes.is_empty() {
-        decide(vehicle, changes, vehicle.received, set, effects);
+        decide(scope, changes);
     }
-    respond_unless_backfilling(vehicle, set, effects);
+    respond_unless_backfilling(scope);
 }
 
 /// A backlog is folded without proposing or contacting; what still holds at its end is answered.
@@ -122,15 +116,15 @@ fn note_backfill(vehicle: &mut Vehicle, age: Span, bounds: &Bounds) {
     }
 }
 
-fn respond_unless_backfilling(vehicle: &mut Vehicle, set: &RuleSet, effects: &mut Effects) {
-    if vehicle.backfill_until.is_none() && !vehicle.cases.is_empty() {
-        let received_at = vehicle.received;
-        respond(vehicle, received_at, set, effects);
+fn respond_unless_backfilling(scope: &mut StepScope<'_>) {
+    if scope.vehicle.backfill_until.is_none() && !scope.vehicle.cases.is_empty() {
+        respond(scope);
     }
 }
 
 /// What only time brings about: the end of a back-fill, absence, calendar dates, snoozes.
-fn pass_time(vehicle: &mut Vehicle, at: Time, set: &RuleSet, bounds: &Bounds, effects: &mut Effects) {
+fn pass_time(scope: &mut StepScope<'_>, at: Time, bounds: &Bounds) {
+    let vehicle = &mut *scope.vehicle;
     if vehicle.backfill_until.is_some_and(|until| until <= at) {
         vehicle.backfill_until = None;
     }
@@ -138,24 +132,22 @@ fn pass_time(vehicle: &mut Vehicle, at: Time, set: &RuleSet, bounds: &Bounds, ef
     // Absence is judged as of when everything measured must have arrived, never over waiting messages.
     // A vehicle in back-fill is speaking, only about the past.
     let speaks = vehicle.order.waiting_count() > 0 || vehicle.backfill_until.is_some();
-    if !speaks && vehicle.newest != Time::NEVER {
-        let now = at - bounds.lateness;
-        if now > vehicle.newest {
-            pass_days(vehicle, now, set, effects);
-            pass_silence(vehicle, now, set, effects);
-            vehicle.judged = vehicle.judged.max(now);
-        }
+    let now = at - bounds.lateness;
+    if !speaks && vehicle.newest != Time::NEVER && now > vehicle.newest {
+        pass_days(scope, now);
+        pass_silence(scope, now);
+        scope.vehicle.judged = scope.vehicle.judged.max(now);
     }
-    respond_unless_backfilling(vehicle, set, effects);
+    respond_unless_backfilling(scope);
 }
 
 /// Judges absence at every instant up to `to` at which it can come to hold, as Timers in between
 /// would have: how messages were cut, and which signals they carried, must not matter.
-fn pass_silence(vehicle: &mut Vehicle, to: Time, set: &RuleSet, effects: &mut Effects) {
-    let mut from = vehicle.newest;
-    while let Some(at) = next_absence(vehicle, from, set).filter(|at| *at <= to) {
-        let changes = evaluate_mask(vehicle, *set.absence(), at, set, effects);
-        decide_and_respond(vehicle, changes, set, effects);
+fn pass_silence(scope: &mut StepScope<'_>, to: Time) {
+    let mut from = scope.vehicle.newest;
+    while let Some(at) = next_absence(scope.vehicle, from, scope.set).filter(|at| *at <= to) {
+        let changes = evaluate_mask(scope, *scope.set.absence(), at);
+        decide_and_respond(scope, changes);
         from = at;
     }
 }
@@ -173,11 +165,11 @@ fn next_absence(vehicle: &Vehicle, from: Time, set: &RuleSet) -> Option<Time> {
 
 /// Judges calendar due dates at every start of a day up to `to`, so that it does not matter
 /// whether a reading or a Timer came first.
-fn pass_days(vehicle: &mut Vehicle, to: Time, set: &RuleSet, effects: &mut Effects) {
-    while let Some(day_start) = usage::next_day(vehicle, to) {
-        usage::begin_day(vehicle, day_start, set);
-        let changes = evaluate_mask(vehicle, *set.by_service(), day_start, set, effects);
-        decide_and_respond(vehicle, changes, set, effects);
+fn pass_days(scope: &mut StepScope<'_>, to: Time) {
+    while let Some(day_start) = scope.vehicle.estimates.usage.next_day(to) {
+        service::begin_day(scope.vehicle, day_start, scope.set);
+        let changes = evaluate_mask(scope, *scope.set.by_service(), day_start);
+        decide_and_respond(scope, changes);
     }
 }
 
@@ -189,7 +181,7 @@ pub fn wake(vehicle: &Vehicle, set: &RuleSet, bounds: &Bounds) -> Option<Time> {
     let silent = waiting.is_none() && backfill.is_none() && vehicle.newest != Time::NEVER;
     let judged = silent.then(|| {
         let absence = next_absence(vehicle, vehicle.newest.max(vehicle.judged), set);
-        absence.into_iter().chain(usage::wake(vehicle)).min().map(|at| at + bounds.lateness)
+        absence.into_iter().chain(vehicle.estimates.usage.wake()).min().map(|at| at + bounds.lateness)
     });
     [waiting, backfill, snooze, judged.flatten()].into_iter().flatten().min()
 }

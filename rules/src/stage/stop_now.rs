@@ -8,9 +8,8 @@ use crate::entry::rule::Mode;
 use crate::language::expr::{self, Cell, Tri, View};
 use crate::observed::fault_cycle::FaultPhase;
 use crate::rule_set::{Rule, RuleSet};
-use crate::stage::effect::Effects;
 use crate::stage::evidence::evidence_now;
-use crate::stage::respond::stop_now;
+use crate::stage::scope::StepScope;
 use crate::state::Vehicle;
 use crate::unit::{Severity, Span, Time};
 
@@ -18,21 +17,20 @@ use crate::unit::{Severity, Span, Time};
 pub const STOP_NOW_WITHIN: Span = Span::from_mins(10);
 
 /// Sends stop-now for every open case of S1 that fresh readings show and that was not warned of yet.
-pub fn warn_of_open_cases(vehicle: &mut Vehicle, received_at: Time, set: &RuleSet, effects: &mut Effects) {
-    let waits = |case: &&Case| case.severity == Severity::S1 && case.mode == Mode::Live && !case.warned;
-    if !vehicle.cases.iter().any(|case| waits(&case)) {
-        return;
-    }
-    for place in 0..vehicle.cases.len() {
+pub fn warn_of_open_cases(scope: &mut StepScope<'_>) {
+    let waits = |case: &Case| case.severity == Severity::S1 && case.mode == Mode::Live && !case.warned;
+    for place in 0..scope.vehicle.cases.len() {
+        let (vehicle, received_at, set) = (&*scope.vehicle, scope.received_at, scope.set);
         let case = &vehicle.cases[place];
-        let urgent = |finding: &&OpenFinding| {
+        let is_urgent = |finding: &&OpenFinding| {
             finding.severity == Severity::S1 && is_shown(vehicle, finding.key, finding.opened_at, received_at, set)
         };
-        let Some(finding) = case.findings.iter().filter(|_| waits(&case)).find(urgent) else { continue };
+        let Some(finding) = case.findings.iter().filter(|_| waits(case)).find(is_urgent) else { continue };
         let Some(rule) = set.rule(finding.key.rule) else { continue };
         let evidence = evidence_now(vehicle, finding.key, finding.opened_at, set);
-        stop_now(vehicle, case.id, case.proposal.order(), rule, evidence.as_ref(), received_at, set, effects);
-        vehicle.cases[place].warned = true;
+        let (id, order) = (case.id, case.proposal.order());
+        scope.stop_now(id, order, rule, evidence.as_ref());
+        scope.vehicle.cases[place].warned = true;
     }
 }
 

@@ -14,6 +14,25 @@ use crate::vehicle::{Reason, Slot};
 /// After a silence this long, and longer than the signal's `max_gap`, its old value says nothing about a new one.
 const SILENCE: Span = Span::from_mins(10);
 
+/// A reading before it is believed, and what it is held against.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim<'a> {
+    pub slot: Slot,
+    pub signal: &'a Signal,
+    /// The last value that was believed.
+    pub last: Last,
+    /// In the unit of the signal.
+    pub value: f64,
+    pub at: Time,
+}
+
+impl Claim<'_> {
+    /// As one that waits for witnesses.
+    const fn suspect(&self) -> Suspect {
+        Suspect::new(self.slot, self.value, self.at)
+    }
+}
+
 /// What is thought of a reading.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Judged {
@@ -28,7 +47,8 @@ pub enum Judged {
 }
 
 /// Judges a reading against the last one that was believed and against what waits; a refused one waits from now on.
-pub fn judge(vehicle: &mut Vehicle, slot: Slot, signal: &Signal, last: Last, value: f64, at: Time) -> Judged {
+pub fn judge(vehicle: &mut Vehicle, claim: &Claim<'_>) -> Judged {
+    let Claim { slot, signal, last, value, .. } = *claim;
     let Some(jump) = signal.jump() else { return Judged::Believed };
     let is_close = (value - last.value).abs() <= jump / 2.0;
     if is_close && vehicle.suspects.is_empty() && vehicle.former.is_empty() {
@@ -36,7 +56,7 @@ pub fn judge(vehicle: &mut Vehicle, slot: Slot, signal: &Signal, last: Last, val
     }
     let former = vehicle.former.iter().position(|former| former.slot == slot);
     let former = former.map(|place| vehicle.former.remove(place));
-    let judged = weigh(vehicle, slot, signal, former, last, value, at);
+    let judged = weigh(vehicle, claim, former);
     let before = match judged {
         Judged::Believed | Judged::Refuted if last.at == Time::NEVER || is_close || signal.is_quick() => None,
         Judged::Believed | Judged::Refuted => Some(Former { slot, last }),
@@ -49,15 +69,8 @@ pub fn judge(vehicle: &mut Vehicle, slot: Slot, signal: &Signal, last: Last, val
     judged
 }
 
-fn weigh(
-    vehicle: &mut Vehicle,
-    slot: Slot,
-    signal: &Signal,
-    former: Option<Former>,
-    last: Last,
-    value: f64,
-    at: Time,
-) -> Judged {
+fn weigh(vehicle: &mut Vehicle, claim: &Claim<'_>, former: Option<Former>) -> Judged {
+    let Claim { slot, signal, last, value, at } = *claim;
     let held = vehicle.suspects.iter().position(|suspect| suspect.slot == slot);
     let held = held.map(|place| vehicle.suspects.swap_remove(place));
     if let Some(held) = held.filter(|held| held.at == at) {
@@ -67,17 +80,13 @@ fn weigh(
         return Judged::Waits { reason, refutes: false };
     }
     // Back from a false reading that was just within reach, or the true ones would be measured against it.
-    let returns = former.is_some_and(|former| witnesses(signal, former.last, value, at) == 0);
-    let needed = if returns { 0 } else { witnesses(signal, last, value, at) };
+    let returns = former.is_some_and(|former| witnesses(&Claim { last: former.last, ..*claim }) == 0);
+    let needed = if returns { 0 } else { witnesses(claim) };
     let Some(held) = held else {
-        return if needed == 0 {
-            Judged::Believed
-        } else {
-            wait(vehicle, needed, false, Suspect::new(slot, value, at))
-        };
+        return if needed == 0 { Judged::Believed } else { wait(vehicle, needed, false, claim.suspect()) };
     };
-    if !agrees(signal, held, last, value, at) {
-        return if needed == 0 { Judged::Refuted } else { wait(vehicle, needed, true, Suspect::new(slot, value, at)) };
+    if !agrees(claim, held) {
+        return if needed == 0 { Judged::Refuted } else { wait(vehicle, needed, true, claim.suspect()) };
     }
     // The last word before a silence is what the first one after it is compared with.
     let needed = if is_silent(signal, at.since(held.at)) { needed.min(1) } else { needed };
@@ -86,7 +95,7 @@ fn weigh(
         _ if held.agreeing + 1 >= needed => Judged::Confirmed(held),
         _ => {
             let agreeing = held.agreeing + 1;
-            wait(vehicle, needed, false, Suspect { agreeing, before: held.last(), ..Suspect::new(slot, value, at) })
+            wait(vehicle, needed, false, Suspect { agreeing, before: held.last(), ..claim.suspect() })
         }
     }
 }
@@ -98,7 +107,8 @@ fn wait(vehicle: &mut Vehicle, needed: u8, refutes: bool, suspect: Suspect) -> J
 }
 
 /// How many more readings must agree with one before it is believed.
-fn witnesses(signal: &Signal, last: Last, value: f64, at: Time) -> u8 {
+fn witnesses(claim: &Claim<'_>) -> u8 {
+    let Claim { signal, last, value, at, .. } = *claim;
     let change = (value - last.value).abs();
     if signal.jump().is_none_or(|jump| change <= jump) {
         return 0;
@@ -121,7 +131,8 @@ fn is_silent(signal: &Signal, gap: Span) -> bool {
 
 /// Whether the next reading bears out one that waits: the signal can have come from there, or moves on the same way, as a
 /// cell does that heats by 20 K from reading to reading.
-fn agrees(signal: &Signal, held: Suspect, last: Last, value: f64, at: Time) -> bool {
+fn agrees(claim: &Claim<'_>, held: Suspect) -> bool {
+    let Claim { signal, last, value, at, .. } = *claim;
     let gap = at.since(held.at);
     if (value - held.value).abs() <= signal.reach(gap) || is_silent(signal, gap) && signal.is_quick() {
         return true;

@@ -8,7 +8,7 @@ use ingest::topic;
 use rules::author::trial::Trial;
 use rules::entry::rule::Mode;
 use rules::rule_set::RuleSet;
-use rules::stage::effect::{Effect, Effects};
+use rules::stage::effect::{CaseEffect, Effect, Effects, FindingEffect, NoticeEffect, OrderEffect};
 use rules::state::Vehicle;
 use rules::state::settle::Bounds;
 use rules::unit::{Locale, Severity, Span, Time};
@@ -163,30 +163,37 @@ impl<'a> Life<'a> {
     fn collect(&mut self) {
         for effect in self.effects.written.drain(..) {
             match effect {
-                Effect::OpenCase {
-                    case, component, rule, severity, opened_at, received_at, mode: Mode::Live, ..
-                } => {
+                Effect::Case(CaseEffect::Open {
+                    case,
+                    component,
+                    rule,
+                    severity,
+                    opened_at,
+                    received_at,
+                    mode: Mode::Live,
+                    ..
+                }) => {
                     let component = component.to_string();
                     self.log.cases.insert(case, Case { component, rule, severity, opened_at, received_at });
                 }
-                Effect::EndCase { case, withdrawn: true, .. } => {
+                Effect::Case(CaseEffect::End { case, withdrawn: true, .. }) => {
                     self.log.cases.remove(&case);
                 }
-                Effect::ProposeOrder { order, severity, opened_at, .. } => {
+                Effect::Order(OrderEffect::Propose { order, severity, opened_at, .. }) => {
                     self.log.orders.insert(order, Order { at: opened_at, severity, case: None });
                 }
-                Effect::AddLine { order, case, .. } => {
+                Effect::Order(OrderEffect::AddLine { order, case, .. }) => {
                     if let Some(own) = self.log.orders.get_mut(&order) {
                         own.case.get_or_insert(case);
                     }
                 }
-                Effect::OpenFinding { rule, severity, at, .. } => {
+                Effect::Finding(FindingEffect::Open { rule, severity, at, .. }) => {
                     if severity == Severity::S1 {
                         self.log.stopped.get_or_insert((at, self.trial.vehicle.received));
                     }
                     *self.log.fired.entry(rule).or_default() += 1;
                 }
-                Effect::Notify(notice) => self.log.notices += u64::from(notice.person.is_some()),
+                Effect::Notice(NoticeEffect::Enqueue(notice)) => self.log.notices += u64::from(notice.person.is_some()),
                 _ => {}
             }
         }

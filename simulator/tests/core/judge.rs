@@ -10,7 +10,7 @@ use rules::author::trial::Trial;
 use rules::catalogue::Catalogue;
 use rules::learned::{COHORTS_FILE, CohortEntry, CohortHead, CohortTable};
 use rules::rule_set::RuleSet;
-use rules::stage::effect::{Effect, Effects};
+use rules::stage::effect::{CaseEffect, Effect, Effects, FindingEffect};
 use rules::state::Vehicle;
 use rules::state::settle::Bounds;
 use rules::unit::{Span, Time};
@@ -186,15 +186,15 @@ impl Judge {
     fn collect(&mut self) {
         for effect in self.effects.written.drain(..) {
             match effect {
-                Effect::OpenCase { case, component, rule, opened_at, .. } => {
+                Effect::Case(CaseEffect::Open { case, component, rule, opened_at, .. }) => {
                     let vehicle = self.trial.vehicle.id.to_string();
                     let component = component.to_string();
                     self.verdict.cases.insert(case, Case { vehicle, component, rule, opened_at });
                 }
-                Effect::EndCase { case, withdrawn: true, .. } => {
+                Effect::Case(CaseEffect::End { case, withdrawn: true, .. }) => {
                     self.verdict.cases.remove(&case);
                 }
-                Effect::OpenFinding { rule, at, .. } => {
+                Effect::Finding(FindingEffect::Open { rule, at, .. }) => {
                     self.verdict.fired.entry(rule).or_insert(at);
                 }
                 _ => {}

@@ -8,7 +8,6 @@ mod route;
 pub use self::budget::{LONGEST_BUDGET, hold_until};
 pub use self::quiet::QuietHours;
 pub use self::recheck::{
-    Addressee, CancelReason, CaseStanding, HoldReason, OrderStanding, Situation, Stage, Told, Verdict, recheck,
-    take_back,
+    Addressee, CancelReason, CaseStanding, HoldReason, OrderStanding, Situation, Told, Verdict, recheck, take_back,
 };
 pub use self::route::{Reach, Route, Routes};

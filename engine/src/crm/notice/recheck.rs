@@ -4,18 +4,11 @@
 //! answer is decided here from what was read a moment ago, and nothing else; the relay carries it
 //! out. Whatever is cancelled has a reason, and stop-now is held by nothing.
 
-use rules::case::Audience;
+use rules::case::{Audience, NoticeStage};
 use rules::unit::{Severity, Span, Time};
 
 use crate::crm::notice::{QuietHours, hold_until};
-
-/// What a notice is for; the words of column `notification.stage`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    StopNow,
-    Opened,
-    Resolved,
-}
+use crate::crm::order_state::OrderState;
 
 /// The case behind a notice. Stop-now may precede it: a peek opens no case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +28,21 @@ pub enum OrderStanding {
     Answered,
     /// There will be no visit.
     Dropped,
+}
+
+impl OrderStanding {
+    /// What a state means for a notice. A merged order's matter goes on in another one, so it waits.
+    pub const fn of(state: OrderState) -> Self {
+        match state {
+            OrderState::Proposed
+            | OrderState::Triaged
+            | OrderState::Contacted
+            | OrderState::Unreachable
+            | OrderState::Merged => Self::Waiting,
+            OrderState::Cancelled | OrderState::Declined | OrderState::Rejected | OrderState::Expired => Self::Dropped,
+            _ => Self::Answered,
+        }
+    }
 }
 
 /// What the addressee was told about the matter before, on the same channel.
@@ -63,7 +71,7 @@ pub enum Addressee {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Situation {
     pub audience: Audience,
-    pub stage: Stage,
+    pub stage: NoticeStage,
     pub severity: Severity,
     pub valid_until: Time,
     pub case: Option<CaseStanding>,
@@ -158,7 +166,7 @@ pub fn recheck(situation: &Situation, now: Time) -> Verdict {
     if let Some(reason) = matter_ended(situation).or_else(|| unwelcome(situation)).or_else(|| answered(situation)) {
         return Verdict::Cancel(reason);
     }
-    if situation.stage == Stage::Resolved {
+    if situation.stage == NoticeStage::Resolved {
         match situation.told {
             Told::Never => return Verdict::Cancel(CancelReason::NeverTold),
             Told::UnderWay => return Verdict::Hold { until: now + EARLIER_NOTICE, why: HoldReason::EarlierNotice },
@@ -175,7 +183,7 @@ pub fn take_back(situation: &Situation) -> Option<CancelReason> {
 
 /// Whether what the notice says has stopped being true.
 fn matter_ended(situation: &Situation) -> Option<CancelReason> {
-    if situation.stage == Stage::Resolved {
+    if situation.stage == NoticeStage::Resolved {
         return None;
     }
     match situation.case {
@@ -184,7 +192,7 @@ fn matter_ended(situation: &Situation) -> Option<CancelReason> {
         Some(case) if case.eased => return Some(CancelReason::CaseEased),
         _ => {}
     }
-    let dropped = situation.order == Some(OrderStanding::Dropped) && situation.stage == Stage::Opened;
+    let dropped = situation.order == Some(OrderStanding::Dropped) && situation.stage == NoticeStage::Opened;
     dropped.then_some(CancelReason::OrderDropped)
 }
 
@@ -204,7 +212,7 @@ fn unwelcome(situation: &Situation) -> Option<CancelReason> {
 
 /// Whether the owner already knows, from a person.
 fn answered(situation: &Situation) -> Option<CancelReason> {
-    let proposes = situation.stage == Stage::Opened && situation.audience == Audience::Owner;
+    let proposes = situation.stage == NoticeStage::Opened && situation.audience == Audience::Owner;
     (proposes && situation.order == Some(OrderStanding::Answered)).then_some(CancelReason::OrderAnswered)
 }
 
@@ -219,7 +227,7 @@ fn right_moment(situation: &Situation, now: Time) -> Verdict {
         return Verdict::Hold { until, why: HoldReason::QuietHours };
     }
     // Whoever was alarmed must hear that it is over.
-    if situation.stage == Stage::Resolved {
+    if situation.stage == NoticeStage::Resolved {
         return Verdict::Send { takes_budget: false };
     }
     match hold_until(contacts, now) {
@@ -252,7 +260,7 @@ mod tests {
     fn situation() -> Situation {
         Situation {
             audience: Audience::Owner,
-            stage: Stage::Opened,
+            stage: NoticeStage::Opened,
             severity: Severity::S2,
             valid_until: noon() + Span::from_days(3),
             case: Some(CaseStanding { open: true, eased: false }),
@@ -274,7 +282,7 @@ mod tests {
     fn cancels_when_the_matter_has_ended() {
         let closed = Situation { case: Some(CaseStanding { open: false, eased: false }), ..situation() };
         assert_eq!(recheck(&closed, noon()), Verdict::Cancel(CancelReason::CaseEnded));
-        let peeked = Situation { stage: Stage::StopNow, case: None, resolved: true, ..situation() };
+        let peeked = Situation { stage: NoticeStage::StopNow, case: None, resolved: true, ..situation() };
         assert_eq!(recheck(&peeked, noon()), Verdict::Cancel(CancelReason::CaseEnded));
         let eased = Situation { case: Some(CaseStanding { open: true, eased: true }), ..situation() };
         assert_eq!(recheck(&eased, noon()), Verdict::Cancel(CancelReason::CaseEased));
@@ -307,7 +315,7 @@ mod tests {
         };
         assert_eq!(until.to_string(), "2026-11-23T00:30:00Z");
         let stop = Situation {
-            stage: Stage::StopNow,
+            stage: NoticeStage::StopNow,
             severity: Severity::S1,
             case: None,
             order: None,
@@ -323,14 +331,14 @@ mod tests {
         let later = noon() + Span::from_hours(1);
         let held = Verdict::Hold { until: noon() + Span::from_days(1), why: HoldReason::ContactBudget };
         assert_eq!(recheck(&contacted, later), held);
-        let resolved = Situation { stage: Stage::Resolved, told: Told::Yes, ..contacted };
+        let resolved = Situation { stage: NoticeStage::Resolved, told: Told::Yes, ..contacted };
         assert_eq!(recheck(&resolved, later), Verdict::Send { takes_budget: false });
     }
 
     #[test]
     fn resolves_only_for_whom_was_told() {
         let closed = Some(CaseStanding { open: false, eased: false });
-        let resolved = |told| Situation { stage: Stage::Resolved, case: closed, told, ..situation() };
+        let resolved = |told| Situation { stage: NoticeStage::Resolved, case: closed, told, ..situation() };
         assert_eq!(recheck(&resolved(Told::Never), noon()), Verdict::Cancel(CancelReason::NeverTold));
         assert!(matches!(recheck(&resolved(Told::UnderWay), noon()), Verdict::Hold { .. }));
         assert_eq!(recheck(&resolved(Told::Yes), noon()), Verdict::Send { takes_budget: false });

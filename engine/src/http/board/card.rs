@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
+use crate::crm::line_state::LineState;
 use crate::http::case::titles::Titles;
 use crate::http::page::layout::Page;
 use crate::http::page::show::{Moment, SeverityTag};
@@ -136,7 +137,7 @@ fn card_of_order(p: &Page, signs: &Signs<'_>, order: BoardOrder, lines: &[BoardL
         overdue: order.due_at < p.now,
         appointment: order.appointment_at.map(|at| times.moment(at)),
         flagged: order.flagged_because.map(|because| signs.titles.worded(&because)),
-        extra_work: lines.iter().any(|line| line.extra_work && line.state == "open"),
+        extra_work: lines.iter().any(|line| line.extra_work && line.state == LineState::Open.word()),
     }
 }
 

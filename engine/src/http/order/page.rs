@@ -5,14 +5,15 @@ use std::collections::HashMap;
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
+use rules::case::Verdict;
 use serde::Deserialize;
 use uuid::Uuid;
 
+use crate::act::order::verdicts_missing;
 use crate::crm::order_state::OrderState;
 use crate::http::HttpState;
 use crate::http::case::titles::Titles;
 use crate::http::case::view;
-use crate::http::order::transition::{VERDICTS, verdicts_missing};
 use crate::http::order::view::{LineView, LogEntry, NextStep, OrderHead, OtherCase, heads};
 use crate::http::page::failure::Failure;
 use crate::http::page::layout::{Page, Part, html};
@@ -88,7 +89,9 @@ pub async fn show(
         verdicts_missing: (missing > 0 && row.state.asks_verdicts_soon())
             .then(|| fill(&p.w.order.verdicts_missing, "n", missing)),
         gives_verdict: who.account.role.gives_verdict() && row.state.in_workshop(),
-        verdicts: VERDICTS.iter().map(|word| ((*word).to_owned(), named(&p.w.verdict, word).to_owned())).collect(),
+        verdicts: Verdict::ALL
+            .map(|verdict| (verdict.word().to_owned(), named(&p.w.verdict, verdict.word()).to_owned()))
+            .into(),
         log: transitions.into_iter().map(|moved| LogEntry::new(&p, &titles, moved, &names)).collect(),
         problem: problem(&p, &query, missing),
         people,

@@ -6,11 +6,12 @@ use askama::Template;
 use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use rules::stage::respond::ORDER_GATE;
-use rules::vehicle::{Command, ReviewAnswer, VehicleId};
+use rules::stage::gate::ORDER_GATE;
+use rules::vehicle::ReviewAnswer;
 use serde::Deserialize;
 use uuid::Uuid;
 
+use crate::act;
 use crate::http::HttpState;
 use crate::http::board::card::Signs;
 use crate::http::case::titles::Titles;
@@ -20,9 +21,9 @@ use crate::http::page::layout::{Page, Part, html};
 use crate::http::page::show;
 use crate::http::person::gate::Visitor;
 use crate::http::words::fill;
+use crate::store::person;
 use crate::store::review::{self, WaitingCase};
 use crate::store::session::begin_as;
-use crate::store::{console, person};
 
 /// A case that waits, and why it was not ordered.
 struct Waiting {
@@ -120,29 +121,22 @@ fn waiting(p: &Page, signs: &Signs<'_>, row: WaitingCase, case: CaseView) -> Wai
     }
 }
 
-/// `POST /review/{case}`: the answer and the lane's command, in one transaction.
+/// `POST /review/{case}`
 pub async fn answer(
     State(state): State<HttpState>,
     who: Visitor,
     Path(case_id): Path<Uuid>,
     Form(form): Form<AnswerForm>,
 ) -> Result<Response, Failure> {
-    if !who.account.role.advises() {
-        return Err(Failure::Forbidden);
-    }
     let answer = match form.answer.as_str() {
         "accept" => ReviewAnswer::Accept,
         "dismiss" => ReviewAnswer::Dismiss,
         _ => return Err(Failure::BadForm("answer".to_owned())),
     };
-    let mut tx = begin_as(&state.pool, who.sees()).await?;
-    let accepted = answer == ReviewAnswer::Accept;
-    let Some(vehicle_id) = review::answer(&mut tx, case_id, accepted, who.id()).await? else {
-        return Err(Failure::Changed { back: "/review".to_owned() });
-    };
-    let vehicle = VehicleId::try_new(&vehicle_id).map_err(|error| Failure::Broken(error.into()))?;
-    console::command(&mut tx, &vehicle, &Command::Review { case: case_id, answer }).await?;
-    tx.commit().await?;
+    let failed = |error| Failure::of_act(error, "/review");
+    let mut acting = who.acting(&state).await?;
+    act::review::answer(&mut acting, case_id, answer).await.map_err(failed)?;
+    acting.commit().await.map_err(failed)?;
     Ok(Redirect::to("/review").into_response())
 }
 

@@ -1,25 +1,22 @@
 //! What people do with a work order: move it on, judge its lines, answer its flag.
 //!
-//! `crm::order_state` decides; the change, its row in the log and the lane's command are one
-//! transaction, guarded by the version the person saw.
+//! The forms are read here; `act::order` does it.
 
 use axum::Form;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
-use chrono_tz::Tz;
-use rules::vehicle::{Command, Component, VehicleId};
+use chrono::NaiveDateTime;
+use rules::case::Verdict;
 use serde::Deserialize;
-use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::crm::order_state::{self, Facts, OrderState, Refusal};
+use crate::act::order::{self, Judge, MoveOn};
+use crate::act::{ActError, ActRefusal};
+use crate::crm::line_state::LineState;
+use crate::crm::order_state::{OrderState, Refusal};
 use crate::http::HttpState;
 use crate::http::page::failure::Failure;
 use crate::http::person::gate::Visitor;
-use crate::store::console;
-use crate::store::order::{self, Judgement, Line, Move, Order};
-use crate::store::session::begin_as;
 
 #[derive(Deserialize)]
 pub struct MoveForm {
@@ -56,42 +53,23 @@ pub async fn move_on(
     Form(form): Form<MoveForm>,
 ) -> Result<Response, Failure> {
     let to = OrderState::from_word(&form.to).ok_or_else(|| Failure::BadForm("to".to_owned()))?;
-    if !who.account.role.may_move_to(to) {
-        return Err(Failure::Forbidden);
-    }
     let back = format!("/orders/{order_id}");
-    let mut tx = begin_as(&state.pool, who.sees()).await?;
-    let row = order::order(&mut tx, order_id).await?.ok_or(Failure::NotFound)?;
-    let lines = order::lines(&mut tx, order_id).await?;
-    let zone = zone(&mut tx, &row).await?;
-    let odometer_km = odometer(&form.odometer_km)?;
-    let appointment_at = appointment(&form.appointment_at, zone)?;
-    let facts = facts(&row, &lines, odometer_km, appointment_at);
-    let step = match order_state::step(row.state, to, &facts, &form.because) {
-        Ok(step) => step,
-        Err(refusal) => return Ok(Redirect::to(&format!("{back}?refused={}", refusal_word(refusal))).into_response()),
-    };
-    let moved_at = state.clock.now().to_utc();
-    let change = Move {
-        order_id,
+    let wanted = MoveOn {
+        order: order_id,
         version: form.version,
-        from: row.state,
-        to: step.to,
-        because: form.because.trim(),
-        moved_by: who.id(),
-        moved_at,
-        odometer_km,
-        appointment_at,
+        to,
+        because: &form.because,
+        odometer_km: odometer(&form.odometer_km)?,
+        appointment: appointment(&form.appointment_at)?,
     };
-    if !order::move_on(&mut tx, &change).await? {
-        return Err(Failure::Changed { back });
+    let mut acting = who.acting(&state).await?;
+    match order::move_on(&mut acting, &wanted).await {
+        Ok(()) => acting.commit().await.map_err(|error| Failure::of_act(error, &back))?,
+        Err(ActError::Refused(ActRefusal::Order(why))) => {
+            return Ok(Redirect::to(&format!("{back}?refused={}", refusal_word(why))).into_response());
+        }
+        Err(error) => return Err(Failure::of_act(error, &back)),
     }
-    if let Some(event) = step.tell {
-        let vehicle = vehicle_of(&row.vehicle_id)?;
-        let command = Command::Order { order: order_id, event, effective_at: moved_at.into() };
-        console::command(&mut tx, &vehicle, &command).await?;
-    }
-    tx.commit().await?;
     Ok(Redirect::to(&back).into_response())
 }
 
@@ -102,32 +80,20 @@ pub async fn judge(
     Path(order_id): Path<Uuid>,
     Form(form): Form<VerdictForm>,
 ) -> Result<Response, Failure> {
-    if !who.account.role.gives_verdict() {
-        return Err(Failure::Forbidden);
-    }
-    let known = VERDICTS.contains(&form.verdict.as_str()) && WORK.contains(&form.work.as_str());
-    if !known {
-        return Err(Failure::BadForm("verdict".to_owned()));
-    }
-    let back = format!("/orders/{order_id}");
-    let mut tx = begin_as(&state.pool, who.sees()).await?;
-    let row = order::order(&mut tx, order_id).await?.ok_or(Failure::NotFound)?;
-    if !row.state.in_workshop() {
-        return Err(Failure::Changed { back });
-    }
-    let note = Some(form.note.trim()).filter(|note| !note.is_empty());
-    let judgement = Judgement {
-        order_id,
-        case_id: form.case_id,
-        verdict: &form.verdict,
-        note,
-        state: &form.work,
-        judged_at: state.clock.now().to_utc(),
+    let wrong = || Failure::BadForm("verdict".to_owned());
+    let said = Judge {
+        order: order_id,
+        case: form.case_id,
+        version: form.version,
+        verdict: Verdict::from_word(&form.verdict).ok_or_else(wrong)?,
+        work: LineState::from_word(&form.work).ok_or_else(wrong)?,
+        note: Some(form.note.trim()).filter(|note| !note.is_empty()),
     };
-    if !order::judge(&mut tx, form.version, &judgement).await? {
-        return Err(Failure::Changed { back });
-    }
-    tx.commit().await?;
+    let back = format!("/orders/{order_id}");
+    let failed = |error| Failure::of_act(error, &back);
+    let mut acting = who.acting(&state).await?;
+    order::judge(&mut acting, &said).await.map_err(failed)?;
+    acting.commit().await.map_err(failed)?;
     Ok(Redirect::to(&format!("{back}#case-{}", form.case_id)).into_response())
 }
 
@@ -138,46 +104,12 @@ pub async fn unflag(
     Path(order_id): Path<Uuid>,
     Form(form): Form<FlagForm>,
 ) -> Result<Response, Failure> {
-    if !who.account.role.advises() {
-        return Err(Failure::Forbidden);
-    }
     let back = format!("/orders/{order_id}");
-    let mut tx = begin_as(&state.pool, who.sees()).await?;
-    if !order::unflag(&mut tx, order_id, form.version).await? {
-        return Err(Failure::Changed { back });
-    }
-    tx.commit().await?;
+    let failed = |error| Failure::of_act(error, &back);
+    let mut acting = who.acting(&state).await?;
+    order::unflag(&mut acting, order_id, form.version).await.map_err(failed)?;
+    acting.commit().await.map_err(failed)?;
     Ok(Redirect::to(&back).into_response())
-}
-
-/// The technician's words, DOMAIN 6.5.
-pub const VERDICTS: [&str; 5] =
-    ["confirmed", "confirmed_other_cause", "precautionary_replaced", "no_fault_found", "not_inspected"];
-const WORK: [&str; 3] = ["open", "done", "declined"];
-
-fn facts(row: &Order, lines: &[Line], odometer_km: Option<f64>, appointment: Option<DateTime<Utc>>) -> Facts {
-    let done = lines.iter().filter(|line| line.state == "done").map(|line| Component::new(&line.component));
-    Facts {
-        odometer_km: odometer_km.or(row.odometer_km),
-        has_appointment: appointment.is_some(),
-        verdicts_missing: verdicts_missing(lines),
-        done: done.collect(),
-    }
-}
-
-/// Lines that a technician has still to judge.
-pub fn verdicts_missing(lines: &[Line]) -> usize {
-    let waits = |line: &&Line| line.verdict.is_none() && line.state != "withdrawn" && line.state != "declined";
-    lines.iter().filter(waits).count()
-}
-
-async fn zone(conn: &mut PgConnection, row: &Order) -> Result<Tz, Failure> {
-    let dealer = console::dealer(conn, row.dealer_id).await?;
-    Ok(dealer.and_then(|dealer| dealer.timezone.parse().ok()).unwrap_or(Tz::UTC))
-}
-
-fn vehicle_of(vehicle_id: &str) -> Result<VehicleId, Failure> {
-    VehicleId::try_new(vehicle_id).map_err(|error| Failure::Broken(error.into()))
 }
 
 fn odometer(text: &str) -> Result<Option<f64>, Failure> {
@@ -189,14 +121,13 @@ fn odometer(text: &str) -> Result<Option<f64>, Failure> {
     km.map(Some).ok_or_else(|| Failure::BadForm("odometer".to_owned()))
 }
 
-/// A `datetime-local` in the dealer's zone.
-fn appointment(text: &str, zone: Tz) -> Result<Option<DateTime<Utc>>, Failure> {
+/// A `datetime-local`, by the dealer's clock.
+fn appointment(text: &str) -> Result<Option<NaiveDateTime>, Failure> {
     if text.is_empty() {
         return Ok(None);
     }
-    let wrong = || Failure::BadForm("appointment".to_owned());
-    let local = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M").map_err(|_| wrong())?;
-    zone.from_local_datetime(&local).earliest().map(|at| Some(at.to_utc())).ok_or_else(wrong)
+    let local = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M");
+    local.map(Some).map_err(|_| Failure::BadForm("appointment".to_owned()))
 }
 
 fn refusal_word(refusal: Refusal) -> &'static str {
@@ -213,7 +144,8 @@ fn refusal_word(refusal: Refusal) -> &'static str {
 mod tests {
     use super::*;
     use crate::http::fixture;
-    use crate::store::session::As;
+    use crate::store::order as rows;
+    use crate::store::session::{As, begin_as};
 
     #[sqlx::test]
     async fn moves_by_the_table_and_tells_the_lane(pool: sqlx::PgPool) {
@@ -254,7 +186,7 @@ mod tests {
         let (advisor, technician) = (console.log_in("li").await, console.log_in("wang").await);
         let version = async || {
             let mut tx = begin_as(&console.pool, As::Engine).await.unwrap();
-            order::order(&mut tx, order).await.unwrap().unwrap().version.to_string()
+            rows::order(&mut tx, order).await.unwrap().unwrap().version.to_string()
         };
         let go = async |cookie: &str, to: &str| {
             let form = [("version", &*version().await), ("to", to)];
@@ -264,7 +196,7 @@ mod tests {
         let refused = go(&technician, "ready").await;
         assert!(refused.headers()["location"].to_str().unwrap().ends_with("refused=verdicts"));
         let mut tx = begin_as(&console.pool, As::Engine).await.unwrap();
-        let case = order::lines(&mut tx, order).await.unwrap()[0].case_id.to_string();
+        let case = rows::lines(&mut tx, order).await.unwrap()[0].case_id.to_string();
         drop(tx);
         let form = [("version", &*version().await), ("case_id", &case), ("verdict", "confirmed"), ("work", "done")];
         console.post(&format!("/orders/{order}/verdict"), &technician, &form).send().await.unwrap();
@@ -278,11 +210,11 @@ mod tests {
     }
 
     #[test]
-    fn reads_appointments_in_the_dealers_time() {
-        let at = appointment("2026-11-23T09:30", Tz::Asia__Shanghai).unwrap().unwrap();
-        assert_eq!(at.to_rfc3339(), "2026-11-23T01:30:00+00:00");
-        assert!(appointment("", Tz::UTC).unwrap().is_none());
-        assert!(appointment("tomorrow", Tz::UTC).is_err());
+    fn reads_appointments_as_the_browser_sends_them() {
+        let at = appointment("2026-11-23T09:30").unwrap().unwrap();
+        assert_eq!(at.to_string(), "2026-11-23 09:30:00");
+        assert!(appointment("").unwrap().is_none());
+        assert!(appointment("tomorrow").is_err());
     }
 
     #[test]

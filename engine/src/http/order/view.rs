@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
+use crate::crm::line_state::LineState;
 use crate::crm::order_state::{Asks, OrderState};
 use crate::http::case::titles::Titles;
 use crate::http::case::view::{CaseHead, CaseView};
@@ -43,7 +44,7 @@ pub struct OrderHead {
 impl OrderHead {
     pub fn new(p: &Page, titles: &Titles, row: &Order, lines: &[Line], people: &PeopleCard) -> Self {
         let times = p.times();
-        let live: Vec<&Line> = lines.iter().filter(|line| line.state != "withdrawn").collect();
+        let live: Vec<&Line> = lines.iter().filter(|line| line.state != LineState::Withdrawn).collect();
         let labour: f64 = live.iter().map(|line| line.labour_h).sum();
         let over = row.state.is_over();
         let more = live.len().saturating_sub(1);
@@ -121,22 +122,22 @@ pub struct LineView {
 impl LineView {
     pub fn new(p: &Page, titles: &Titles, line: &Line, case: CaseView) -> Self {
         let words = &p.w.order;
-        let work_word = match line.state.as_str() {
-            "done" => &words.work_done,
-            "declined" => &words.work_declined,
-            _ => &words.work_open,
+        let work_word = match line.state {
+            LineState::Done => &words.work_done,
+            LineState::Declined => &words.work_declined,
+            LineState::Open | LineState::Withdrawn => &words.work_open,
         };
         Self {
             operations: line.operations.iter().map(|key| titles.operation(key)).collect(),
             parts: line.parts.iter().map(|key| titles.part(key)).collect(),
             labour: fill(&words.hours, "n", number(line.labour_h)),
             extra_work: line.extra_work,
-            withdrawn: line.state == "withdrawn",
-            ended: line.state != "withdrawn" && !case.open,
-            work: line.state.clone(),
+            withdrawn: line.state == LineState::Withdrawn,
+            ended: line.state != LineState::Withdrawn && !case.open,
+            work: line.state.word().to_owned(),
             work_word: work_word.clone(),
-            verdict_word: line.verdict.as_ref().map(|word| named(&p.w.verdict, word).to_owned()),
-            verdict: line.verdict.clone(),
+            verdict_word: line.verdict.map(|verdict| named(&p.w.verdict, verdict.word()).to_owned()),
+            verdict: line.verdict.map(|verdict| verdict.word().to_owned()),
             note: line.verdict_note.clone().unwrap_or_default(),
             case,
         }

@@ -4,6 +4,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use tracing::error;
 
+use crate::act::{ActError, ActRefusal};
 use crate::store::person::PersonError;
 
 /// Why there is no page.
@@ -36,6 +37,21 @@ impl Failure {
     pub fn of(error: anyhow::Error) -> Self {
         let busy = |cause: &(dyn std::error::Error + 'static)| cause.downcast_ref().is_some_and(is_busy);
         if error.chain().any(busy) { Self::Busy } else { Self::Broken(error) }
+    }
+
+    /// Of an act that was refused or that broke, for a visitor who then reads `back` again.
+    pub fn of_act(error: ActError, back: &str) -> Self {
+        let refusal = match error {
+            ActError::Refused(refusal) => refusal,
+            ActError::Broken(error) => return Self::of(error),
+        };
+        match refusal {
+            ActRefusal::NotAllowed => Self::Forbidden,
+            ActRefusal::NotFound => Self::NotFound,
+            ActRefusal::Changed | ActRefusal::Order(_) => Self::Changed { back: back.to_owned() },
+            ActRefusal::Unusable(what) => Self::BadForm(what.to_owned()),
+            ActRefusal::KeyTaken => Self::BadForm("idempotency-key".to_owned()),
+        }
     }
 }
 

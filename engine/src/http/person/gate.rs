@@ -14,8 +14,8 @@ use sha2::{Digest, Sha256};
 use tokio_stream::StreamExt as _;
 use uuid::Uuid;
 
+use crate::act::{Acting, Actor};
 use crate::clock::Clock;
-use crate::crm::role::Role;
 use crate::http::HttpState;
 use crate::http::door::peer::Peer;
 use crate::http::page::failure::Failure;
@@ -27,6 +27,9 @@ pub const SESSION_COOKIE: &str = "premend_session";
 /// Cookie of the language of people who are not logged in.
 pub const LOCALE_COOKIE: &str = "premend_locale";
 
+/// Header of the key under which a request is carried out once.
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
 /// A token is so long, in hexadecimal.
 pub const TOKEN_DIGITS: usize = 64;
 
@@ -35,22 +38,25 @@ pub const TOKEN_DIGITS: usize = 64;
 pub struct Visitor {
     pub account: Account,
     pub token_hash: Vec<u8>,
+    /// `Idempotency-Key`: what is sent again under it is not done again.
+    pub key: Option<String>,
 }
 
 impl Visitor {
-    /// Whose rows this visitor's transactions see; operations people see nobody's.
+    /// Whose rows this visitor's transactions see.
     pub fn sees(&self) -> As<'static> {
-        match (self.account.role, self.account.dealer_id) {
-            (Role::Oem, _) => As::Oem,
-            (_, Some(dealer)) => As::Console { dealer },
-            (_, None) => As::Console { dealer: Uuid::nil() },
-        }
+        self.account.sees()
     }
 
-    /// Opens schema `person` for a purpose; people without a dealer see no one.
+    /// Opens schema `person` for a purpose.
     pub fn sees_people<'a>(&self, purpose: &'a str) -> As<'a> {
-        let dealer = self.account.dealer_id.map_or(Scope::Nobody, Scope::Dealer);
-        As::Person { dealer, account: Some(self.account.account_id), purpose }
+        self.account.sees_people(purpose)
+    }
+
+    /// Begins an act of this visitor, under the key that the request carries.
+    pub async fn acting(&self, state: &HttpState) -> Result<Acting<'_>, Failure> {
+        let acting = Acting::begin(&state.pool, Actor::Person(&self.account), state.clock.now(), self.key.as_deref());
+        acting.await.map_err(|error| Failure::of_act(error, "/board"))
     }
 
     /// Whether these dealers' own rules concern this visitor: people of a dealer see those for all and their own.
@@ -83,7 +89,8 @@ impl FromRequestParts<HttpState> for Visitor {
         if let Some(standing) = standing.filter(|_| !is_known && !matches!(found, Ok(Some(_)))) {
             standing.make_stranger();
         }
-        found?.map(|account| Self { account, token_hash }).ok_or(Failure::LogIn { next })
+        let key = parts.headers.get(IDEMPOTENCY_KEY).map(|key| String::from_utf8_lossy(key.as_bytes()).into_owned());
+        found?.map(|account| Self { account, token_hash, key }).ok_or(Failure::LogIn { next })
     }
 }
 

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::gate::Visitor;
+use crate::act;
 use crate::http::HttpState;
 use crate::http::board::card::Signs;
 use crate::http::case::titles::Titles;
@@ -97,12 +98,10 @@ pub async fn mark_read(
     who: Visitor,
     Form(form): Form<ReadForm>,
 ) -> Result<Response, Failure> {
-    if !who.account.role.advises() {
-        return Err(Failure::Forbidden);
-    }
-    let mut tx = begin_as(&state.pool, who.sees()).await?;
-    console::mark_read(&mut tx, form.message, who.id()).await?;
-    tx.commit().await?;
+    let failed = |error| Failure::of_act(error, "/inbox");
+    let mut acting = who.acting(&state).await?;
+    act::inbox::mark_read(&mut acting, form.message).await.map_err(failed)?;
+    acting.commit().await.map_err(failed)?;
     Ok(Redirect::to("/inbox").into_response())
 }
 

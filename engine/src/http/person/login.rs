@@ -15,6 +15,7 @@ use rules::unit::Locale;
 use serde::Deserialize;
 
 use super::gate::{LOCALE_COOKIE, SESSION_COOKIE, Visitor, guest_locale, hash_token};
+use crate::act::{self, ActError, Acting, Actor};
 use crate::clock::Clock;
 use crate::crypto::password;
 use crate::http::HttpState;
@@ -107,11 +108,8 @@ pub async fn enter(State(state): State<HttpState>, request: Request) -> Result<R
     }
     let Some(account) = verified? else { return refuse(&state, &parts.headers, form, Refusal::Wrong) };
     state.door.tries.succeeded(&one, Instant::now());
-    let mut tx = begin_as(&state.pool, ANYONE).await?;
     let token = new_token();
-    account::start_session(&mut tx, &account, &hash_token(&token), state.sessions.hours, Clock::wall().to_utc())
-        .await?;
-    tx.commit().await?;
+    start_session(&state, &account, &token).await.map_err(|error| Failure::of_act(error, "/login"))?;
     state.metrics.log_in(LogIn::In);
     let known = browser::value(&state.keys, browser.as_deref(), &login);
     let cookies = AppendHeaders([
@@ -154,11 +152,19 @@ async fn verify(state: &HttpState, mut place: Place, login: &str, tried: String)
     Ok(known.filter(|_| right.unwrap_or(false)))
 }
 
+async fn start_session(state: &HttpState, account: &Account, token: &str) -> Result<(), ActError> {
+    let mut acting = Acting::begin(&state.pool, Actor::Person(account), state.clock.now(), None).await?;
+    let (hash, hours) = (hash_token(token), state.sessions.hours);
+    act::account::log_in(&mut acting, &hash, hours, Clock::wall().to_utc()).await?;
+    acting.commit().await
+}
+
 /// `POST /logout`
 pub async fn leave(State(state): State<HttpState>, who: Visitor, headers: HeaderMap) -> Result<Response, Failure> {
-    let mut tx = begin_as(&state.pool, ANYONE).await?;
-    account::end_session(&mut tx, &who.token_hash).await?;
-    tx.commit().await?;
+    let failed = |error| Failure::of_act(error, "/login");
+    let mut acting = who.acting(&state).await?;
+    act::account::log_out(&mut acting, &who.token_hash).await.map_err(failed)?;
+    acting.commit().await.map_err(failed)?;
     let cookie = set_cookie(&state, &headers, SESSION_COOKIE, "", 0);
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/login")).into_response())
 }
@@ -172,9 +178,10 @@ pub async fn locale(
 ) -> Result<Response, Failure> {
     let chosen = account::locale(&form.locale).ok_or_else(|| Failure::BadForm("locale".to_owned()))?;
     if let Ok(visitor) = who {
-        let mut tx = begin_as(&state.pool, ANYONE).await?;
-        account::set_locale(&mut tx, visitor.id(), chosen).await?;
-        tx.commit().await?;
+        let failed = |error| Failure::of_act(error, "/board");
+        let mut acting = visitor.acting(&state).await?;
+        act::account::set_locale(&mut acting, chosen).await.map_err(failed)?;
+        acting.commit().await.map_err(failed)?;
     }
     let cookie = set_cookie(&state, &headers, LOCALE_COOKIE, chosen.tag(), 365 * 86_400);
     let back = if form.next.is_empty() { came_from(&headers) } else { form.next };

@@ -7,11 +7,12 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::gate::Visitor;
+use crate::act;
 use crate::http::HttpState;
 use crate::http::page::failure::Failure;
 use crate::http::page::layout::{Page, Part, html};
 use crate::http::words::{fill, named};
-use crate::store::person::{self, Access, MaskedVehicle, Revealed};
+use crate::store::person::{self, MaskedVehicle, Revealed};
 use crate::store::session::begin_as;
 use crate::store::vehicle::{self, VehicleRow};
 
@@ -80,24 +81,18 @@ pub async fn reveal(
     Path(vehicle_id): Path<String>,
     Form(form): Form<RevealForm>,
 ) -> Result<Response, Failure> {
-    if !who.account.role.may_reveal() {
-        return Err(Failure::Forbidden);
-    }
     let reason = form.reason.trim();
-    if reason.is_empty() || reason.len() > 300 {
-        return Err(Failure::BadForm("reason".to_owned()));
-    }
+    let failed = |error| Failure::of_act(error, "/board");
+    let mut acting = who.acting(&state).await?;
+    let revealed = act::vehicle::reveal(&mut acting, &state.keys, &vehicle_id, reason).await.map_err(failed)?;
+    acting.commit().await.map_err(failed)?;
+    let Revealed { name, phone, plate, vin } = revealed;
+
     let mut tx = begin_as(&state.pool, who.sees()).await?;
     let p = Page::of(&mut tx, &state, &who, Part::Elsewhere).await?;
     let profile = vehicle::vehicle(&mut tx, &vehicle_id).await?.ok_or(Failure::NotFound)?;
     drop(tx);
-
     let mut people = card(&state, &who, &p, &profile).await?;
-    let mut tx = begin_as(&state.pool, who.sees_people(reason)).await?;
-    let access = Access { account_id: Some(who.id()), dealer_id: who.account.dealer_id, purpose: reason };
-    let Revealed { name, phone, plate, vin } =
-        person::reveal(&mut tx, &state.keys, &vehicle_id, profile.owner, access).await?;
-    tx.commit().await?;
     people = PeopleCard { name, phone, plate, vin, ..people };
     people.revealed = Some(fill(&p.w.vehicle.revealed, "why", reason));
     html(&RevealPage { p, people })

@@ -9,6 +9,7 @@ use axum::{Form, Json};
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::act::{self, campaign::CampaignAnswer};
 use crate::http::HttpState;
 use crate::http::case::chart::{Chart, drawn};
 use crate::http::case::titles::Titles;
@@ -207,22 +208,15 @@ pub async fn answer(
     Path(proposal): Path<i64>,
     Form(form): Form<AnswerForm>,
 ) -> Result<Response, Failure> {
-    if !who.account.role.decides_campaigns() {
-        return Err(Failure::Forbidden);
-    }
-    let reason = form.reason.trim();
-    let accepted = match form.answer.as_str() {
-        "accept" => true,
-        "dismiss" if reason.is_empty() => return Err(Failure::BadForm("reason".to_owned())),
-        "dismiss" => false,
+    let answer = match form.answer.as_str() {
+        "accept" => CampaignAnswer::Accept,
+        "dismiss" => CampaignAnswer::Dismiss,
         other => return Err(Failure::BadForm(format!("no such answer: {other}"))),
     };
-    let mut tx = begin_as(&state.pool, who.sees()).await?;
-    let now = state.clock.now().to_utc();
-    if !campaign::decide(&mut tx, proposal, accepted, &who.account.login, reason, now).await? {
-        return Err(Failure::Changed { back: "/campaigns".to_owned() });
-    }
-    tx.commit().await?;
+    let failed = |error| Failure::of_act(error, "/campaigns");
+    let mut acting = who.acting(&state).await?;
+    act::campaign::answer(&mut acting, proposal, answer, &form.reason).await.map_err(failed)?;
+    acting.commit().await.map_err(failed)?;
     Ok(Redirect::to("/campaigns").into_response())
 }
 

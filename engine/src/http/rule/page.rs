@@ -13,6 +13,8 @@ use rules::language::expr::{FUNCTIONS, Function};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::act::rule::RuleAnswer;
+use crate::act::{self, ActRefusal};
 use crate::history::journal;
 use crate::http::HttpState;
 use crate::http::page::failure::Failure;
@@ -22,10 +24,8 @@ use crate::http::rule::entry::{Entry, entries};
 use crate::http::rule::standing::{RuleLine, TaskLine, standing};
 use crate::http::vehicle::held::{self, HeldLine};
 use crate::metrics::HeavyPage;
-use crate::rules_in_force::proposal::{Proposal, ROLLBACK, is_of_the_store, propose, recheck};
-use crate::store::activation::Answerer;
-use crate::store::session::{As, LOG_IN, Scope, begin_as};
-use crate::store::{account, activation as rows};
+use crate::rules_in_force::proposal::{API, ROLLBACK, is_of_the_store, recheck, weigh_and_keep};
+use crate::store::session::{As, begin_as};
 
 #[derive(Template)]
 #[template(path = "rules.html")]
@@ -71,49 +71,31 @@ pub async fn answer(
     Path(activation): Path<i64>,
     Form(form): Form<AnswerForm>,
 ) -> Result<Response, Failure> {
-    if !who.account.role.decides_rules() {
-        return Err(Failure::Forbidden);
-    }
     let approve = match form.answer.as_str() {
         "approve" => true,
         "reject" => false,
         other => return Err(Failure::BadForm(format!("no such answer: {other}"))),
     };
-    let mut tx = begin_as(&state.pool, As::Engine).await?;
-    let row = rows::find(&mut tx, activation).await?.ok_or(Failure::NotFound)?;
-    drop(tx);
-    let changed = || Failure::Changed { back: "/rules".to_owned() };
-    if row.state != "waiting" || is_same_person(&state, &who, &row.author).await? {
-        return Err(changed());
+    let failed = |error| Failure::of_act(error, "/rules");
+    let mut acting = who.acting(&state).await?;
+    let row = act::rule::answerable(&mut acting, activation).await.map_err(failed)?;
+    drop(acting);
+    let Some(row) = row else { return Ok(Redirect::to("/rules").into_response()) };
+    let (pool, current) = (state.pool.clone(), state.set_in_force());
+    let rechecked = async move || recheck(&pool, &current, &row).await.map_err(Failure::of);
+    let cannot = if approve { state.heavy.run(HeavyPage::Rules, rechecked).await?.err() } else { None };
+    let answer = match &cannot {
+        Some(why) => RuleAnswer::CannotFollow(why),
+        None if approve => RuleAnswer::Approve,
+        None => RuleAnswer::Reject,
+    };
+    let mut acting = who.acting(&state).await?;
+    act::rule::answer(&mut acting, activation, answer).await.map_err(failed)?;
+    acting.commit().await.map_err(failed)?;
+    if cannot.is_some() {
+        return Err(Failure::Changed { back: "/rules".to_owned() });
     }
-    if approve {
-        let (pool, current) = (state.pool.clone(), state.set_in_force());
-        let rechecked = async move || recheck(&pool, &current, &row).await.map_err(Failure::of);
-        if let Err(why) = state.heavy.run(HeavyPage::Rules, rechecked).await? {
-            let mut tx = begin_as(&state.pool, As::Engine).await?;
-            rows::refuse(&mut tx, activation, &why).await?;
-            tx.commit().await?;
-            return Err(changed());
-        }
-    }
-    let mut tx = begin_as(&state.pool, As::Engine).await?;
-    let answerer = Answerer { login: &who.account.login, account: who.account.account_id };
-    if !rows::decide(&mut tx, activation, approve, answerer).await? {
-        return Err(changed());
-    }
-    tx.commit().await?;
     Ok(Redirect::to("/rules").into_response())
-}
-
-/// Whether somebody answers for themselves: by the same account, or by another one in the same name.
-async fn is_same_person(state: &HttpState, who: &Visitor, author: &str) -> Result<bool, Failure> {
-    if who.account.login == author {
-        return Ok(true);
-    }
-    let mut tx = begin_as(&state.pool, As::Person { dealer: Scope::Nobody, account: None, purpose: LOG_IN }).await?;
-    let name = account::name_of(&mut tx, author).await?;
-    let plain = |name: &str| name.split_whitespace().collect::<String>().to_lowercase();
-    Ok(name.is_some_and(|name| plain(&name) == plain(&who.account.display_name)))
 }
 
 /// `POST /rules/{activation}/return`: back to what was in force before. What two people agreed to needs nobody again;
@@ -123,31 +105,28 @@ pub async fn roll_back(
     who: Visitor,
     Path(activation): Path<i64>,
 ) -> Result<Response, Failure> {
-    if !who.account.role.decides_rules() {
-        return Err(Failure::Forbidden);
-    }
-    let mut tx = begin_as(&state.pool, As::Engine).await?;
-    let row = rows::find(&mut tx, activation).await?.filter(|row| row.active_at.is_some()).ok_or(Failure::NotFound)?;
-    let set = journal::stored_rule_set(&mut tx, &row.rule_set_hash).await.map_err(Failure::Broken)?;
-    drop(tx);
-    let reason = format!("back to {activation}: {}", row.reason);
-    let (pool, current, clock) = (state.pool.clone(), state.set_in_force(), state.clock.clone());
-    let back = async move || {
-        let proposal = Proposal {
-            origin: ROLLBACK,
-            author: &who.account.login,
-            account: Some(who.account.account_id),
-            dealer: None,
-            reason: &reason,
-            agreed: row.proof.is_some(),
-        };
-        match propose(&pool, &current, Catalogue::clone(&set.catalogue), proposal, &clock).await {
-            Ok(_) => Ok(()),
-            Err(error) if is_of_the_store(&error) => Err(Failure::of(error)),
-            Err(error) => Err(Failure::BadForm(format!("{error:#}"))),
+    let failed = |error| Failure::of_act(error, "/rules");
+    let mut acting = who.acting(&state).await?;
+    let row = act::rule::returnable(&mut acting, activation).await.map_err(failed)?;
+    drop(acting);
+    let (pool, current) = (state.pool.clone(), state.set_in_force());
+    let weighed = async move || {
+        let mut tx = begin_as(&pool, As::Engine).await?;
+        let set = journal::stored_rule_set(&mut tx, &row.rule_set_hash).await.map_err(Failure::Broken)?;
+        drop(tx);
+        match weigh_and_keep(&pool, &current, &set.catalogue, ROLLBACK, None).await {
+            Err(error) if !is_of_the_store(&error) => Err(Failure::BadForm(format!("{error:#}"))),
+            weighed => weighed.map_err(Failure::of),
         }
     };
-    state.heavy.run(HeavyPage::Rules, back).await?;
+    if let Some(follower) = state.heavy.run(HeavyPage::Rules, weighed).await? {
+        let mut acting = who.acting(&state).await?;
+        let proposed = act::rule::roll_back(&mut acting, activation, &follower).await.map_err(failed)?;
+        acting.commit().await.map_err(failed)?;
+        if let Some(lost) = proposed.lost {
+            return Err(Failure::BadForm(lost));
+        }
+    }
     Ok(Redirect::to("/rules").into_response())
 }
 
@@ -190,53 +169,47 @@ pub async fn propose_rules(
     who: Visitor,
     Json(body): Json<ProposalBody>,
 ) -> Result<Response, Failure> {
-    let role = who.account.role;
-    if !role.proposes_rules() || (!role.decides_rules() && who.account.dealer_id.is_none()) {
-        return Err(Failure::Forbidden);
-    }
     let refused =
         |why: String| (StatusCode::UNPROCESSABLE_ENTITY, Json(serde_json::json!({ "error": why }))).into_response();
-    if body.reason.trim().is_empty() {
-        return Ok(refused("a change of rules needs a reason".to_owned()));
-    }
-    let dealer = if role.decides_rules() { body.dealer } else { who.account.dealer_id };
-    if body.dealer.is_some() && body.dealer != dealer {
-        return Ok(refused("these are another dealer's rules".to_owned()));
-    }
+    let dealer = match act::rule::may_propose(&who.account, body.dealer, &body.reason) {
+        Ok(dealer) => dealer,
+        Err(ActRefusal::Unusable("reason")) => return Ok(refused("a change of rules needs a reason".to_owned())),
+        Err(ActRefusal::Unusable(_)) => return Ok(refused("these are another dealer's rules".to_owned())),
+        Err(refusal) => return Err(Failure::of_act(refusal.into(), "/rules")),
+    };
     let files: Vec<(String, String)> = body.files.into_iter().collect();
-    let (pool, current, clock) = (state.pool.clone(), state.set_in_force(), state.clock.clone());
-    let checked = async move || {
+    let (pool, current) = (state.pool.clone(), state.set_in_force());
+    let weighed = async move || {
         let proposed = match dealer {
             Some(dealer) => current.catalogue.with_dealer(dealer, &files),
             None => Catalogue::builtin().and_then(|builtin| builtin.overlay(&files)),
         };
-        let catalogue = match proposed {
-            Ok(catalogue) => catalogue,
-            Err(error) => return Ok(Err(anyhow::Error::from(error))),
-        };
-        let proposal = Proposal {
-            origin: "api",
-            author: &who.account.login,
-            account: Some(who.account.account_id),
-            dealer,
-            reason: &body.reason,
-            agreed: false,
-        };
-        Ok(propose(&pool, &current, catalogue, proposal, &clock).await)
+        match proposed {
+            Ok(catalogue) => Ok(weigh_and_keep(&pool, &current, &catalogue, API, dealer).await),
+            Err(error) => Ok(Err(anyhow::Error::from(error))),
+        }
     };
-    match state.heavy.run(HeavyPage::Rules, checked).await? {
-        Ok(None) => Ok(Json(serde_json::json!({ "changes": [] })).into_response()),
-        Ok(Some(proposed)) => Ok((
-            StatusCode::ACCEPTED,
-            Json(serde_json::json!({
-                "activation": proposed.activation_id,
-                "needs_approval": proposed.needs_approval,
-                "changes": proposed.changes,
-            })),
-        )
-            .into_response()),
-        Err(error) => Ok(refused(format!("{error:#}"))),
+    let follower = match state.heavy.run(HeavyPage::Rules, weighed).await? {
+        Ok(Some(follower)) => follower,
+        Ok(None) => return Ok(Json(serde_json::json!({ "changes": [] })).into_response()),
+        Err(error) => return Ok(refused(format!("{error:#}"))),
+    };
+    let failed = |error| Failure::of_act(error, "/rules");
+    let mut acting = who.acting(&state).await?;
+    let proposed = act::rule::propose(&mut acting, &follower, dealer, &body.reason).await.map_err(failed)?;
+    acting.commit().await.map_err(failed)?;
+    if let Some(lost) = proposed.lost {
+        return Ok(refused(lost));
     }
+    Ok((
+        StatusCode::ACCEPTED,
+        Json(serde_json::json!({
+            "activation": proposed.activation,
+            "needs_approval": proposed.needs_approval,
+            "changes": proposed.changes,
+        })),
+    )
+        .into_response())
 }
 
 /// A signal of the reference.

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
+use rules::case::Verdict;
 use rules::entry::rule::RuleSource;
 use rules::learned::{Demotion, Precision, Tally};
 use rules::rule_set::RuleSet;
 use serde::Serialize;
 use sqlx::PgConnection;
 
+use crate::act;
 use crate::http::HttpState;
 use crate::http::page::failure::Failure;
 use crate::http::page::layout::Page;
@@ -49,10 +51,10 @@ pub struct Verdicts {
 
 impl Verdicts {
     fn add(&mut self, label: &Label) {
-        match label.verdict.as_str() {
-            "confirmed" | "confirmed_other_cause" => self.confirmed += label.count,
-            "no_fault_found" => self.refuted += label.count,
-            _ => self.undecided += label.count,
+        match label.verdict {
+            Verdict::Confirmed | Verdict::ConfirmedOtherCause => self.confirmed += label.count,
+            Verdict::NoFaultFound => self.refuted += label.count,
+            Verdict::PrecautionaryReplaced | Verdict::NotInspected => self.undecided += label.count,
         }
     }
 }
@@ -132,13 +134,9 @@ async fn tasks(conn: &mut PgConnection, p: &Page) -> Result<Vec<TaskLine>, Failu
 
 /// `POST /rules/tasks/{task}/close`: its author, or who speaks for them, has seen to it.
 pub async fn close(State(state): State<HttpState>, who: Visitor, Path(task): Path<i64>) -> Result<Response, Failure> {
-    if !who.account.role.proposes_rules() {
-        return Err(Failure::Forbidden);
-    }
-    let mut tx = begin_as(&state.pool, As::Engine).await?;
-    if !rule_task::close(&mut tx, task, &who.account.login, state.clock.now().to_utc()).await? {
-        return Err(Failure::Changed { back: "/rules".to_owned() });
-    }
-    tx.commit().await?;
+    let failed = |error| Failure::of_act(error, "/rules");
+    let mut acting = who.acting(&state).await?;
+    act::rule::close_task(&mut acting, task).await.map_err(failed)?;
+    acting.commit().await.map_err(failed)?;
     Ok(Redirect::to("/rules").into_response())
 }

@@ -4,14 +4,13 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use chrono::NaiveDate;
-use rules::vehicle::{Command, VehicleId};
+use rules::vehicle::VehicleId;
 use serde::Deserialize;
 
+use crate::act;
 use crate::http::HttpState;
 use crate::http::page::failure::Failure;
 use crate::http::person::gate::Visitor;
-use crate::store::session::begin_as;
-use crate::store::{console, enrol};
 
 /// What is known of a vehicle's build; what is left out stays as it is.
 #[derive(Deserialize)]
@@ -36,27 +35,12 @@ pub async fn tell(
     Path(vehicle): Path<String>,
     Json(body): Json<BuildBody>,
 ) -> Result<Response, Failure> {
-    if !who.account.role.decides_campaigns() {
-        return Err(Failure::Forbidden);
-    }
     let id = VehicleId::try_new(&vehicle).map_err(|error| Failure::BadForm(error.to_string()))?;
-    let mut tx = begin_as(&state.pool, who.sees()).await?;
-    if let Some(day) = body.produced_on
-        && !enrol::produced_on(&mut tx, &vehicle, day).await?
-    {
-        return Err(Failure::NotFound);
-    }
-    if let Some(Software { version, since }) = body.software {
-        if version.trim().is_empty() || version.len() > 64 {
-            return Err(Failure::BadForm("version".to_owned()));
-        }
-        let Some(runs_now) = enrol::software(&mut tx, &vehicle, &version, since).await? else {
-            return Err(Failure::NotFound);
-        };
-        if runs_now {
-            console::command(&mut tx, &id, &Command::Software { version }).await?;
-        }
-    }
-    tx.commit().await?;
+    let software = body.software.map(|Software { version, since }| act::vehicle::Software { version, since });
+    let build = act::vehicle::Build { produced_on: body.produced_on, software };
+    let failed = |error| Failure::of_act(error, "/board");
+    let mut acting = who.acting(&state).await?;
+    act::vehicle::tell_build(&mut acting, &id, &build).await.map_err(failed)?;
+    acting.commit().await.map_err(failed)?;
     Ok(Json(serde_json::json!({ "vehicle": vehicle })).into_response())
 }

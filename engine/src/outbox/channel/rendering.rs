@@ -67,7 +67,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::crm::notice::Stage;
+    use rules::case::NoticeStage;
 
     /// A notice in the owner's language, with what the core says of its finding.
     fn notice(template: &str, locale: Locale, variables: Values) -> Notice {
@@ -78,7 +78,7 @@ mod tests {
             person: None,
             case: Uuid::nil(),
             order: None,
-            stage: Stage::Opened,
+            stage: NoticeStage::Opened,
             severity: Severity::S2,
             template: template.to_owned(),
             locale,

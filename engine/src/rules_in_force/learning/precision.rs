@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use prometheus::{GaugeVec, IntCounter, IntGauge, Opts, Registry};
-use rules::learned::{CohortHead, HALF_LIFE_DAYS, PRECISION_FILE, PrecisionTable, Tally, Verdict, learn, tasks};
+use rules::learned::{CohortHead, HALF_LIFE_DAYS, Judged, PRECISION_FILE, PrecisionTable, Tally, learn, tasks};
 use rules::rule_set::RuleSet;
 use sqlx::PgPool;
 use tokio::sync::watch;
@@ -168,16 +168,10 @@ pub fn oldest(now: DateTime<Utc>) -> DateTime<Utc> {
 pub fn tallies(labels: &[Label], today: NaiveDate) -> BTreeMap<(String, u32), Tally> {
     let mut all: BTreeMap<(String, u32), Tally> = BTreeMap::new();
     for label in labels {
-        let verdict = match label.verdict.as_str() {
-            "confirmed" => Verdict::Confirmed,
-            "confirmed_other_cause" => Verdict::ConfirmedOtherCause,
-            "precautionary_replaced" => Verdict::PrecautionaryReplaced,
-            "no_fault_found" => Verdict::NoFaultFound { came_back: label.came_back },
-            _ => Verdict::NotInspected,
-        };
+        let judged = Judged { verdict: label.verdict, came_back: label.came_back };
         let age_days = (today - label.day).num_days() as f64;
         let tally = all.entry((label.rule_key.clone(), label.rule_version as u32)).or_default();
-        tally.add(verdict, u32::try_from(label.count).unwrap_or(u32::MAX), age_days);
+        tally.add(judged, u32::try_from(label.count).unwrap_or(u32::MAX), age_days);
     }
     all
 }

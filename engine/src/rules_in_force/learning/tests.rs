@@ -216,7 +216,7 @@ async fn a_case_without_an_order_is_labelled_by_its_neighbour_and_a_fault_that_c
     let told: Vec<(&str, i32, &str, bool, i64)> = found
         .iter()
         .map(|Label { rule_key, rule_version, verdict, came_back, count, .. }| {
-            (rule_key.as_str(), *rule_version, verdict.as_str(), *came_back, *count)
+            (rule_key.as_str(), *rule_version, verdict.word(), *came_back, *count)
         })
         .collect();
     let expected = [

@@ -1,8 +1,8 @@
 //! Notices of the core: what is to be sent, and the word that it is over.
 
-use rules::case::{Audience, notice_id, outbox_id};
+use rules::case::{Audience, NoticeStage, notice_id, outbox_id};
 use rules::entry::template::RESOLVED_VERSION;
-use rules::stage::effect::{Notice, Stage};
+use rules::stage::effect::{Notice, NoticeEffect};
 use rules::unit::{Severity, Span, Time};
 use rules::vehicle::{Purpose, VehicleId};
 use sqlx::types::Json;
@@ -10,13 +10,43 @@ use sqlx::{PgConnection, query, query_scalar};
 use uuid::Uuid;
 
 use super::{Stands, level};
+use crate::crm::notice::Routes;
 use crate::store::enrol::purpose_word;
 
 /// A warning is asked for a second time, with its order, when the messages that led to it have settled; later than
 /// that the same id is of something else.
 const SAME_WARNING: Span = Span::from_hours(1);
 
-pub async fn enqueue(
+pub async fn write(
+    conn: &mut PgConnection,
+    vehicle: &VehicleId,
+    dealer: Uuid,
+    effect: &NoticeEffect,
+    routes: &Routes,
+) -> sqlx::Result<Stands> {
+    match effect {
+        NoticeEffect::Enqueue(notice) => {
+            let channels = routes.channels(notice.audience, notice.person);
+            return enqueue(conn, vehicle, dealer, notice, &channels).await;
+        }
+        NoticeEffect::Resolve { case, created_at, valid_until } => {
+            resolve(conn, vehicle, dealer, *case, *created_at, *valid_until).await?;
+        }
+        NoticeEffect::Seen { notices, at } => {
+            query!(
+                "update notification set seen_at = coalesce(seen_at, $3) where notification_id = any($1) and vehicle_id = $2",
+                notices,
+                vehicle.as_str(),
+                at.to_utc()
+            )
+            .execute(conn)
+            .await?;
+        }
+    }
+    Ok(Stands::This)
+}
+
+async fn enqueue(
     conn: &mut PgConnection,
     vehicle: &VehicleId,
     dealer: Uuid,
@@ -35,7 +65,7 @@ pub async fn enqueue(
         notice.person,
         notice.case,
         notice.order,
-        notice.stage.label(),
+        notice.stage.word(),
         level(notice.severity),
         purpose_word(notice.purpose),
         notice.template,
@@ -67,7 +97,7 @@ pub async fn enqueue(
 }
 
 /// Cancels what has not been sent about the case, and tells those who were told that it is over.
-pub async fn resolve(
+async fn resolve(
     conn: &mut PgConnection,
     vehicle: &VehicleId,
     dealer: Uuid,
@@ -91,20 +121,21 @@ pub async fn resolve(
                   (array_agg(n.variables order by n.created_at))[1] as "variables!: serde_json::Value",
                   array_agg(distinct o.channel) as "channels!"
            from notification n join outbox o using (notification_id)
-           where n.case_id = $1 and n.stage <> 'resolved' and o.state <> 'cancelled'
+           where n.case_id = $1 and n.stage <> $2 and o.state <> 'cancelled'
            group by n.person_id"#,
-        case
+        case,
+        NoticeStage::Resolved.word()
     )
     .fetch_all(&mut *conn)
     .await?;
     for row in told {
         let notice = Notice {
-            id: notice_id(case, Stage::Resolved.label(), row.person_id),
+            id: notice_id(case, NoticeStage::Resolved, row.person_id),
             person: row.person_id,
             audience: if row.person_id.is_some() { Audience::Owner } else { Audience::Dealer },
             case,
             order: row.order_id,
-            stage: Stage::Resolved,
+            stage: NoticeStage::Resolved,
             severity: u8::try_from(row.severity).ok().and_then(Severity::from_number).unwrap_or(Severity::S4),
             purpose: serde_json::from_value(row.purpose.into()).unwrap_or(Purpose::Diagnostics),
             template: "resolved".to_owned(),

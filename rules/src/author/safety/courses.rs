@@ -13,11 +13,12 @@ use uuid::Uuid;
 use super::{Loss, Road, Roads};
 use crate::author::example;
 use crate::author::rule_change::RuleChange;
+use crate::case::NoticeStage;
 use crate::catalogue::EntryKind;
 use crate::entry::rule::{Mode, RuleSource, Scope, about};
 use crate::entry::story::{StoryLine, parse};
 use crate::rule_set::RuleSet;
-use crate::stage::effect::{Effect, Effects, Notice, Stage};
+use crate::stage::effect::{Effect, Effects, Notice, NoticeEffect};
 use crate::stage::recipe;
 use crate::state::Vehicle;
 use crate::state::settle::Bounds;
@@ -226,7 +227,7 @@ impl<'a> Drive<'a> {
 
     fn stop_notice(&self) -> Option<&Notice> {
         self.effects.written.iter().find_map(|effect| match effect {
-            Effect::Notify(notice) if notice.stage == Stage::StopNow => Some(&**notice),
+            Effect::Notice(NoticeEffect::Enqueue(notice)) if notice.stage == NoticeStage::StopNow => Some(&**notice),
             _ => None,
         })
     }

@@ -1,7 +1,8 @@
 //! What expressions mean, from text to verdict.
 
 use super::*;
-use crate::entry::plan::items::Anchor;
+use crate::entry::plan::items::{Anchor, ItemState};
+use crate::observed::fault_cycle::{FaultCycle, FaultPhase};
 use crate::unit::Severity;
 use crate::vehicle::Component;
 

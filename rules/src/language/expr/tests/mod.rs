@@ -5,6 +5,8 @@ mod mistakes;
 mod properties;
 mod sequences;
 
+use crate::observed::fault_cycle::FaultCycle;
+use crate::observed::last::Last;
 use std::cell::RefCell;
 
 use super::*;
