@@ -1,11 +1,11 @@
 //! What a connector is asked for: to carry the facts of a work order to another system.
 
 use chrono::{DateTime, Utc};
+use rules::case::NoticeStage;
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::{Outcome, Pending};
-use crate::crm::notice::Stage;
 use crate::store::order::Order;
 
 /// A work order as another system is told of it, as it stands at the attempt; no person, no vehicle's papers.
@@ -26,15 +26,10 @@ pub struct OrderFacts {
 }
 
 impl OrderFacts {
-    pub fn new(id: Uuid, stage: Stage, order: Order) -> Self {
-        let why = match stage {
-            Stage::StopNow => "stop_now",
-            Stage::Opened => "opened",
-            Stage::Resolved => "resolved",
-        };
+    pub fn new(id: Uuid, stage: NoticeStage, order: Order) -> Self {
         Self {
             id,
-            why,
+            why: stage.word(),
             order: order.order_id,
             number: order.number,
             dealer: order.dealer_id,

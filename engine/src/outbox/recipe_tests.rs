@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use rules::case::{Audience, notice_id, outbox_id};
+use rules::case::{Audience, NoticeStage, notice_id, outbox_id};
 use rules::entry::phrase::Values;
-use rules::stage::effect::{Effect, Notice, Stage};
+use rules::stage::effect::{Effect, Notice, NoticeEffect};
 use rules::unit::{Locale, Severity, Span};
 use rules::vehicle::Purpose;
 use sqlx::PgPool;
@@ -78,12 +78,12 @@ async fn notify(scene: &Scene, channels: &[Arc<dyn Channel>], audience: Audience
     let order = order(scene).await;
     let now = scene.clock.now();
     let notice = Notice {
-        id: notice_id(order, Stage::Opened.label(), person),
+        id: notice_id(order, NoticeStage::Opened.word(), person),
         person,
         audience,
         case,
         order: Some(order),
-        stage: Stage::Opened,
+        stage: NoticeStage::Opened,
         severity: Severity::S2,
         purpose: Purpose::Diagnostics,
         template: "template".to_owned(),
@@ -96,7 +96,7 @@ async fn notify(scene: &Scene, channels: &[Arc<dyn Channel>], audience: Audience
     let id = notice.id;
     let routes = Channels::new(channels.to_vec()).routes();
     let mut tx = begin_as(&scene.pool, As::Engine).await.unwrap();
-    let effect = Effect::Notify(Box::new(notice));
+    let effect = Effect::Notice(NoticeEffect::Enqueue(Box::new(notice)));
     let stands = effect::write(&mut tx, &scene.vehicle, scene.dealer, &effect, &routes).await.unwrap();
     assert_eq!(stands, Stands::This);
     tx.commit().await.unwrap();
