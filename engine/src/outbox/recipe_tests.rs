@@ -78,7 +78,7 @@ async fn notify(scene: &Scene, channels: &[Arc<dyn Channel>], audience: Audience
     let order = order(scene).await;
     let now = scene.clock.now();
     let notice = Notice {
-        id: notice_id(order, NoticeStage::Opened.word(), person),
+        id: notice_id(order, NoticeStage::Opened, person),
         person,
         audience,
         case,
