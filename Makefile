@@ -2,13 +2,16 @@
 # that are missing and run a private PostgreSQL of their own under .state/; what they do is in deploy/setup/.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fmt bench score screenshots fuzz torture prepare clean
+.PHONY: help demo firstbuild test fmt bench score screenshots fuzz torture prepare clean
 
 help: ## say what can be made
 	@grep -hE '^[a-z]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+): .*## /make \1\t/' | expand -t 16
 
 demo: ## run broker, engine, console and a simulated fleet; Ctrl-C stops, again continues
 	@deploy/setup/demo.sh
+
+firstbuild: ## measure what the first build of the demo takes, from nothing
+	@deploy/setup/first_build.sh
 
 test: ## format check, lints, build and every test, on a throw-away database
 	@deploy/setup/test.sh

@@ -10,8 +10,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use ingest::admit::{Admission, Envelope};
 use rules::catalogue::Catalogue;
-use rules::observed::known::Wanted;
-use rules::rule_set::RuleSet;
+use rules::rule_set::{EstimatorSet, RuleSet};
 use rules::stage::effect::Effects;
 use rules::stage::recipe::take;
 use rules::state::Vehicle;
@@ -54,7 +53,7 @@ fn main() -> anyhow::Result<()> {
     figures.add("rules_us_per_msg_600", rounds[ROUNDS / 2].1, "us", how(MANY, many.settled.set.rules.len()));
     let all = Lived::with(Catalogue::builtin()?.rules.len())?;
     let mut silent = RuleSet::clone(&all.settled.set);
-    silent.wanted = Wanted::default();
+    silent.estimators = EstimatorSet::default();
     // In turns again: what is compared is a difference.
     let mut costs: Vec<f64> = (0..ROUNDS).map(|_| all.round() - all.round_under(&silent)).collect();
     costs.sort_by(f64::total_cmp);

@@ -5,6 +5,7 @@ use std::env;
 
 use peak_alloc::PeakAlloc;
 use rules::catalogue::Catalogue;
+use rules::estimate::ESTIMATORS;
 use rules::state::Vehicle;
 use rules::vehicle::VehicleId;
 use uuid::Uuid;
@@ -49,7 +50,7 @@ fn main() -> anyhow::Result<()> {
 /// Where the bytes are, per vehicle: what stands in the vehicle itself, and what it points to.
 fn parts(vehicles: &HashMap<VehicleId, Box<Vehicle>>) -> String {
     let all: Vec<&Vehicle> = vehicles.values().map(Box::as_ref).collect();
-    let lines = [
+    let mut lines = vec![
         line("vehicle", &all, |_| [0_u8; size_of::<Vehicle>()]),
         line("id", &all, |vehicle| vehicle.id.clone()),
         line("profile", &all, |vehicle| vehicle.profile.clone()),
@@ -61,16 +62,6 @@ fn parts(vehicles: &HashMap<VehicleId, Box<Vehicle>>) -> String {
         line("faults", &all, |vehicle| (vehicle.faults.clone(), vehicle.healed.clone(), vehicle.storm.clone())),
         line("estimators", &all, |vehicle| vehicle.estimates.clone()),
         line("  usage", &all, |vehicle| vehicle.estimates.usage.clone()),
-        line("  battery12v", &all, |vehicle| vehicle.estimates.battery12v.clone()),
-        line("  tyres", &all, |vehicle| vehicle.estimates.tyres.clone()),
-        line("  warm-up", &all, |vehicle| vehicle.estimates.warm_up.clone()),
-        line("  fuel trim", &all, |vehicle| vehicle.estimates.fuel_trim.clone()),
-        line("  oil", &all, |vehicle| vehicle.estimates.oil.clone()),
-        line("  filter", &all, |vehicle| vehicle.estimates.filter.clone()),
-        line("  pads", &all, |vehicle| vehicle.estimates.pads.clone()),
-        line("  health", &all, |vehicle| vehicle.estimates.health.clone()),
-        line("  imbalance", &all, |vehicle| vehicle.estimates.imbalance.clone()),
-        line("  insulation", &all, |vehicle| vehicle.estimates.insulation.clone()),
         line("  severity", &all, |vehicle| vehicle.estimates.severity.clone()),
         line("rule memory", &all, |vehicle| vehicle.watches.clone()),
         line("windows", &all, |vehicle| vehicle.windows.clone()),
@@ -87,6 +78,10 @@ fn parts(vehicles: &HashMap<VehicleId, Box<Vehicle>>) -> String {
             )
         }),
     ];
+    for entry in ESTIMATORS {
+        let what = format!("  {}", entry.key);
+        lines.push(line(&what, &all, |vehicle| vehicle.estimates.state(entry.key).cloned()));
+    }
     lines.concat()
 }
 

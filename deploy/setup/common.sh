@@ -68,3 +68,8 @@ free_port() {
     done
     fail "found no free port on 127.0.0.1 between 20000 and 32000"
 }
+
+# What `make demo` runs, into the target directory given or that of this checkout. The whole workspace, so that
+# features are those of `make test`, which then builds only what is new to it; without Parquet, which the demo
+# does not read.
+build_demo() { CARGO_TARGET_DIR=${1:-$TARGET} cargo build --quiet --workspace --no-default-features --bin premend; }

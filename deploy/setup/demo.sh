@@ -17,8 +17,7 @@ if [ ! -s "$STATE/person.key" ]; then
 fi
 
 say "building (the first time takes some minutes)"
-# As `make test` builds it, or every dependency would be built twice, with other features.
-cargo build --quiet --workspace --bin premend
+build_demo
 
 PREMEND_DATABASE__URL=$(deploy/setup/cluster.sh url demo)
 export PREMEND_DATABASE__URL

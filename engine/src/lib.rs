@@ -8,9 +8,11 @@ pub mod app;
 
 pub mod http;
 
-pub mod sweep;
+pub mod job;
 
 pub mod outbox;
+
+pub mod connector;
 
 pub mod act;
 

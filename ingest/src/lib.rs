@@ -20,4 +20,5 @@ pub mod skim;
 pub mod source;
 pub mod subscriber;
 pub mod topic;
+pub mod topics;
 pub mod wire;

@@ -259,18 +259,15 @@ mod tests {
 
     use super::*;
     use crate::source::{Arrival, Token};
+    use crate::topics::Topics;
 
     fn queues(limits: Limits) -> LaneQueues {
         LaneQueues::new(1, limits, &Metrics::new(&Registry::new()).unwrap())
     }
 
     fn message(n: u64) -> Delivery {
-        Delivery::Message(Arrival {
-            topic: Bytes::from_static(b"premend/v1/a/telemetry"),
-            payload: Bytes::from(vec![0; 100]),
-            arrived: Instant::now(),
-            token: Token(n),
-        })
+        let (topic, payload) = (Bytes::from_static(b"premend/v1/a/telemetry"), Bytes::from(vec![0; 100]));
+        Delivery::Message(Arrival::new(&Topics::default(), topic, payload, Instant::now(), Token(n)))
     }
 
     fn tokens(deliveries: &[Delivery]) -> Vec<u64> {

@@ -4,14 +4,17 @@
 //! full. A lane acknowledges after its commit and not before. Two sources exist: the embedded
 //! [`Broker`](crate::broker::Broker) and the [`Subscriber`](crate::subscriber::Subscriber).
 
+use std::ops::Range;
 use std::time::Instant;
 
 use bytes::Bytes;
 use rules::vehicle::VehicleId;
 use tokio::sync::watch;
 
+use crate::dialect::{DEFAULT, Dialect};
 use crate::refused::Refused;
 use crate::topic;
+use crate::topics::{Spelling, Topics};
 
 /// Names a delivery to its source. Sources without acknowledgements ignore it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,12 +37,27 @@ pub enum Delivery {
 pub struct Arrival {
     pub topic: Bytes,
     pub payload: Bytes,
+    /// The dialect of its topic.
+    pub dialect: &'static dyn Dialect,
+    /// Which of the filters that are heard matches its topic.
+    pub filter: usize,
+    /// Where in the topic the vehicle's part stands.
+    vehicle: Range<usize>,
     /// When this process got it; only ever compared with this process's clock.
     pub arrived: Instant,
     pub token: Token,
 }
 
 impl Arrival {
+    /// A publish on one of the topics that are heard.
+    pub fn new(topics: &Topics, topic: Bytes, payload: Bytes, arrived: Instant, token: Token) -> Self {
+        let text = std::str::from_utf8(&topic).unwrap_or_default();
+        // What is not heard is nobody's; admission says so.
+        let unheard = Spelling { place: 0, vehicle: 0..0, dialect: DEFAULT };
+        let Spelling { place: filter, vehicle, dialect } = topics.spelling(text).unwrap_or(unheard);
+        Self { topic, payload, dialect, filter, vehicle, arrived, token }
+    }
+
     /// The topic, empty where it is not UTF-8.
     pub fn topic(&self) -> &str {
         std::str::from_utf8(&self.topic).unwrap_or_default()
@@ -47,7 +65,7 @@ impl Arrival {
 
     /// The vehicle's part of the topic, as claimed.
     pub fn vehicle(&self) -> &str {
-        topic::vehicle_of(self.topic()).unwrap_or_default()
+        self.topic().get(self.vehicle.clone()).unwrap_or_default()
     }
 
     /// What it is to a lane: a message, or what a broker of ours refused of one.

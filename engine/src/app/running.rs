@@ -8,10 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
-use ingest::broker::{Broker, BrokerConfig};
 use ingest::queue::{LaneQueues, Limits, lane_of};
-use ingest::source::{Source, Status};
-use ingest::subscriber::{Subscriber, SubscriberConfig};
+use ingest::source::Source;
 use prometheus::Registry;
 use rules::rule_set::RuleSet;
 use rules::state::settle::Bounds;
@@ -25,15 +23,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::clock_watch::{self, ClockMetrics, ClockWatch};
 use crate::app::services::{Parts, Services};
+use crate::app::source::{SOURCE, follow, open_source};
 use crate::app::start::{self, EngineLock};
 use crate::clock::{Clock, Wake};
-use crate::config::{Config, Secret, SourceKind};
+use crate::config::Config;
 use crate::history::journal::Restored;
 use crate::http::probe::readiness::Readiness;
 use crate::lane::dispatch::Dispatch;
 use crate::lane::inbox::Inbox;
 use crate::lane::{Common, Lane};
-use crate::metrics::LaneMetrics;
+use crate::metrics::{LaneMetrics, ReplayCounts};
 use crate::rules_in_force::activation::{self, Activation};
 use crate::store::open;
 use crate::store::pool::{self, Pools};
@@ -43,7 +42,6 @@ const COMMANDS: usize = 1_024;
 /// Time for the last deliveries to reach their lanes at the end.
 const LAST_DELIVERIES: Duration = Duration::from_secs(10);
 const STORE: &str = "store";
-const SOURCE: &str = "source";
 const LANES: &str = "lanes";
 
 /// An engine that is built and not yet running.
@@ -98,7 +96,8 @@ impl App {
 
         let registry = Registry::new();
         let metrics = LaneMetrics::new(&registry, &set)?;
-        metrics.restored(&replayed, restoring.elapsed());
+        let counts = ReplayCounts { inputs: replayed.inputs, differences: replayed.differences, lost: replayed.lost };
+        metrics.restored(counts, restoring.elapsed());
         if replayed.lost > 0 {
             tracing::warn!(vehicles = replayed.lost, "states are gone; their vehicles begin another life");
         }
@@ -274,80 +273,6 @@ fn build_lanes(
         lanes.push((Lane::new(no as i16, Arc::clone(common), sets.clone(), share.into_iter()), inbox));
     }
     (lanes, Dispatch::new(common.store.pools.jobs.clone(), senders))
-}
-
-async fn open_source(
-    config: &Config,
-    queues: &LaneQueues,
-    metrics: &ingest::metrics::Metrics,
-) -> anyhow::Result<(Arc<dyn Source>, Option<SocketAddr>)> {
-    match config.mqtt.source {
-        SourceKind::Embedded => {
-            let broker = Broker::start(&broker_config(config), queues.clone(), metrics)
-                .context("starting the embedded broker")?;
-            let address = broker.address();
-            Ok((Arc::new(broker), Some(address)))
-        }
-        SourceKind::External => {
-            let subscriber = Subscriber::start(&subscriber_config(config), queues.clone(), metrics)
-                .context("starting the subscriber")?;
-            Ok((Arc::new(subscriber), None))
-        }
-    }
-}
-
-/// The embedded broker as configured; what it may hold back is an eighth of what it may lose.
-pub fn broker_config(config: &Config) -> BrokerConfig {
-    BrokerConfig {
-        listen: config.mqtt.listen,
-        max_connections: config.mqtt.max_connections,
-        log_bytes: config.mqtt.buffer_bytes,
-        high_water_bytes: (config.mqtt.buffer_bytes / 8) as u64,
-        credentials: config.mqtt.credentials.clone(),
-        engine_password: config.mqtt.engine_password.as_ref().map(exposed),
-        ..BrokerConfig::default()
-    }
-}
-
-fn subscriber_config(config: &Config) -> SubscriberConfig {
-    let external = &config.mqtt.external;
-    SubscriberConfig {
-        host: external.host.clone(),
-        port: external.port,
-        client_id: external.client_id.clone(),
-        username: external.username.clone(),
-        password: external.password.as_ref().map(exposed),
-        window: external.window,
-        ..SubscriberConfig::default()
-    }
-}
-
-fn exposed(secret: &Secret) -> ingest::secret::Secret {
-    ingest::secret::Secret::new(secret.expose())
-}
-
-/// Keeps readiness true to the source.
-async fn follow(
-    mut status: watch::Receiver<Status>,
-    readiness: Arc<Readiness>,
-    end: CancellationToken,
-) -> anyhow::Result<()> {
-    loop {
-        match *status.borrow_and_update() {
-            Status::Ready => readiness.met(SOURCE),
-            Status::Connecting => readiness.unmet(SOURCE, "connecting to the broker"),
-            Status::Ended => {
-                readiness.unmet(SOURCE, "ended");
-                if !end.is_cancelled() {
-                    return Err(anyhow!("the source of messages ended"));
-                }
-            }
-        }
-        tokio::select! {
-            () = end.cancelled() => return Ok(()),
-            changed = status.changed() => if changed.is_err() { end.cancelled().await },
-        }
-    }
 }
 
 fn store_away(readiness: &Arc<Readiness>) -> Arc<dyn Fn(bool) + Send + Sync> {

@@ -1,4 +1,4 @@
-//! What runs around the lanes: relay with its channels, console, sweeps.
+//! What runs around the lanes: relay with its channels, console, jobs.
 
 use std::sync::Arc;
 
@@ -9,7 +9,6 @@ use prometheus::Registry;
 use rules::rule_set::RuleSet;
 use rules::vehicle::VehicleId;
 use tokio::net::TcpListener;
-use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -21,13 +20,13 @@ use crate::crm::notice::Routes;
 use crate::crypto::person_keys::PersonKeys;
 use crate::http::probe::readiness::Readiness;
 use crate::http::{self, HttpState};
+use crate::job::{InForce, JOBS, JobMetrics, Runner, Supplies};
 use crate::outbox::channel::{Channel, Channels, ConsoleInbox, Downlink, InCar, render_with};
 use crate::outbox::{OutboxMetrics, Relay};
 use crate::rules_in_force::activation::Problem;
 use crate::rules_in_force::learning::{Learning, LearningMetrics};
 use crate::store::open::Store;
 use crate::store::pool::Pools;
-use crate::sweep::{InForce, Sweep, SweepMetrics};
 
 /// What an engine is built from.
 pub struct Parts<'a> {
@@ -48,18 +47,8 @@ pub struct Services {
     relay: Relay,
     routes: Routes,
     in_car: Arc<InCar>,
-    sweeping: Sweeping,
+    jobs: Runner,
     pools: Pools,
-}
-
-/// What the sweep needs once it runs.
-struct Sweeping {
-    store: Arc<Store>,
-    clock: Clock,
-    config: Config,
-    rules: InForce,
-    learning: Learning,
-    metrics: SweepMetrics,
 }
 
 impl Services {
@@ -95,12 +84,12 @@ impl Services {
         .with_bounds(bounds(config));
         let learned = LearningMetrics::try_new(registry)?;
         let learning = Learning::new(store.pools.jobs.clone(), clock.clone(), sets.clone(), learned);
-        let metrics = SweepMetrics::try_new(registry)?;
+        let metrics = JobMetrics::try_new(registry, JOBS)?;
         let rules = InForce { sets: sets.clone(), bounds: bounds(config) };
         let pools = store.pools.clone();
-        let (store, clock, config) = (Arc::clone(store), clock.clone(), config.clone());
-        let sweeping = Sweeping { store, clock, config, rules, learning, metrics };
-        Ok(Self { http, relay, routes, in_car, sweeping, pools })
+        let supplies = Supplies::new(Arc::clone(store), clock.clone(), config.clone(), rules, learning);
+        let jobs = Runner::new(JOBS, supplies, metrics);
+        Ok(Self { http, relay, routes, in_car, jobs, pools })
     }
 
     /// By which channels lanes enqueue notices.
@@ -129,12 +118,9 @@ impl Services {
             relay.run(wake, token).await;
             Ok(())
         });
-        let (sweeping, token) = (self.sweeping, end.clone());
-        // Jobs read and replay for seconds on end: on a thread of their own, so that nothing waits behind them.
-        tasks.spawn_blocking(move || {
-            let Sweeping { store, clock, config, rules, learning, metrics } = sweeping;
-            let sweep = Sweep::new(&store, clock, &config, rules, learning, metrics);
-            Handle::current().block_on(sweep.run(token));
+        let (jobs, token) = (self.jobs, end.clone());
+        tasks.spawn(async move {
+            jobs.run(token).await;
             Ok(())
         });
     }

@@ -15,6 +15,8 @@ use indicatif::ProgressBar;
 use rules::vehicle::VehicleId;
 use xxhash_rust::xxh3::xxh3_64;
 
+#[cfg(feature = "parquet")]
+use super::columnar;
 use super::lines;
 use super::table::{self, Columns};
 use crate::history::archive::past::Recorded;
@@ -77,8 +79,9 @@ impl<'a> Feed<'a> {
         }
     }
 
-    /// Reads all files from the feed's place on.
+    /// Reads all files from the feed's place on; none, if one of them is of no kind that can be read.
     pub fn read(&mut self, files: &[PathBuf], columns: &Columns) -> anyhow::Result<()> {
+        files.iter().try_for_each(|path| Kind::of(path).map(drop))?;
         for (number, path) in files.iter().enumerate().skip(self.place.file) {
             if number > self.place.file {
                 self.place = Place { file: number, offset: 0 };
@@ -87,7 +90,8 @@ impl<'a> Feed<'a> {
             match Kind::of(path)? {
                 Kind::Lines => lines::read(open(path)?, self).with_context(reading)?,
                 Kind::Csv => table::read_csv(open(path)?, columns, self).with_context(reading)?,
-                Kind::Parquet => table::read_parquet(path, columns, self).with_context(reading)?,
+                #[cfg(feature = "parquet")]
+                Kind::Parquet => columnar::read(path, columns, self).with_context(reading)?,
             }
         }
         Ok(())
@@ -128,6 +132,7 @@ impl<'a> Feed<'a> {
 enum Kind {
     Lines,
     Csv,
+    #[cfg(feature = "parquet")]
     Parquet,
 }
 
@@ -138,7 +143,14 @@ impl Kind {
         match plain.rsplit_once('.').map(|(_, extension)| extension) {
             Some("ndjson" | "jsonl" | "json") => Ok(Self::Lines),
             Some("csv") => Ok(Self::Csv),
+            #[cfg(feature = "parquet")]
             Some("parquet") => Ok(Self::Parquet),
+            #[cfg(not(feature = "parquet"))]
+            Some("parquet") => bail!(
+                "{} is Parquet, which this premend was built without, as `make demo` does; `cargo build --release` \
+                 builds one that reads it",
+                path.display()
+            ),
             _ => bail!("{} is neither .ndjson, .csv nor .parquet (the first two may be .gz or .zst)", path.display()),
         }
     }

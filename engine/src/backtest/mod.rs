@@ -5,6 +5,8 @@
 //! anything: a case lasts as long as its condition. Where what a rule needs was hardly ever there,
 //! the report says so instead of a zero.
 
+#[cfg(feature = "parquet")]
+mod columnar;
 mod feed;
 mod html;
 mod lines;

@@ -2,17 +2,14 @@
 //!
 //! Without a mapping the columns are `vehicle`, `ts` (RFC 3339, or a Parquet timestamp) and paths of
 //! signals. A mapping names them otherwise and converts. Rows of a vehicle are numbered as they come.
+//! What is said here holds for both; CSV is read here, Parquet in a file of its own.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::fs::File;
 use std::io::Read;
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
-use parquet::file::reader::{FileReader as _, SerializedFileReader};
-use parquet::record::Field;
 use rules::entry::signal::{Kind, Signals};
 use rules::unit::Time;
 use simulator::replay::{Column, Mapping, TimeUnit};
@@ -53,7 +50,7 @@ impl Columns {
     }
 
     /// Where in a header everything stands.
-    fn layout(&self, header: &[String]) -> anyhow::Result<Layout<'_>> {
+    pub(super) fn layout(&self, header: &[String]) -> anyhow::Result<Layout<'_>> {
         let place = |name: &str| header.iter().position(|column| column == name);
         let need = |name: &str| place(name).with_context(|| format!("there is no column `{name}`"));
         let kind_of = |path: &str| self.signals.iter().find(|(own, _)| own == path).map(|(_, kind)| kind);
@@ -78,7 +75,7 @@ impl Columns {
     }
 }
 
-struct Layout<'a> {
+pub(super) struct Layout<'a> {
     vehicle: usize,
     time: usize,
     unit: TimeUnit,
@@ -93,7 +90,7 @@ struct Mapped<'a> {
 }
 
 /// One field of a row.
-enum Cell {
+pub(super) enum Cell {
     Nothing,
     Number(f64),
     Flag(bool),
@@ -113,20 +110,6 @@ pub fn read_csv(source: Box<dyn Read>, columns: &Columns, feed: &mut Feed<'_>) -
     writer.hand_out(feed)
 }
 
-pub fn read_parquet(path: &Path, columns: &Columns, feed: &mut Feed<'_>) -> anyhow::Result<()> {
-    let reader = SerializedFileReader::new(File::open(path)?)?;
-    let fields = reader.metadata().file_metadata().schema_descr().columns();
-    let header: Vec<String> = fields.iter().map(|column| column.path().string().replace('"', "")).collect();
-    let layout = columns.layout(&header)?;
-    let mut writer = Writer::new(feed.place.offset);
-    for row in reader.get_row_iter(None)? {
-        let row = row?;
-        let fields: Vec<&Field> = row.get_column_iter().map(|(_, field)| field).collect();
-        writer.row(&layout, |place| fields.get(place).map_or(Cell::Nothing, |field| cell_of(field)), feed)?;
-    }
-    writer.hand_out(feed)
-}
-
 fn cell_of_text(text: &str) -> Cell {
     match text {
         "" => Cell::Nothing,
@@ -136,29 +119,8 @@ fn cell_of_text(text: &str) -> Cell {
     }
 }
 
-fn cell_of(field: &Field) -> Cell {
-    match field {
-        Field::Null => Cell::Nothing,
-        Field::Bool(flag) => Cell::Flag(*flag),
-        Field::Byte(number) => Cell::Number((*number).into()),
-        Field::Short(number) => Cell::Number((*number).into()),
-        Field::Int(number) => Cell::Number((*number).into()),
-        Field::Long(number) => Cell::Number(*number as f64),
-        Field::UByte(number) => Cell::Number((*number).into()),
-        Field::UShort(number) => Cell::Number((*number).into()),
-        Field::UInt(number) => Cell::Number((*number).into()),
-        Field::ULong(number) => Cell::Number(*number as f64),
-        Field::Float(number) => Cell::Number((*number).into()),
-        Field::Double(number) => Cell::Number(*number),
-        Field::Str(text) => Cell::Text(text.clone()),
-        Field::TimestampMillis(millis) => Cell::Time(Time::from_micros(millis.saturating_mul(1_000))),
-        Field::TimestampMicros(micros) => Cell::Time(Time::from_micros(*micros)),
-        other => Cell::Text(other.to_string()),
-    }
-}
-
 /// Rows as lines, until there are enough for a parcel.
-struct Writer {
+pub(super) struct Writer {
     /// Next number of each vehicle.
     seqs: HashMap<String, u64>,
     lines: Vec<u8>,
@@ -169,11 +131,16 @@ struct Writer {
 }
 
 impl Writer {
-    fn new(seen: u64) -> Self {
+    pub(super) fn new(seen: u64) -> Self {
         Self { seqs: HashMap::new(), lines: Vec::new(), spans: Vec::new(), rows: 0, seen }
     }
 
-    fn row(&mut self, layout: &Layout<'_>, cell: impl Fn(usize) -> Cell, feed: &mut Feed<'_>) -> anyhow::Result<()> {
+    pub(super) fn row(
+        &mut self,
+        layout: &Layout<'_>,
+        cell: impl Fn(usize) -> Cell,
+        feed: &mut Feed<'_>,
+    ) -> anyhow::Result<()> {
         self.rows += 1;
         let vehicle = match cell(layout.vehicle) {
             Cell::Text(text) => text,
@@ -211,7 +178,7 @@ impl Writer {
         Ok(())
     }
 
-    fn hand_out(&mut self, feed: &mut Feed<'_>) -> anyhow::Result<()> {
+    pub(super) fn hand_out(&mut self, feed: &mut Feed<'_>) -> anyhow::Result<()> {
         let buffer = Arc::new(std::mem::take(&mut self.lines));
         for (shard, spans) in self.spans.drain(..).enumerate().filter(|(_, spans)| !spans.is_empty()) {
             feed.send(shard, Parcel::Lines { buffer: Arc::clone(&buffer), spans })?;

@@ -15,7 +15,7 @@ use crate::config::Config;
 pub async fn run(config: Config) -> anyhow::Result<ExitCode> {
     let stop = until_told()?;
     let metrics = Metrics::new(&Registry::new())?;
-    let broker = Broker::start_alone(&broker_config(&config), &metrics).context("starting the broker")?;
+    let broker = Broker::start_alone(&broker_config(&config)?, &metrics).context("starting the broker")?;
     println!("mqtt {}", broker.address());
     stop.cancelled().await;
     broker.stop_reading();

@@ -3,8 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, Secret};
-use crate::store::pool::{LISTENERS, SPARE_OF_LANES};
 use rules::unit::Span;
+
+/// Channels of NOTIFY that are listened to, each on a connection that is never given back.
+pub const LISTENERS: u32 = 4;
+/// Connections of the lanes beyond one for each: jobs make and drop partitions on them.
+pub const SPARE_OF_LANES: u32 = 2;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -31,7 +35,8 @@ impl Default for Database {
             url: Secret::new("postgres://premend@127.0.0.1:5432/premend"),
             console_connections: 8,
             relay_connections: 4,
-            job_connections: 4,
+            // A job that holds one for long leaves enough to the others, and to commands of people.
+            job_connections: 8,
             connect_timeout: Span::from_secs(30),
             statement_timeout: Span::from_secs(60),
             lock_timeout: Span::from_secs(30),

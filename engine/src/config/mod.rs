@@ -26,10 +26,10 @@ mod store;
 
 pub use catalogue::Catalogue;
 pub use clock::{Clock, ClockMode};
-pub use database::Database;
+pub use database::{Database, LISTENERS, SPARE_OF_LANES};
 pub use demo::Demo;
 pub use http::Http;
-pub use ingest::Ingest;
+pub use ingest::{Ingest, TopicDialect};
 pub use lanes::Lanes;
 pub use load::{Config, ConfigError};
 pub use log::{Log, LogFormat};

@@ -13,8 +13,10 @@ use rules::rule_set::RuleSet;
 use rules::state::Vehicle;
 use rules::vehicle::{Reason, VehicleId};
 
+use super::Lane;
 use super::commit::Outcome;
-use super::{Held, Lane, envelope};
+use super::own::Held;
+use super::recipe::envelope;
 use crate::history::journal::{self, Position, RuleSets};
 use crate::lane::draft::Draft;
 use crate::lane::inbox::{Arrived, Item};
@@ -80,10 +82,10 @@ impl Lane {
         let mut draft = Draft::default();
         match &one.item {
             Item::Delivery(Delivery::Message(published)) => {
-                let envelope = envelope(published, one.received_at);
                 let vehicle = VehicleId::try_new(published.vehicle()).ok();
+                let envelope = envelope(published, vehicle.as_ref(), one.received_at);
                 let profile = vehicle.as_ref().and_then(|id| self.vehicles.get(id)).map(|held| &held.vehicle.profile);
-                let admitted = self.admission.admit(&envelope, profile, &mut self.effects.shelf);
+                let admitted = self.admission.admit_in(published.dialect, &envelope, profile, &mut self.effects.shelf);
                 let sequence = admitted.ok().and_then(|admitted| admitted.message.sequence);
                 let refusal = Refusal::new(reason, "it cannot be processed", vehicle, sequence, &published.payload);
                 self.refuse(&refusal, one.received_at, &mut draft);

@@ -5,7 +5,8 @@ use std::cmp::Reverse;
 use rules::stage::recipe::wake;
 use rules::vehicle::{Input, What};
 
-use super::{Held, Lane};
+use super::Lane;
+use super::own::Held;
 use crate::history::journal::Restored;
 use crate::lane::answer::Told;
 use crate::lane::draft::Draft;

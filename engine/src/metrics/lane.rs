@@ -6,7 +6,6 @@
 use std::mem;
 use std::time::{Duration, Instant};
 
-use ingest::source::Delivery;
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{Gauge, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
@@ -19,9 +18,6 @@ use rules::vehicle::Reason;
 
 use super::histogram::{Histogram, HistogramFamily};
 use super::labelled::Labelled;
-use crate::history::journal::Replayed;
-use crate::lane::draft::Draft;
-use crate::lane::inbox::{Arrived, Item};
 
 /// The stages of a batch, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,7 +180,7 @@ impl LaneMetrics {
     }
 
     /// How the start went.
-    pub fn restored(&self, replayed: &Replayed, took: Duration) {
+    pub fn restored(&self, replayed: ReplayCounts, took: Duration) {
         self.replayed_inputs.inc_by(replayed.inputs);
         self.replay_differences.inc_by(replayed.differences);
         self.lost_states.inc_by(replayed.lost);
@@ -216,20 +212,22 @@ impl LaneMetrics {
         self.snapshot_bytes.inc_by(snapshot_bytes as u64);
     }
 
-    /// Counts a committed batch; takes the rules' counts out of `effects`.
-    pub fn committed(&self, arrived: &[Arrived], draft: &Draft, set: &RuleSet, effects: &mut Effects) {
+    /// Messages that were read at these times are committed now.
+    pub fn published(&self, arrived: impl Iterator<Item = Instant>) {
         let now = Instant::now();
-        for one in arrived {
-            if let Item::Delivery(Delivery::Message(published)) = &one.item {
-                self.publish_to_commit.observe(now.saturating_duration_since(published.arrived));
-            }
+        for at in arrived {
+            self.publish_to_commit.observe(now.saturating_duration_since(at));
         }
-        self.committed_inputs.inc_by(draft.input_count.unsigned_abs().into());
-        self.settled.inc_by(draft.settled);
-        for reason in &draft.unused {
+    }
+
+    /// Counts a committed batch; takes the rules' counts out of `effects`.
+    pub fn committed(&self, batch: &CommittedBatch<'_>, set: &RuleSet, effects: &mut Effects) {
+        self.committed_inputs.inc_by(batch.inputs);
+        self.settled.inc_by(batch.settled);
+        for reason in batch.unused {
             self.unused.inc(reason.label());
         }
-        draft.counts.add_to(self);
+        batch.counts.add_to(self);
         self.evaluations.inc_by(u64::from(mem::take(&mut effects.evaluated)));
         for (counts, vector) in [(&mut effects.ready, &self.ready), (&mut effects.not_ready, &self.not_ready)] {
             for (index, count) in counts.iter_mut().enumerate().filter(|(_, count)| **count > 0) {
@@ -244,6 +242,24 @@ impl LaneMetrics {
     pub fn publish_to_commit(&self) -> &Histogram {
         &self.publish_to_commit
     }
+}
+
+/// What a start replayed.
+#[derive(Clone, Copy, Debug)]
+pub struct ReplayCounts {
+    pub inputs: u64,
+    pub differences: u64,
+    pub lost: u64,
+}
+
+/// What a committed batch adds to the counters.
+#[derive(Clone, Copy, Debug)]
+pub struct CommittedBatch<'a> {
+    pub inputs: u64,
+    pub settled: u64,
+    /// Readings not used.
+    pub unused: &'a [Reason],
+    pub counts: &'a EffectCounts,
 }
 
 /// What a batch's effects add to the counters, kept until the commit.

@@ -14,4 +14,4 @@ pub mod scrape;
 pub use console::{ConsoleMetrics, HeavyOutcome, HeavyPage, LogIn};
 pub use histogram::{Histogram, HistogramFamily};
 pub use labelled::Labelled;
-pub use lane::{CommitOutcome, EffectCounts, LaneMetrics, Stage};
+pub use lane::{CommitOutcome, CommittedBatch, EffectCounts, LaneMetrics, ReplayCounts, Stage};

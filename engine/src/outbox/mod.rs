@@ -13,6 +13,8 @@ mod relay;
 #[cfg(test)]
 pub mod fixture;
 #[cfg(test)]
+mod recipe_tests;
+#[cfg(test)]
 mod tests;
 
 pub use self::backoff::{Backoff, BackoffError};

@@ -11,7 +11,7 @@ use rules::unit::{Span, Time};
 use sqlx::{PgConnection, PgPool};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info, warn};
+use tracing::{Instrument as _, debug, debug_span, error, field, info, warn};
 
 use super::judge::{Judge, Judgement, lease};
 use super::metrics::OutboxMetrics;
@@ -129,8 +129,16 @@ impl Relay {
             self.0.metrics.claimed(claim.taken_over);
             let relay = self.clone();
             under_way.spawn(async move {
-                let outbox_id = claim.outbox;
-                if let Err(error) = relay.carry(claim).await {
+                let (outbox_id, began) = (claim.outbox, Instant::now());
+                let span = debug_span!(
+                    "outbox.deliver",
+                    outbox.id = %outbox_id,
+                    channel = claim.channel,
+                    duration_ms = field::Empty
+                );
+                let carried = relay.carry(claim).instrument(span.clone()).await;
+                span.record("duration_ms", began.elapsed().as_millis() as u64);
+                if let Err(error) = carried {
                     // Its lease runs out and it is tried again.
                     warn!(outbox.id = %outbox_id, error = %error, "an entry was given back");
                 }

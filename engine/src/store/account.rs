@@ -118,7 +118,7 @@ pub async fn by_session(
     .transpose()
 }
 
-/// Starts a session of `hours`, of one account no more than the newest few. Sessions that are over are the sweep's: a
+/// Starts a session of `hours`, of one account no more than the newest few. Sessions that are over are a job's: a
 /// clock that is wrong for a moment must not end them for good.
 pub async fn start_session(
     conn: &mut PgConnection,

@@ -108,6 +108,12 @@ fn is_refusal(error: &sqlx::Error) -> bool {
 }
 
 /// Commits a batch.
+#[tracing::instrument(
+    name = "db.batch.commit",
+    level = "debug",
+    skip_all,
+    fields(batch.n = batch.key.n, effect.len = batch.effects.len(), snapshot.len = batch.snapshots.len()),
+)]
 pub async fn commit(pool: &PgPool, batch: &Batch, routes: &Routes) -> Result<(), CommitError> {
     let mut tx = begin_as(pool, As::Engine).await?;
     let Some(corrected) = journal::still_ours(&mut tx, batch.key.incarnation).await? else {
@@ -154,6 +160,7 @@ pub async fn commit(pool: &PgPool, batch: &Batch, routes: &Routes) -> Result<(),
 }
 
 /// Whether a batch whose commit ended in an error is in the store all the same.
+#[tracing::instrument(name = "db.batch.find", level = "debug", skip_all)]
 pub async fn is_committed(pool: &PgPool, key: BatchKey) -> sqlx::Result<bool> {
     let mut tx = begin_as(pool, As::Engine).await?;
     journal::exists(&mut tx, key).await

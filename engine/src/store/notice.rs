@@ -104,6 +104,7 @@ impl TryFrom<NoticeRow> for Notice {
 }
 
 /// The notice of an outbox entry.
+#[tracing::instrument(name = "db.notification.read", level = "debug", skip_all)]
 pub async fn of_entry(conn: &mut PgConnection, outbox: Uuid) -> sqlx::Result<Notice> {
     let row = query_as!(
         NoticeRow,

@@ -113,6 +113,7 @@ pub struct Judgement<'a> {
     pub judged_at: DateTime<Utc>,
 }
 
+#[tracing::instrument(name = "db.order.read", level = "debug", skip_all)]
 pub async fn order(conn: &mut PgConnection, order_id: Uuid) -> sqlx::Result<Option<Order>> {
     let found = query!(
         "select order_id, number, vehicle_id, work_order.dealer_id, model, model_year, state, severity, due_at, opened_at,
@@ -241,6 +242,7 @@ pub async fn transitions(conn: &mut PgConnection, order_id: Uuid) -> sqlx::Resul
 }
 
 /// Moves an order and writes the row of the move; false if someone was faster.
+#[tracing::instrument(name = "db.order.move", level = "debug", skip_all)]
 pub async fn move_on(conn: &mut PgConnection, change: &Move<'_>) -> sqlx::Result<bool> {
     let moved = query!(
         "update work_order set state = $3, version = version + 1,
@@ -277,6 +279,7 @@ pub async fn move_on(conn: &mut PgConnection, change: &Move<'_>) -> sqlx::Result
 }
 
 /// Writes a judgement and bumps the order's version; false if the order changed meanwhile or has no such line.
+#[tracing::instrument(name = "db.order.judge", level = "debug", skip_all)]
 pub async fn judge(conn: &mut PgConnection, version: i32, judgement: &Judgement<'_>) -> sqlx::Result<bool> {
     let bumped = query!(
         "update work_order set version = version + 1 where order_id = $1 and version = $2",
@@ -305,6 +308,7 @@ pub async fn judge(conn: &mut PgConnection, version: i32, judgement: &Judgement<
 }
 
 /// An order's flag was looked at.
+#[tracing::instrument(name = "db.order.unflag", level = "debug", skip_all)]
 pub async fn unflag(conn: &mut PgConnection, order_id: Uuid, version: i32) -> sqlx::Result<bool> {
     let done = query!(
         "update work_order set flagged_because = null, version = version + 1 where order_id = $1 and version = $2",

@@ -80,6 +80,7 @@ pub async fn release(conn: &mut PgConnection) -> sqlx::Result<u64> {
 }
 
 /// Claims up to `limit` due entries, the most urgent first, skipping what others hold.
+#[tracing::instrument(name = "db.outbox.claim", level = "debug", skip_all)]
 pub async fn claim(conn: &mut PgConnection, now: Time, lease: Lease, limit: i64) -> sqlx::Result<Vec<Claim>> {
     query_as!(
         Claim,
@@ -114,6 +115,7 @@ pub async fn claim(conn: &mut PgConnection, now: Time, lease: Lease, limit: i64)
 }
 
 /// Locks the entry for the re-check; false when the lease was lost meanwhile.
+#[tracing::instrument(name = "db.outbox.hold", level = "debug", skip_all)]
 pub async fn hold_claim(conn: &mut PgConnection, claim: &Claim) -> sqlx::Result<bool> {
     let held = query_scalar!(
         "select outbox_id from outbox where outbox_id = $1 and leased_until = $2 and state = 'queued' for update",
@@ -127,6 +129,7 @@ pub async fn hold_claim(conn: &mut PgConnection, claim: &Claim) -> sqlx::Result<
 
 /// Begins an attempt: it has a number from now on, the lease starts anew, and the place in the
 /// person's contact budget, if it takes one, is taken.
+#[tracing::instrument(name = "db.attempt.begin", level = "debug", skip_all)]
 pub async fn begin_attempt(
     conn: &mut PgConnection,
     claim: &mut Claim,
@@ -153,6 +156,7 @@ pub async fn begin_attempt(
 }
 
 /// Puts the entry back without an attempt; `because` says what it waits for.
+#[tracing::instrument(name = "db.outbox.postpone", level = "debug", skip_all)]
 pub async fn postpone(conn: &mut PgConnection, claim: &Claim, until: Time, because: &str) -> sqlx::Result<()> {
     query!(
         "update outbox set not_before = $2, leased_until = null, because = $3 where outbox_id = $1 and leased_until = $4",
@@ -167,6 +171,7 @@ pub async fn postpone(conn: &mut PgConnection, claim: &Claim, until: Time, becau
 }
 
 /// Writes the attempt down; its number was given by [`begin_attempt`], so a repeat changes nothing.
+#[tracing::instrument(name = "db.attempt.record", level = "debug", skip_all)]
 pub async fn record_attempt(conn: &mut PgConnection, claim: &Claim, attempt: &Attempt<'_>) -> sqlx::Result<()> {
     query!(
         "insert into attempt (outbox_id, attempt_no, dealer_id, started_at, ended_at, outcome, detail)
@@ -186,6 +191,7 @@ pub async fn record_attempt(conn: &mut PgConnection, claim: &Claim, attempt: &At
 }
 
 /// Ends an entry as delivered. Not bound to the lease: whoever delivered it, it is delivered.
+#[tracing::instrument(name = "db.outbox.deliver", level = "debug", skip_all)]
 pub async fn mark_delivered(conn: &mut PgConnection, claim: &Claim) -> sqlx::Result<()> {
     query!(
         "update outbox set state = 'delivered', leased_until = null, because = null
@@ -198,6 +204,7 @@ pub async fn mark_delivered(conn: &mut PgConnection, claim: &Claim) -> sqlx::Res
 }
 
 /// Ends an entry that must not or cannot be delivered.
+#[tracing::instrument(name = "db.outbox.end", level = "debug", skip_all)]
 pub async fn end_undelivered(
     conn: &mut PgConnection,
     claim: &Claim,

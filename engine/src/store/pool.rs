@@ -12,15 +12,11 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio::time::{Instant, sleep};
 
-use crate::config::Database;
+use crate::config::{Database, LISTENERS, SPARE_OF_LANES};
 
 /// The migrations, embedded; `premend migrate` and every start apply what is missing.
 pub static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
 
-/// Channels of NOTIFY that are listened to, each on a connection that is never given back.
-pub const LISTENERS: u32 = 4;
-/// Connections of the lanes beyond one for each: the sweep makes and drops partitions on one.
-pub const SPARE_OF_LANES: u32 = 2;
 /// A page gives up after so long without a connection, and asks the reader to come again.
 const PAGE_WAITS: Duration = Duration::from_secs(5);
 /// Everything else can wait.
@@ -34,7 +30,7 @@ pub struct Pools {
     /// Commits, and the partitions they need.
     pub lanes: PgPool,
     pub relay: PgPool,
-    /// Sweeps, learning, activation, dispatch; and commands that people type.
+    /// Periodic jobs, activation, dispatch; and commands that people type.
     pub jobs: PgPool,
     /// Pages and the API.
     pub console: PgPool,

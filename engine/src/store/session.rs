@@ -65,6 +65,7 @@ pub struct Session {
 }
 
 impl Session {
+    #[tracing::instrument(name = "db.session.commit", level = "debug", skip_all)]
     pub async fn commit(self) -> sqlx::Result<()> {
         self.tx.commit().await
     }
@@ -85,6 +86,7 @@ impl DerefMut for Session {
 }
 
 /// Opens a transaction in which every statement is theirs. The caller holds no other connection.
+#[tracing::instrument(name = "db.session.begin", level = "debug", skip_all)]
 pub async fn begin_as(pool: &PgPool, who: As<'_>) -> sqlx::Result<Session> {
     let held = Held::take();
     let tx = pool.begin().await?;

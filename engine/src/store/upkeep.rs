@@ -1,4 +1,4 @@
-//! What the sweep reads and writes: rows whose time is over.
+//! What jobs read and write: rows whose time is over.
 
 use rules::unit::Time;
 use rules::vehicle::{Command, OrderMove, VehicleId};

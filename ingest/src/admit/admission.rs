@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::content;
 use super::refusal::{Refusal, Refused};
 use super::terms::Terms;
-use crate::dialect::{Decoded, Dialect, Numbering, PremendJson, RefusedReadings};
+use crate::dialect::{DEFAULT, Decoded, Dialect, Numbering, RefusedReadings};
 use crate::signal_index::SignalIndex;
 use crate::topic;
 
@@ -53,19 +53,12 @@ pub struct Admitted {
 /// Admission under one catalogue.
 pub struct Admission {
     signals: SignalIndex,
-    dialect: &'static dyn Dialect,
     when_measured: bool,
 }
 
 impl Admission {
     pub fn new(signals: &Signals) -> Self {
-        Self { signals: SignalIndex::new(signals), dialect: &PremendJson, when_measured: false }
-    }
-
-    #[must_use]
-    pub fn with_dialect(mut self, dialect: &'static dyn Dialect) -> Self {
-        self.dialect = dialect;
-        self
+        Self { signals: SignalIndex::new(signals), when_measured: false }
     }
 
     /// Every message counts as received when its newest sample was measured: for records that do not
@@ -80,9 +73,20 @@ impl Admission {
         &self.signals
     }
 
-    /// Judges one message. Without a profile the vehicle is unknown.
+    /// Judges one message in premend's own dialect. Without a profile the vehicle is unknown.
     pub fn admit(
         &self,
+        envelope: &Envelope<'_>,
+        profile: Option<&Profile>,
+        shelf: &mut Shelf,
+    ) -> Result<Admitted, Box<Refusal>> {
+        self.admit_in(DEFAULT, envelope, profile, shelf)
+    }
+
+    /// Judges one message in the dialect of its topic.
+    pub fn admit_in(
+        &self,
+        dialect: &dyn Dialect,
         envelope: &Envelope<'_>,
         profile: Option<&Profile>,
         shelf: &mut Shelf,
@@ -93,7 +97,7 @@ impl Admission {
                 return Err(Refused::by_topic(&error, envelope.topic).write_down(None, envelope.payload));
             }
         };
-        match self.judge(&vehicle, envelope, profile, shelf) {
+        match self.judge(dialect, &vehicle, envelope, profile, shelf) {
             Ok((message, refused)) => Ok(Admitted { vehicle, message, refused }),
             Err(refused) => Err(refused.write_down(Some(vehicle), envelope.payload)),
         }
@@ -101,6 +105,7 @@ impl Admission {
 
     fn judge(
         &self,
+        dialect: &dyn Dialect,
         vehicle: &VehicleId,
         envelope: &Envelope<'_>,
         profile: Option<&Profile>,
@@ -115,8 +120,7 @@ impl Admission {
             let sequence = numbering.sequence(vehicle.as_str());
             return Err(Refused::new(Reason::TooLarge, "larger than 64 KiB").numbered(sequence));
         }
-        let decoded = self
-            .dialect
+        let decoded = dialect
             .decode(envelope.payload, &self.signals, shelf)
             .map_err(|error| Refused::new(error.reason, &error.to_string()))?;
         self.weigh(decoded, vehicle, envelope.received_at, profile, shelf)

@@ -7,6 +7,7 @@ use rules::unit::Span;
 use serde::{Deserialize, Serialize};
 
 use crate::secret::Secret;
+use crate::topics::Topics;
 
 /// Section `[broker]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,6 +37,9 @@ pub struct BrokerConfig {
     pub log_bytes: usize,
     /// Threads that serve connections.
     pub threads: usize,
+    /// What vehicles may speak on, and in which dialect.
+    #[serde(skip)]
+    pub topics: Topics,
 }
 
 impl Default for BrokerConfig {
@@ -51,6 +55,7 @@ impl Default for BrokerConfig {
             high_water_bytes: 8 * 1024 * 1024,
             log_bytes: 64 * 1024 * 1024,
             threads: 1,
+            topics: Topics::default(),
         }
     }
 }

@@ -56,7 +56,7 @@ async fn converse(packets: &mut Packets, shared: &Arc<Shared>) -> Result<(), End
         return Err(End::Closed(Cause::Unavailable));
     };
     let received = shared.sessions.resume(&connect.client_id, session_present(&accepted));
-    let screen = Screen::new(role.clone(), received, shared.metrics.clone());
+    let screen = Screen::new(role.clone(), shared.topics.clone(), received, shared.metrics.clone());
     let mut client = Client::new(role, screen, tx, rx, shared, leave, &connect);
     let will = client.keep_own(will);
     let end = client.run(packets, accepted).await;
@@ -150,10 +150,10 @@ impl<'s> Client<'s> {
     /// The will, if it is for the client's own topic; else it is refused and the client is not.
     fn keep_own(&mut self, will: Option<LastWill>) -> Option<LastWill> {
         let will = will?;
-        let topic = String::from_utf8_lossy(&will.topic);
-        if self.role.may_publish(&topic) {
+        if self.screen.may_publish(&will.topic) {
             return Some(will);
         }
+        let topic = String::from_utf8_lossy(&will.topic);
         self.screen.refuse(Fault::Will, &format!("its will is for {topic}"), Skim::of(&will.message), &mut self.turn);
         None
     }

@@ -26,7 +26,11 @@ const IDLE: Duration = Duration::from_millis(200);
 
 /// Reads the router until it ends, or until reading was stopped and nothing is left.
 pub fn run(mut link: LinkRx, shared: &Arc<Shared>, lanes: &LaneQueues) {
-    let mut drain = Drain { next_offset: 0, batches: vec![VecDeque::new(); lanes.len()], shared };
+    let mut drain = Drain {
+        next_offsets: vec![0; shared.topics.filters().count()],
+        batches: vec![VecDeque::new(); lanes.len()],
+        shared,
+    };
     loop {
         let stopping = shared.stop.is_cancelled();
         let wait = if stopping || shared.gate.lag() > 0 { SILENCE } else { IDLE };
@@ -52,8 +56,8 @@ pub fn run(mut link: LinkRx, shared: &Arc<Shared>, lanes: &LaneQueues) {
 }
 
 struct Drain<'s> {
-    /// Offset in the router's log of the next message.
-    next_offset: u64,
+    /// Offset in the router's log of the next message, by filter: each has a log of its own.
+    next_offsets: Vec<u64>,
     batches: Vec<VecDeque<Delivery>>,
     shared: &'s Shared,
 }
@@ -96,20 +100,27 @@ impl Drain<'_> {
 
     /// Puts it into its lane's batch; true for a message, false for what this broker refused.
     fn sort(&mut self, forward: Forward, arrived: Instant, lanes: &LaneQueues) -> bool {
-        if let Some((_, offset)) = forward.cursor {
-            let lost = offset.saturating_sub(self.next_offset);
-            if lost > 0 {
-                self.shared.metrics.lost.inc_by(lost);
-                tracing::error!(lost, "the broker dropped messages before they were read");
-            }
-            self.next_offset = offset + 1;
-        }
         let (topic, payload) = (forward.publish.topic, forward.publish.payload);
-        let delivery = Arrival { topic, payload, arrived, token: Token::default() }.delivery();
+        let arrival = Arrival::new(&self.shared.topics, topic, payload, arrived, Token::default());
+        if let Some((_, offset)) = forward.cursor {
+            self.count_lost(arrival.filter, offset);
+        }
+        let delivery = arrival.delivery();
         let is_message = matches!(delivery, Delivery::Message(_));
         if let Some(batch) = self.batches.get_mut(lanes.lane_of(delivery.vehicle())) {
             batch.push_back(delivery);
         }
         is_message
+    }
+
+    /// Offsets of a log that were passed over were dropped before they were read.
+    fn count_lost(&mut self, filter: usize, offset: u64) {
+        let Some(next_offset) = self.next_offsets.get_mut(filter) else { return };
+        let lost = offset.saturating_sub(*next_offset);
+        if lost > 0 {
+            self.shared.metrics.lost.inc_by(lost);
+            tracing::error!(lost, "the broker dropped messages before they were read");
+        }
+        *next_offset = offset + 1;
     }
 }

@@ -26,6 +26,7 @@ use crate::metrics::Metrics;
 use crate::queue::LaneQueues;
 use crate::source::{Source, Status, Token};
 use crate::topic;
+use crate::topics::Topics;
 
 mod access;
 mod conduct;
@@ -89,6 +90,7 @@ struct Shared {
     gate: Gate,
     lanes: Option<LaneQueues>,
     metrics: Metrics,
+    topics: Topics,
     max_packet: usize,
     connect_timeout: Duration,
     write_timeout: Duration,
@@ -226,6 +228,7 @@ fn share(config: &BrokerConfig, lanes: Option<LaneQueues>, metrics: &Metrics) ->
         gate: Gate::new(config.high_water_bytes),
         lanes,
         metrics: metrics.clone(),
+        topics: config.topics.clone(),
         max_packet: config.max_packet_bytes,
         connect_timeout: config.connect_timeout.to_std(),
         write_timeout: config.write_timeout.to_std(),
@@ -251,7 +254,9 @@ fn router_config(config: &BrokerConfig) -> RouterConfig {
 /// Links to the router and reads it on a thread of its own.
 fn read_router(shared: &Arc<Shared>, lanes: LaneQueues, status: watch::Sender<Status>) -> Result<(), BrokerError> {
     let (mut tx, rx, _) = (shared.link)("@ingest", true).map_err(BrokerError::Link)?;
-    tx.subscribe(topic::TELEMETRY_FILTER).map_err(|error| BrokerError::Link(Box::new(error)))?;
+    for filter in shared.topics.filters() {
+        tx.subscribe(filter).map_err(|error| BrokerError::Link(Box::new(error)))?;
+    }
     shared.gate.start();
     let shared = Arc::clone(shared);
     let run = move || {

@@ -1,10 +1,11 @@
 //! Dialects: how payloads spell what vehicles say.
 //!
-//! To add one, write a file here and a line in [`DIALECTS`]. A dialect reads syntax and the kind of
+//! To add one, write a file here and a line in [`DIALECTS`]; which topics are in it is configured. A dialect reads syntax and the kind of
 //! each value; what a value means for this vehicle (range, consent, clock) is admission's business,
 //! so that no dialect can forget it.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use rules::stage::shelf::Shelf;
 use rules::vehicle::{Reason, Sample, Sequence, SignalNo};
@@ -19,8 +20,11 @@ mod premend_json;
 
 pub use premend_json::{Numbering, PremendJson};
 
-/// All dialects; the first is the default.
+/// All dialects.
 pub const DIALECTS: &[&dyn Dialect] = &[&PremendJson];
+
+/// The dialect of the wire contract.
+pub const DEFAULT: &dyn Dialect = &PremendJson;
 
 /// One way to spell messages.
 pub trait Dialect: Sync {
@@ -38,6 +42,12 @@ pub trait Dialect: Sync {
         signals: &SignalIndex,
         shelf: &mut Shelf,
     ) -> Result<Decoded<'p>, DecodeError>;
+}
+
+impl fmt::Debug for dyn Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.key())
+    }
 }
 
 /// The dialect of that key.

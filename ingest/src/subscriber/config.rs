@@ -5,6 +5,7 @@ use rumqttc::{MqttOptions, NetworkOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::secret::Secret;
+use crate::topics::Topics;
 
 /// The largest packet that MQTT can carry.
 const LARGEST_PACKET: usize = 268_435_455;
@@ -32,6 +33,9 @@ pub struct SubscriberConfig {
     /// First and longest wait before connecting again.
     pub backoff: Span,
     pub max_backoff: Span,
+    /// What is subscribed to, and in which dialect it is.
+    #[serde(skip)]
+    pub topics: Topics,
 }
 
 impl Default for SubscriberConfig {
@@ -47,6 +51,7 @@ impl Default for SubscriberConfig {
             max_packet_bytes: 256 * 1024,
             backoff: Span::from_millis(250),
             max_backoff: Span::from_secs(30),
+            topics: Topics::default(),
         }
     }
 }

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use rules::vehicle::{Reason, VehicleId};
 use rumqttc::{
-    AsyncClient, ConnectionError, Event, EventLoop, Outgoing, Packet, Publish, QoS, SubAck, SubscribeReasonCode,
+    AsyncClient, ConnectionError, Event, EventLoop, Outgoing, Packet, Publish, QoS, SubAck, SubscribeFilter,
+    SubscribeReasonCode,
 };
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -22,6 +23,7 @@ use crate::refused::Refused;
 use crate::skim::Skim;
 use crate::source::{Arrival, Delivery, Source, Status, Token};
 use crate::topic;
+use crate::topics::Topics;
 
 mod backoff;
 mod config;
@@ -49,6 +51,7 @@ struct Shared {
     client: AsyncClient,
     books: Mutex<Books>,
     metrics: Metrics,
+    topics: Topics,
     max_packet: usize,
     stop: CancellationToken,
     close: CancellationToken,
@@ -75,6 +78,7 @@ impl Subscriber {
             client,
             books: Mutex::new(Books { ledger: Ledger::new(), down_waiting: 0 }),
             metrics: metrics.clone(),
+            topics: config.topics.clone(),
             max_packet: config.max_packet_bytes,
             stop: CancellationToken::new(),
             close: CancellationToken::new(),
@@ -203,7 +207,8 @@ impl Session {
                     books.down_waiting = books.down_waiting.saturating_sub(self.kept);
                 }
                 // The broker may have forgotten it even where it remembers the session.
-                match self.shared.client.try_subscribe(topic::TELEMETRY_FILTER, QoS::AtLeastOnce) {
+                let filter = |filter: &str| SubscribeFilter::new(filter.to_owned(), QoS::AtLeastOnce);
+                match self.shared.client.try_subscribe_many(self.shared.topics.filters().map(filter)) {
                     Ok(()) => Next::Poll,
                     Err(error) => Next::Reconnect(error.to_string()),
                 }
@@ -271,7 +276,7 @@ async fn deliver(shared: &Shared, lanes: &LaneQueues, publish: Publish) {
         // Only its packet id is needed to acknowledge it.
         _ => shared.books().ledger.note(Publish { payload: Bytes::new(), topic: String::new(), ..publish }),
     };
-    let delivery = Arrival { topic, payload, arrived: Instant::now(), token }.delivery();
+    let delivery = Arrival::new(&shared.topics, topic, payload, Instant::now(), token).delivery();
     let delivery = shorten(delivery, shared.max_packet);
     if let Delivery::Message(arrival) = &delivery {
         shared.metrics.received.inc();
@@ -285,7 +290,7 @@ async fn deliver(shared: &Shared, lanes: &LaneQueues, publish: Publish) {
 fn shorten(delivery: Delivery, limit: usize) -> Delivery {
     let Delivery::Message(arrival) = delivery else { return delivery };
     let too_large = arrival.payload.len() > limit;
-    let Some(vehicle) = topic::parse(arrival.topic()).ok().filter(|_| too_large) else {
+    let Some(vehicle) = VehicleId::try_new(arrival.vehicle()).ok().filter(|_| too_large) else {
         return Delivery::Message(arrival);
     };
     let skim = Skim::of(&arrival.payload);

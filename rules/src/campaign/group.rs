@@ -8,8 +8,8 @@ use std::ops::Range;
 
 use super::change::change_point;
 use super::cohort::{Cell, Cohort, Week};
-use super::look::{Criteria, Known, Rise};
 use super::rate::{Comparison, Rate};
+use super::rise::{Criteria, Known, Rise};
 use super::{LOOK_BACK_WEEKS, WINDOWS};
 
 /// The test of a cohort over a window.

@@ -10,12 +10,14 @@ mod cohort;
 mod group;
 mod look;
 mod rate;
+mod rise;
 
 pub use chance::{at_least, q_values};
 pub use change::change_point;
 pub use cohort::{Cell, Cohort, Week};
-pub use look::{Criteria, Known, Look, Rise, look};
+pub use look::{Look, look};
 pub use rate::{Comparison, Rate};
+pub use rise::{Criteria, Known, Rise};
 
 /// A rise is looked for in so many of the newest weeks: a steep one shows in the few, a slow one in the many.
 pub const WINDOWS: [usize; 2] = [4, LONGEST_WINDOW];

@@ -7,7 +7,7 @@ use super::read::{Fault, Place, Placed};
 use crate::entry::fault_code::{CodeClass, CodeEntry, FaultCodes};
 use crate::entry::operation::{Operation, Part};
 use crate::entry::signal::{Signal, Signals};
-use crate::learned::forecast::ESTIMATORS;
+use crate::learned::forecast::FORECASTERS;
 use crate::unit::Text;
 use crate::vehicle::{ComponentEntry, Components};
 
@@ -67,8 +67,8 @@ pub fn signals(entries: Vec<Placed<Signal>>, faults: &mut Vec<Fault>) -> Signals
         }
     }
     for Placed { place, value } in map.values() {
-        if let Some(other) = value.forecast.as_deref().filter(|name| !ESTIMATORS.contains(name)) {
-            faults.push(place.unknown("estimator", other, ESTIMATORS));
+        if let Some(other) = value.forecast.as_deref().filter(|name| !FORECASTERS.contains(name)) {
+            faults.push(place.unknown("estimator", other, FORECASTERS));
         }
     }
     let file = map.values().next().map_or_else(String::new, |entry| entry.place.file.clone());

@@ -12,7 +12,7 @@ use crate::entry::plan::items::Items;
 use crate::entry::plan::{Item, Plan};
 use crate::entry::template::Template;
 use crate::learned::date::{DateEntry, Dates};
-use crate::learned::forecast::ESTIMATORS;
+use crate::learned::forecast::FORECASTERS;
 use crate::unit::Locale;
 
 /// What estimators start from.
@@ -34,8 +34,8 @@ pub fn norms(entries: Vec<Placed<NormEntry>>, models: &BTreeMap<String, Model>, 
 /// How well dates of failure hold.
 pub fn dates(entries: Vec<Placed<DateEntry>>, faults: &mut Vec<Fault>) -> Dates {
     for Placed { place, value } in &entries {
-        if !ESTIMATORS.contains(&value.estimator.as_str()) {
-            faults.push(place.unknown("estimator", &value.estimator, ESTIMATORS));
+        if !FORECASTERS.contains(&value.estimator.as_str()) {
+            faults.push(place.unknown("estimator", &value.estimator, FORECASTERS));
         }
         let sound = value.coverage.is_none_or(|coverage| (0.0..=1.0).contains(&coverage));
         if !sound || value.measured_by.trim().is_empty() || value.source.trim().is_empty() {

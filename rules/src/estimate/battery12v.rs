@@ -5,18 +5,78 @@
 use crate::learned::forecast::{EIGHTY, within};
 use serde::{Deserialize, Serialize};
 
+use super::State;
+use super::drain::Drain;
+use super::entry::{EmitAt, Entry, Foresight, Occasion, ReadAt};
+use super::feature::{Features, Latest};
+use super::given::{Given, Observed};
 use super::shift::Shift;
+use super::stamp::{DAILY, Stamp};
+use super::states::read;
 use super::trend::{Line, Trend};
 use super::warm_up::is_cold;
-use super::{Stamp, Turn, emit, measured, recent, repeat};
-use crate::entry::norm::{Feature, Norm};
+use crate::entry::norm::Feature;
 use crate::learned::forecast::Forecast;
-use crate::observed::known::Known;
 use crate::observed::segment::SegmentKind;
-use crate::observed::step::Step;
-use crate::rule_set::RuleSet;
-use crate::state::Vehicle;
 use crate::unit::{Span, Time};
+
+pub const ENTRY: Entry = Entry {
+    key: "battery12v",
+    what: "how a 12 V battery ages, by its starts and rests, what standing drains, and how it is charged",
+    wakes: &[
+        "Vehicle.LowVoltageBattery.CurrentVoltage",
+        "Vehicle.LowVoltageBattery.CrankMinimumVoltage",
+        "Vehicle.Powertrain.CombustionEngine.Speed",
+        "Vehicle.LowVoltageSystemState",
+    ],
+    occasions: &[Occasion::Segment],
+    reads: &[
+        "Vehicle.Speed",
+        "Vehicle.Exterior.AirTemperature",
+        "Vehicle.OBD.IntakeTemp",
+        "Vehicle.Powertrain.CombustionEngine.EngineCoolant.Temperature",
+    ],
+    emits: &[
+        "Feature.LowVoltageBattery.RestVoltage",
+        "Feature.LowVoltageBattery.ChargingVoltage",
+        "Feature.LowVoltageBattery.CrankMargin",
+        "Feature.LowVoltageBattery.CrankFall",
+        "Feature.LowVoltageBattery.RestFall",
+        "Feature.LowVoltageBattery.DrainRate",
+        "Feature.LowVoltageBattery.KeyOnFall",
+        "Feature.LowVoltageBattery.FailureChance",
+        "Feature.LowVoltageBattery.ChargingFall",
+    ],
+    components: &[COMPONENT, "electrics.charging"],
+    update,
+    foresight: Some(Foresight { estimator: ESTIMATOR, forecasts }),
+    // A new battery, or a new alternator.
+    restart: |state, _| *state = State::None,
+    move_by: |state, by| {
+        if let State::Battery12v(battery) = state {
+            battery.move_by(by);
+        }
+    },
+    read: |bytes| read(bytes).map(State::Battery12v),
+    ..Entry::PLAIN
+};
+const VOLTS: ReadAt = ReadAt(0);
+const CRANK_VOLTS: ReadAt = ReadAt(1);
+const RPM: ReadAt = ReadAt(2);
+const IGNITION: ReadAt = ReadAt(3);
+const SPEED: ReadAt = ReadAt(4);
+const AMBIENT: ReadAt = ReadAt(5);
+const INTAKE_AIR: ReadAt = ReadAt(6);
+const COOLANT: ReadAt = ReadAt(7);
+const REST_VOLTAGE: EmitAt = EmitAt(0);
+const CHARGING_VOLTAGE: EmitAt = EmitAt(1);
+const CRANK_MARGIN: EmitAt = EmitAt(2);
+const CRANK_FALL: EmitAt = EmitAt(3);
+const REST_FALL: EmitAt = EmitAt(4);
+const DRAIN_RATE: EmitAt = EmitAt(5);
+const KEY_ON_FALL: EmitAt = EmitAt(6);
+const FAILURE_CHANCE: EmitAt = EmitAt(7);
+const CHARGING_FALL: EmitAt = EmitAt(8);
 
 /// DOMAIN 1.2 row 15: the surface charge is gone.
 const REST: Span = Span::from_hours(4);
@@ -33,14 +93,11 @@ const MEDIAN_STEP: f64 = 0.05;
 const FIRST_STEP: f64 = 2.0;
 /// Its name among the calibrations.
 const ESTIMATOR: &str = "battery12v";
-pub(super) const COMPONENT: &str = "electrics.battery12v";
+const COMPONENT: &str = "electrics.battery12v";
 /// Norms of charging are those at this ambient temperature, degC.
 const MILD: f64 = 25.0;
 /// DOMAIN 5.3: half-life of the cranking margin's trend, days.
 const MARGIN_HALF_LIFE: f64 = 30.0;
-/// Days of standing after which a stand counts half, and that a rate takes.
-const DRAIN_HALF_LIFE: f64 = 3.0;
-const DRAIN_DAYS: f64 = 1.5;
 /// Of a stand only a voltage within this speaks for the battery's age.
 const ONE_REST: Span = Span::from_hours(24);
 /// An engine's speed is no older, s.
@@ -48,12 +105,6 @@ const KEY_ON_SECS: i64 = 10;
 /// What is left of the surface charge after four hours falls by 0.02 V until the eighth; over short stands that passed
 /// for a drain of 0.08 V a day.
 const LEVEL: Span = Span::from_hours(9);
-/// A stand takes no more than this from one reading to the next, volts, and volts a day: more is a sensor's slip, or
-/// a load that somebody switched on.
-const DRAIN_STEP: f64 = 0.25;
-const DRAIN_MOST: f64 = 0.5;
-/// From one stand to the next a rest voltage changes by less, volts; more wants a second reading.
-const REST_STEP: f64 = 1.2;
 /// What a single start scatters by at least, volts: engine, oil and temperature differ.
 const MARGIN_SD: f64 = 0.15;
 /// Starts before a trend is worth a word.
@@ -100,64 +151,18 @@ impl Default for KeyOn {
     }
 }
 
-/// What standing takes out of the battery: falls and times within single stands, older ones forgotten.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Drain {
-    millivolts: u16,
-    /// The way a voltage went that did not go on from the one before, 1 or -1: the next one may bear it out.
-    astray: i8,
-    at: Stamp,
-    fall: f32,
-    days: f32,
-}
-
-impl Drain {
-    fn volts(&self) -> f64 {
-        f64::from(self.millivolts) / 1_000.0
-    }
-
-    /// Whether a voltage goes on from the one before: near it, or on the way that one went.
-    fn is_steady(&self, volts: f64, at: Time, first: bool) -> bool {
-        let step = volts - self.volts();
-        let most = if first { REST_STEP } else { DRAIN_STEP.max(DRAIN_MOST * self.at.until(at).days_f64()) };
-        !self.at.is_set() || step.abs() <= most || step * f64::from(self.astray) > 0.0
-    }
-
-    /// Takes a voltage of a stand; `first`: its first after the surface charge is gone. Volts per day, once so much
-    /// standing was seen that the sensor's noise does not matter.
-    fn take(&mut self, volts: f64, at: Time, first: bool) -> Option<f64> {
-        let steady = self.is_steady(volts, at, false);
-        let days = self.at.pass(at).days_f64();
-        let before = self.volts();
-        self.millivolts = (volts * 1_000.0).round() as u16;
-        self.astray = if steady { 0 } else { (volts - before).signum() as i8 };
-        if first || !steady {
-            return None;
-        }
-        let keep = 0.5_f64.powf(days / DRAIN_HALF_LIFE);
-        self.fall = (keep * f64::from(self.fall) + before - volts) as f32;
-        self.days = (keep * f64::from(self.days) + days) as f32;
-        (f64::from(self.days) >= DRAIN_DAYS).then(|| f64::from(self.fall) / f64::from(self.days))
-    }
-}
-
 impl Battery12v {
-    /// Moves what is remembered by a step of the clock.
-    pub fn move_by(&mut self, by: Span) {
-        for stamp in [&mut self.started, &mut self.rested, &mut self.key_on.stood, &mut self.drain.at] {
+    fn move_by(&mut self, by: Span) {
+        for stamp in [&mut self.started, &mut self.rested, &mut self.key_on.stood] {
             stamp.move_by(by);
         }
+        self.drain.move_by(by);
     }
 
     fn begin_trip(&mut self, at: Time, volts: f64) {
         (self.median, self.before, self.readings) = (0.0, volts as f32, 0);
         let key_on = &mut self.key_on;
         key_on.volts = if key_on.stood.is_over(at, ONE_REST) { f32::NAN } else { 0.0 };
-    }
-
-    /// A new battery, or a new alternator.
-    pub fn restart(&mut self) {
-        *self = Self::default();
     }
 
     fn take(&mut self, volts: f64) -> Option<f64> {
@@ -176,7 +181,7 @@ impl Battery12v {
         self.margin.line_with(MARGIN_SD).filter(|_| self.margin.count() >= STARTS)
     }
 
-    pub fn forecast(&self) -> Option<Forecast> {
+    fn forecast(&self) -> Option<Forecast> {
         let line = self.line()?;
         Some(Forecast {
             estimator: ESTIMATOR,
@@ -194,149 +199,142 @@ impl Battery12v {
     }
 }
 
-pub fn update(vehicle: &mut Vehicle, step: &mut Step, turn: Turn, set: &RuleSet) {
-    let known = &set.known;
-    if turn.ended {
-        vehicle.estimates.battery12v.key_on.stood.pass(step.at);
-        end_trip(vehicle, step, set);
+fn update(state: &mut State, observed: &Observed<'_>, given: &Given<'_>, features: &mut Features<'_>) {
+    let State::Battery12v(own) = state.or(|| State::Battery12v(Box::default())) else { return };
+    if observed.turn.ended {
+        own.key_on.stood.pass(observed.at);
+        end_trip(own, given, features);
     }
-    if turn.began {
-        let volts = before_engine(vehicle, step, known);
-        vehicle.estimates.battery12v.begin_trip(step.at, volts);
+    if observed.turn.began {
+        own.begin_trip(observed.at, before_engine(features));
     }
-    if !vehicle.estimates.battery12v.key_on.volts.is_nan() {
-        wait_for_engine(vehicle, step, set);
+    if !own.key_on.volts.is_nan() {
+        wait_for_engine(own, given, features);
     }
-    if let Some(volts) = measured(vehicle, step, known.crank_volts) {
-        take_start(vehicle, step, volts, set);
+    if let Some(volts) = features.measured(CRANK_VOLTS) {
+        take_start(own, volts, observed.at, given, features);
     }
-    let Some(volts) = measured(vehicle, step, known.volts_12) else { return };
-    if vehicle.segment.kind == SegmentKind::Trip {
-        if let Some(median) =
-            is_charging(vehicle, step, volts, known).then(|| vehicle.estimates.battery12v.take(volts)).flatten()
-        {
-            emit(vehicle, step, known.charging_voltage, median);
+    let Some(volts) = features.measured(VOLTS) else { return };
+    if observed.segment.kind == SegmentKind::Trip {
+        if let Some(median) = is_charging(own, volts, observed, features).then(|| own.take(volts)).flatten() {
+            features.emit(CHARGING_VOLTAGE, median);
         }
-    } else if vehicle.segment.kind == SegmentKind::Park
+    } else if observed.segment.kind == SegmentKind::Park
         // Charging a traction battery charges this one too: its surface charge has to go as well.
-        && step.at.since(vehicle.segment.since) >= REST
-        && vehicle.segment.parked_for(step.at).is_some_and(|parked| parked >= REST)
+        && observed.lasts() >= REST
+        && observed.parked_for().is_some_and(|parked| parked >= REST)
     {
-        let first = vehicle.last(known.rest_voltage).at < vehicle.segment.since;
-        let drain = &mut vehicle.estimates.battery12v.drain;
-        let steady = drain.is_steady(volts, step.at, first);
-        let rate = drain.take(volts, step.at, first || step.at.since(vehicle.segment.since) < LEVEL);
-        if !steady || is_starting(vehicle, step, known) {
-            return;
-        }
-        repeat(vehicle, step, known.rest_voltage, volts);
-        if let Some(rate) = rate {
-            emit(vehicle, step, known.drain_rate, rate);
-        }
-        take_rest(vehicle, step, volts, set);
+        stand(own, volts, observed, given, features);
     }
 }
 
-fn is_charging(vehicle: &Vehicle, step: &Step, volts: f64, known: &Known) -> bool {
-    if step.at.since(vehicle.segment.since) < STARTED || volts as f32 == vehicle.estimates.battery12v.before {
+/// A voltage after so long a stand that it is one of rest.
+fn stand(own: &mut Battery12v, volts: f64, observed: &Observed<'_>, given: &Given<'_>, features: &mut Features<'_>) {
+    let at = observed.at;
+    let first = features.emitted(REST_VOLTAGE).at < observed.segment.since;
+    let steady = own.drain.is_steady(volts, at, first);
+    let rate = own.drain.take(volts, at, first || observed.lasts() < LEVEL);
+    if !steady || is_starting(features) {
+        return;
+    }
+    features.repeat(REST_VOLTAGE, volts);
+    if let Some(rate) = rate {
+        features.emit(DRAIN_RATE, rate);
+    }
+    take_rest(own, volts, observed, given, features);
+}
+
+fn is_charging(own: &Battery12v, volts: f64, observed: &Observed<'_>, features: &Features<'_>) -> bool {
+    if observed.lasts() < STARTED || volts as f32 == own.before {
         return false;
     }
-    !tells_rpm(vehicle, known) || recent(vehicle, step.at, known.rpm, 60).is_some_and(|rpm| rpm > CHARGING_RPM)
+    !tells_rpm(features) || features.recent(RPM, 60).is_some_and(|rpm| rpm > CHARGING_RPM)
 }
 
 /// Whether it ever told an engine's speed.
-fn tells_rpm(vehicle: &Vehicle, known: &Known) -> bool {
-    vehicle.last(known.rpm).at != Time::NEVER
+fn tells_rpm(features: &Features<'_>) -> bool {
+    features.last(RPM).at != Time::NEVER
 }
 
 /// The voltage with which a trip begins, if the engine is known to stand.
-fn before_engine(vehicle: &Vehicle, step: &Step, known: &Known) -> f64 {
-    let turns = recent(vehicle, step.at, known.rpm, 60).is_some_and(|rpm| rpm > 0.0);
-    let moves = recent(vehicle, step.at, known.speed, 60).is_some_and(|speed| speed > 1.0);
-    if tells_rpm(vehicle, known) && !turns && !moves { vehicle.last(known.volts_12).value } else { f64::NAN }
+fn before_engine(features: &Features<'_>) -> f64 {
+    let turns = features.recent(RPM, 60).is_some_and(|rpm| rpm > 0.0);
+    let moves = features.recent(SPEED, 60).is_some_and(|speed| speed > 1.0);
+    if tells_rpm(features) && !turns && !moves { features.last(VOLTS).value } else { f64::NAN }
 }
 
 /// Whether this very sample tells of a start, though the ignition's word for it was lost.
-fn is_starting(vehicle: &Vehicle, step: &Step, known: &Known) -> bool {
-    measured(vehicle, step, known.crank_volts).is_some()
-        || measured(vehicle, step, known.rpm).is_some_and(|rpm| rpm > 0.0)
-}
-
-fn norm(vehicle: &Vehicle, feature: Feature, set: &RuleSet) -> Option<Norm> {
-    set.catalogue.norms.of(feature, &vehicle.profile.model)
+fn is_starting(features: &Features<'_>) -> bool {
+    features.measured(CRANK_VOLTS).is_some() || features.measured(RPM).is_some_and(|rpm| rpm > 0.0)
 }
 
 /// The median of a whole trip, corrected for what regulators do in the heat.
-fn end_trip(vehicle: &mut Vehicle, step: &mut Step, set: &RuleSet) {
-    let battery = &vehicle.estimates.battery12v;
-    let Some(norm) = norm(vehicle, Feature::Charging, set).filter(|_| battery.readings >= ENOUGH) else { return };
-    let Some(ambient) = recent(vehicle, step.at, set.known.ambient, 3_600) else { return };
-    let feature = f64::from(battery.median) - norm.per_k * (ambient - MILD);
-    let charging = &mut vehicle.estimates.battery12v.charging;
-    charging.take(feature, &norm);
-    let fall = charging.down();
-    emit(vehicle, step, set.known.charging_fall, fall);
+fn end_trip(own: &mut Battery12v, given: &Given<'_>, features: &mut Features<'_>) {
+    if own.readings < ENOUGH {
+        return;
+    }
+    let (Some(norm), Some(ambient)) = (given.norm(Feature::Charging), features.recent(AMBIENT, 3_600)) else { return };
+    own.charging.take(f64::from(own.median) - norm.per_k * (ambient - MILD), &norm);
+    features.emit(CHARGING_FALL, own.charging.down());
 }
 
 /// One start: the voltage above what a workshop's load test asks at that temperature.
-fn take_start(vehicle: &mut Vehicle, step: &mut Step, volts: f64, set: &RuleSet) {
-    let (Some(norm), Some(ambient)) =
-        (norm(vehicle, Feature::CrankMargin, set), recent(vehicle, step.at, set.known.ambient, 3_600))
-    else {
+fn take_start(own: &mut Battery12v, volts: f64, at: Time, given: &Given<'_>, features: &mut Features<'_>) {
+    let (Some(norm), Some(ambient)) = (given.norm(Feature::CrankMargin), features.recent(AMBIENT, 3_600)) else {
         return;
     };
     let margin = volts - (9.6 + 0.029 * (ambient.min(20.0) - 20.0));
     // A load test asks no more of a warm battery; the battery gives more all the same.
-    let alike = margin - norm.per_k * (ambient - 20.0);
-    let battery = &mut vehicle.estimates.battery12v;
-    battery.crank.take(alike, &norm);
-    let since = battery.started.pass(step.at).days_f64();
+    own.crank.take(margin - norm.per_k * (ambient - 20.0), &norm);
+    let since = own.started.pass(at).days_f64();
     if since > SAME {
-        battery.margin = Trend::default();
+        own.margin = Trend::default();
     }
-    battery.margin.take(since, margin, MARGIN_HALF_LIFE);
-    let fall = battery.crank.down();
-    let line = battery.line();
-    emit(vehicle, step, set.known.crank_fall, fall);
-    if let Some(line) = line {
-        emit(vehicle, step, set.known.crank_margin, line.level);
-        let chance = super::calibration(vehicle, set, ESTIMATOR).chance(line.beyond(FAILED, 30.0, true));
-        emit(vehicle, step, set.known.failure_chance, 100.0 * chance);
+    own.margin.take(since, margin, MARGIN_HALF_LIFE);
+    features.emit(CRANK_FALL, own.crank.down());
+    if let Some(line) = own.line() {
+        features.emit(CRANK_MARGIN, line.level);
+        let chance = given.calibration(ESTIMATOR).chance(line.beyond(FAILED, 30.0, true));
+        features.emit(FAILURE_CHANCE, 100.0 * chance);
     }
 }
 
 /// One rest a stand: what a longer one takes out of the battery is drain, not age.
-fn take_rest(vehicle: &mut Vehicle, step: &mut Step, volts: f64, set: &RuleSet) {
-    let Some(norm) = norm(vehicle, Feature::RestVoltage, set) else { return };
-    let parked = vehicle.segment.parked_for(step.at).unwrap_or_default();
-    let battery = &mut vehicle.estimates.battery12v;
-    if !battery.rested.is_over(step.at, super::DAILY) || parked > ONE_REST {
+fn take_rest(
+    own: &mut Battery12v,
+    volts: f64,
+    observed: &Observed<'_>,
+    given: &Given<'_>,
+    features: &mut Features<'_>,
+) {
+    let parked = observed.parked_for().unwrap_or_default();
+    if !own.rested.is_over(observed.at, DAILY) || parked > ONE_REST {
         return;
     }
-    battery.rested.pass(step.at);
-    battery.rest.take(volts, &norm);
-    let fall = battery.rest.down();
-    emit(vehicle, step, set.known.rest_fall, fall);
+    let Some(norm) = given.norm(Feature::RestVoltage) else { return };
+    own.rested.pass(observed.at);
+    own.rest.take(volts, &norm);
+    features.emit(REST_FALL, own.rest.down());
 }
 
 /// Waits for the engine to turn; the highest voltage until then is the one without load.
-fn wait_for_engine(vehicle: &mut Vehicle, step: &mut Step, set: &RuleSet) {
-    let known = &set.known;
-    let turns = recent(vehicle, step.at, known.rpm, KEY_ON_SECS).is_some_and(|rpm| rpm > 0.0);
-    let starts = recent(vehicle, step.at, known.ignition, 60).is_some_and(|ignition| known.is_starting(ignition));
+fn wait_for_engine(own: &mut Battery12v, given: &Given<'_>, features: &mut Features<'_>) {
+    let turns = features.recent(RPM, KEY_ON_SECS).is_some_and(|rpm| rpm > 0.0);
+    let starts = features.recent(IGNITION, 60).is_some_and(|word| features.word(IGNITION, word) == Some("START"));
     if !turns && !starts {
-        let volts = measured(vehicle, step, known.volts_12).unwrap_or_default() as f32;
-        let key_on = &mut vehicle.estimates.battery12v.key_on;
-        key_on.volts = key_on.volts.max(volts);
+        let volts = features.measured(VOLTS).unwrap_or_default() as f32;
+        own.key_on.volts = own.key_on.volts.max(volts);
         return;
     }
-    let key_on = &mut vehicle.estimates.battery12v.key_on;
-    let volts = f64::from(std::mem::replace(&mut key_on.volts, f32::NAN));
-    let cold =
-        recent(vehicle, step.at, known.coolant, 60).is_some_and(|celsius| is_cold(vehicle, step, celsius, known));
-    let Some(norm) = norm(vehicle, Feature::KeyOn, set).filter(|_| cold && volts > 0.0) else { return };
-    let shift = &mut vehicle.estimates.battery12v.key_on.shift;
-    shift.take(volts, &norm);
-    let fall = shift.down();
-    emit(vehicle, step, known.key_on_fall, fall);
+    let volts = f64::from(std::mem::replace(&mut own.key_on.volts, f32::NAN));
+    let outside = || features.recent(AMBIENT, 3_600).or_else(|| features.recent(INTAKE_AIR, 60));
+    let cold = features.recent(COOLANT, 60).is_some_and(|celsius| is_cold(celsius, outside()));
+    let Some(norm) = given.norm(Feature::KeyOn).filter(|_| cold && volts > 0.0) else { return };
+    own.key_on.shift.take(volts, &norm);
+    features.emit(KEY_ON_FALL, own.key_on.shift.down());
+}
+
+fn forecasts(state: &State, _: &Latest<'_>, _: &Given<'_>) -> Vec<Forecast> {
+    let State::Battery12v(own) = state else { return Vec::new() };
+    own.forecast().into_iter().collect()
 }

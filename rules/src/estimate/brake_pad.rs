@@ -3,12 +3,32 @@
 use crate::learned::forecast::EIGHTY;
 use serde::{Deserialize, Serialize};
 
+use super::State;
+use super::entry::{EmitAt, Entry, Foresight, ReadAt, WHEELS};
+use super::feature::{Features, Latest};
+use super::given::{Given, Observed};
+use super::states::read;
 use super::trend::Trend;
-use super::{emit, measured};
 use crate::learned::forecast::Forecast;
-use crate::observed::known::Known;
-use crate::observed::step::Step;
-use crate::state::Vehicle;
+use crate::vehicle::Component;
+
+pub const ENTRY: Entry = Entry {
+    key: "brake_pad",
+    what: "how far the brake pads of each wheel last, from their wear over distance",
+    wakes: &["Vehicle.Chassis.Axle.{each}.Brake.PadWear"],
+    emits: &["Feature.Chassis.Axle.{each}.Brake.DistanceLeft"],
+    components: &["chassis.brakes.pads.{each}"],
+    update,
+    foresight: Some(Foresight { estimator: ESTIMATOR, forecasts }),
+    restart,
+    read: |bytes| read(bytes).map(State::BrakePads),
+    ..Entry::PLAIN
+};
+const WEAR: ReadAt = ReadAt(0);
+const LEFT_KM: EmitAt = EmitAt(0);
+
+/// Its name among the calibrations.
+const ESTIMATOR: &str = "brake_pads";
 
 /// Worn, percent.
 const LIMIT: f64 = 85.0;
@@ -106,21 +126,40 @@ impl Pad {
     pub fn forecast(&self, component: &str, km_a_day: f64) -> Option<Forecast> {
         let count = self.trend.count();
         let of = |left| {
-            let part = ("brake_pads", component.to_owned(), "distance left of the pads");
+            let part = (ESTIMATOR, component.to_owned(), "distance left of the pads");
             Forecast::of_distance(part, left, km_a_day, count)
         };
         self.left().map(of)
     }
 }
 
-pub fn update(vehicle: &mut Vehicle, step: &mut Step, known: &Known) {
-    let km = vehicle.odometer.km / 1_000.0;
-    for wheel in 0..4 {
-        let Some(wear) = measured(vehicle, step, known.pad_wear[wheel]).filter(|_| km.is_finite()) else { continue };
-        let pads = vehicle.estimates.pads.get_or_insert_default();
+fn update(state: &mut State, observed: &Observed<'_>, _: &Given<'_>, features: &mut Features<'_>) {
+    let km = observed.odometer_km / 1_000.0;
+    if !km.is_finite() {
+        return;
+    }
+    for wheel in 0..WHEELS.len() {
+        let Some(wear) = features.measured(WEAR.of(wheel)) else { continue };
+        let State::BrakePads(pads) = state.or(|| State::BrakePads(Box::default())) else { return };
         pads[wheel].take(wear, km);
         if let Some((_, central, _)) = pads[wheel].left() {
-            emit(vehicle, step, known.pad_km[wheel], central);
+            features.emit(LEFT_KM.of(wheel), central);
+        }
+    }
+}
+
+fn forecasts(state: &State, _: &Latest<'_>, given: &Given<'_>) -> Vec<Forecast> {
+    let State::BrakePads(pads) = state else { return Vec::new() };
+    let km_a_day = given.km_a_day();
+    let of = |(pad, wheel): (&Pad, &str)| pad.forecast(&format!("chassis.brakes.pads.{wheel}"), km_a_day);
+    pads.iter().zip(WHEELS).filter_map(of).collect()
+}
+
+fn restart(state: &mut State, component: &Component) {
+    let State::BrakePads(pads) = state else { return };
+    for (pad, wheel) in pads.iter_mut().zip(WHEELS) {
+        if component.same_branch(&Component::new(&format!("chassis.brakes.pads.{wheel}"))) {
+            *pad = Pad::default();
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Stamp;
+use super::stamp::Stamp;
 use crate::unit::{Span, Time};
 
 /// Rates overlap by half of the least time that they are taken over.

@@ -4,15 +4,40 @@
 use crate::learned::forecast::EIGHTY;
 use serde::{Deserialize, Serialize};
 
+use super::State;
+use super::entry::{EmitAt, Entry, Foresight, ReadAt};
+use super::feature::{Features, Latest};
+use super::given::{Given, Observed};
+use super::states::read;
 use super::trend::Trend;
-use super::{emit, measured};
 use crate::learned::forecast::Forecast;
-use crate::observed::known::Known;
-use crate::observed::step::Step;
-use crate::state::Vehicle;
 
-/// What a forecast is about.
-pub(super) const COMPONENT: &str = "engine.emissions.scr";
+pub const ENTRY: Entry = Entry {
+    key: "filter",
+    what: "how far apart the regenerations of a particulate filter are, and how far the exhaust fluid lasts",
+    wakes: &[
+        "Vehicle.Powertrain.CombustionEngine.DieselParticulateFilter.SootLoad",
+        "Vehicle.Powertrain.CombustionEngine.DieselExhaustFluid.Level",
+    ],
+    emits: &[
+        "Feature.Powertrain.CombustionEngine.RegenerationShare",
+        "Feature.Powertrain.CombustionEngine.DieselExhaustFluidDistance",
+    ],
+    components: &["engine.emissions"],
+    update,
+    foresight: Some(Foresight { estimator: ESTIMATOR, forecasts }),
+    restart: |state, _| *state = State::None,
+    read: |bytes| read(bytes).map(State::Filter),
+    ..Entry::PLAIN
+};
+const SOOT: ReadAt = ReadAt(0);
+const FLUID: ReadAt = ReadAt(1);
+const SHARE: EmitAt = EmitAt(0);
+const FLUID_KM: EmitAt = EmitAt(1);
+
+/// Its name among the calibrations, and what a forecast is about.
+const ESTIMATOR: &str = "exhaust_fluid";
+const COMPONENT: &str = "engine.emissions.scr";
 /// A fall of the soot load by this much is a regeneration, percent; it is over when so much has gathered again.
 const BURNT: f32 = 25.0;
 const GATHERED: f32 = 5.0;
@@ -107,27 +132,30 @@ impl Filter {
         Some((km(line.slope - spread), km(line.slope), km(line.slope + spread)))
     }
 
-    pub fn forecast(&self, km_a_day: f64) -> Option<Forecast> {
-        let part = || ("exhaust_fluid", COMPONENT.to_owned(), "distance left of the exhaust fluid");
+    fn forecast(&self, km_a_day: f64) -> Option<Forecast> {
+        let part = || (ESTIMATOR, COMPONENT.to_owned(), "distance left of the exhaust fluid");
         self.left().map(|left| Forecast::of_distance(part(), left, km_a_day, self.levels.count()))
     }
 }
 
-pub fn update(vehicle: &mut Vehicle, step: &mut Step, known: &Known) {
-    let km = vehicle.odometer.km as f32;
-    let (soot, level) = (measured(vehicle, step, known.soot), measured(vehicle, step, known.adblue));
+fn update(state: &mut State, observed: &Observed<'_>, _: &Given<'_>, features: &mut Features<'_>) {
+    let km = observed.odometer_km as f32;
+    let (soot, level) = (features.measured(SOOT), features.measured(FLUID));
     if (soot.is_none() && level.is_none()) || km.is_nan() {
         return;
     }
-    let filter = vehicle.estimates.filter.get_or_insert_default();
-    let share = soot.and_then(|soot| filter.take_soot(soot as f32, km));
-    let left = level.and_then(|level| filter.take_level(level as f32, km));
-    if let Some(share) = share {
-        emit(vehicle, step, known.regeneration_share, share);
+    let State::Filter(filter) = state.or(|| State::Filter(Box::default())) else { return };
+    if let Some(share) = soot.and_then(|soot| filter.take_soot(soot as f32, km)) {
+        features.emit(SHARE, share);
     }
-    if let Some(left) = left {
-        emit(vehicle, step, known.adblue_km, left);
+    if let Some(left) = level.and_then(|level| filter.take_level(level as f32, km)) {
+        features.emit(FLUID_KM, left);
     }
+}
+
+fn forecasts(state: &State, _: &Latest<'_>, given: &Given<'_>) -> Vec<Forecast> {
+    let State::Filter(filter) = state else { return Vec::new() };
+    filter.forecast(given.km_a_day()).into_iter().collect()
 }
 
 #[cfg(test)]

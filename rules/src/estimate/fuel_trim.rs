@@ -2,12 +2,42 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::State;
+use super::entry::{EmitAt, Entry, Occasion, ReadAt};
+use super::feature::Features;
+use super::given::{Given, Observed};
 use super::shift::Shift;
-use super::{Turn, emit, measured, recent};
+use super::states::read;
 use crate::entry::norm::Feature;
-use crate::observed::step::Step;
-use crate::rule_set::RuleSet;
-use crate::state::Vehicle;
+
+pub const ENTRY: Entry = Entry {
+    key: "fuel_trim",
+    what: "what the mixture control adds or takes in a hot engine, a mean a trip, and how it shifts",
+    wakes: &["Vehicle.OBD.ShortTermFuelTrim1"],
+    occasions: &[Occasion::Segment],
+    reads: &[
+        "Vehicle.OBD.LongTermFuelTrim1",
+        "Vehicle.Powertrain.CombustionEngine.EngineCoolant.Temperature",
+        "Vehicle.Speed",
+    ],
+    emits: &[
+        "Feature.Powertrain.CombustionEngine.FuelTrim",
+        "Feature.Powertrain.CombustionEngine.FuelTrimRise",
+        "Feature.Powertrain.CombustionEngine.FuelTrimFall",
+    ],
+    components: &["engine.fuel_air"],
+    update,
+    restart: |state, _| *state = State::None,
+    read: |bytes| read(bytes).map(State::FuelTrim),
+    ..Entry::PLAIN
+};
+const SHORT: ReadAt = ReadAt(0);
+const LONG: ReadAt = ReadAt(1);
+const COOLANT: ReadAt = ReadAt(2);
+const SPEED: ReadAt = ReadAt(3);
+const MEAN: EmitAt = EmitAt(0);
+const RISE: EmitAt = EmitAt(1);
+const FALL: EmitAt = EmitAt(2);
 
 /// Closed loop and hot, degC; driving, km/h.
 const HOT: f64 = 75.0;
@@ -25,45 +55,34 @@ pub struct FuelTrim {
     shift: Shift,
 }
 
-impl FuelTrim {
-    pub fn restart(&mut self) {
-        *self = Self::default();
+fn update(state: &mut State, observed: &Observed<'_>, given: &Given<'_>, features: &mut Features<'_>) {
+    if let State::FuelTrim(trim) = state {
+        if observed.turn.ended {
+            end_trip(trim, given, features);
+        }
+        if observed.turn.began {
+            (trim.sum, trim.count) = (0.0, 0);
+        }
     }
-
-    pub const fn shift(&self) -> &Shift {
-        &self.shift
-    }
-}
-
-pub fn update(vehicle: &mut Vehicle, step: &mut Step, turn: Turn, set: &RuleSet) {
-    if turn.ended {
-        end_trip(vehicle, step, set);
-    }
-    if turn.began {
-        let trim = &mut vehicle.estimates.fuel_trim;
-        (trim.sum, trim.count) = (0.0, 0);
-    }
-    let Some(short) = measured(vehicle, step, set.known.short_trim) else { return };
-    let hot = recent(vehicle, step.at, set.known.coolant, 60).is_some_and(|celsius| celsius > HOT);
-    let driving = recent(vehicle, step.at, set.known.speed, 60).is_some_and(|speed| speed > DRIVING);
-    if let Some(long) = recent(vehicle, step.at, set.known.long_trim, 60).filter(|_| hot && driving) {
-        let trim = &mut vehicle.estimates.fuel_trim;
+    let Some(short) = features.measured(SHORT) else { return };
+    let hot = features.recent(COOLANT, 60).is_some_and(|celsius| celsius > HOT);
+    let driving = features.recent(SPEED, 60).is_some_and(|speed| speed > DRIVING);
+    if let Some(long) = features.recent(LONG, 60).filter(|_| hot && driving) {
+        let State::FuelTrim(trim) = state.or(|| State::FuelTrim(Box::default())) else { return };
         trim.sum += (short.clamp(-MOST, MOST) + long.clamp(-MOST, MOST)) as f32;
         trim.count = trim.count.saturating_add(1);
     }
 }
 
-fn end_trip(vehicle: &mut Vehicle, step: &mut Step, set: &RuleSet) {
-    let trim = &mut vehicle.estimates.fuel_trim;
+fn end_trip(trim: &mut FuelTrim, given: &Given<'_>, features: &mut Features<'_>) {
     if trim.count < ENOUGH {
         return;
     }
     let mean = f64::from(trim.sum) / f64::from(trim.count);
-    if let Some(norm) = set.catalogue.norms.of(Feature::FuelTrim, &vehicle.profile.model) {
+    if let Some(norm) = given.norm(Feature::FuelTrim) {
         trim.shift.take(mean, &norm);
-        let (rise, fall) = (trim.shift.up(), trim.shift.down());
-        emit(vehicle, step, set.known.trim_rise, rise);
-        emit(vehicle, step, set.known.trim_fall, fall);
+        features.emit(RISE, trim.shift.up());
+        features.emit(FALL, trim.shift.down());
     }
-    emit(vehicle, step, set.known.fuel_trim, mean);
+    features.emit(MEAN, mean);
 }

@@ -4,18 +4,62 @@
 use crate::learned::forecast::{EIGHTY, within};
 use serde::{Deserialize, Serialize};
 
+use super::State;
+use super::entry::{EmitAt, Entry, Foresight, Occasion, ReadAt};
 use super::fade::{Fade, FadeLine};
-use super::{Stamp, emit, measured, recent};
+use super::feature::{Features, Latest};
+use super::given::{Given, Observed};
+use super::stamp::Stamp;
+use super::states::read;
 use crate::learned::forecast::{Due, Forecast};
 use crate::observed::segment::SegmentKind;
-use crate::observed::step::Step;
-use crate::rule_set::RuleSet;
-use crate::state::Vehicle;
 use crate::unit::{Span, Time};
-use crate::vehicle::Profile;
 
-/// What a forecast is about.
-pub(super) const COMPONENT: &str = "traction.battery";
+pub const ENTRY: Entry = Entry {
+    key: "health",
+    what: "state of health of a traction battery, and when it comes to the limit of its warranty",
+    wakes: &[
+        "Vehicle.Powertrain.TractionBattery.CurrentCurrent",
+        "Vehicle.Powertrain.TractionBattery.StateOfCharge.Current",
+    ],
+    occasions: &[Occasion::Segment],
+    reads: &[
+        "Vehicle.Powertrain.TractionBattery.Temperature.Max",
+        "Vehicle.Powertrain.TractionBattery.Temperature.Min",
+    ],
+    emits: &[
+        "Feature.Powertrain.TractionBattery.StateOfHealth",
+        "Feature.Powertrain.TractionBattery.HealthDaysLeft",
+        "Feature.Powertrain.TractionBattery.WarrantyRisk",
+    ],
+    components: &[COMPONENT],
+    update,
+    foresight: Some(Foresight { estimator: ESTIMATOR, forecasts }),
+    restart: |state, component| {
+        // Another module or sensor does not make another battery.
+        if component.as_str() == COMPONENT {
+            *state = State::None;
+        }
+    },
+    move_by: |state, by| {
+        if let State::Health(health) = state {
+            health.move_by(by);
+        }
+    },
+    read: |bytes| read(bytes).map(State::Health),
+    ..Entry::PLAIN
+};
+const AMPERES: ReadAt = ReadAt(0);
+const GAUGE: ReadAt = ReadAt(1);
+const HOTTEST: ReadAt = ReadAt(2);
+const COLDEST: ReadAt = ReadAt(3);
+const HEALTH: EmitAt = EmitAt(0);
+const DAYS_LEFT: EmitAt = EmitAt(1);
+const RISK: EmitAt = EmitAt(2);
+
+/// Its name among the calibrations, and what a forecast is about.
+const ESTIMATOR: &str = "state_of_health";
+const COMPONENT: &str = "traction.battery";
 /// A charge weighs from this change of the gauge on, percent. DOMAIN 5.2 has 30; below 20 the bias shows, and many
 /// owners never charge by 30.
 const LEAST_CHANGE: f64 = 25.0;
@@ -68,6 +112,52 @@ struct Session {
     sound: bool,
 }
 
+impl Session {
+    fn begin(amperes: f64, soc: f64, at: Time) -> Self {
+        Self {
+            ah: 0.0,
+            from_soc: soc as f32,
+            soc: soc as f32,
+            amperes: amperes as f32,
+            at,
+            secs: 0.0,
+            covered: 0.0,
+            warm: 0.0,
+            sound: true,
+        }
+    }
+
+    fn take(&mut self, amperes: f64, soc: f64, is_warm: bool, at: Time) {
+        let gap = at.since(self.at);
+        let secs = gap.secs_f64();
+        let rise = soc - f64::from(self.soc);
+        self.secs += secs as f32;
+        if gap <= GAP {
+            self.covered += secs as f32;
+            self.ah += (f64::midpoint(amperes, f64::from(self.amperes)) * secs / 3_600.0) as f32;
+        }
+        self.warm += if is_warm { secs as f32 } else { 0.0 };
+        self.sound &= (MOST_FALL..=MOST_RISE * (secs / 60.0).max(1.0)).contains(&rise);
+        (self.soc, self.amperes, self.at) = (soc as f32, amperes as f32, at);
+    }
+
+    /// Of the gauge, percent.
+    fn change(&self) -> f64 {
+        f64::from(self.soc - self.from_soc)
+    }
+
+    /// Whether it weighs a battery of this capacity, Ah: long, whole, warm and slow enough.
+    fn weighs(&self, nominal: f64) -> bool {
+        let (ah, secs) = (f64::from(self.ah), f64::from(self.secs));
+        let whole = f64::from(self.covered) >= COVERAGE * secs;
+        let warm = f64::from(self.warm) >= WARM_SHARE * secs;
+        let slow = ah / (secs / 3_600.0).max(1e-3) < MOST_RATE * nominal;
+        // A meter that counts the other way round weighs nothing.
+        let charged = ah > 0.0;
+        self.change() >= LEAST_CHANGE && charged && whole && warm && self.sound && slow
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Health {
     session: Option<Session>,
@@ -101,8 +191,7 @@ impl Health {
         }
     }
 
-    /// Moves what is remembered by a step of the clock.
-    pub fn move_by(&mut self, by: Span) {
+    fn move_by(&mut self, by: Span) {
         self.seen.move_by(by);
         if let Some(session) = &mut self.session {
             session.at = session.at.stepped(by);
@@ -173,7 +262,7 @@ impl Health {
         }
     }
 
-    pub fn forecast(&self, age_years: f64) -> Option<Forecast> {
+    fn forecast(&self, age_years: f64) -> Option<Forecast> {
         let (level, sd) = self.level()?;
         let line = self.line();
         let dated = self.is_dated();
@@ -183,7 +272,7 @@ impl Health {
             Due { early, central, late }
         });
         Some(Forecast {
-            estimator: "state_of_health",
+            estimator: ESTIMATOR,
             component: COMPONENT.to_owned(),
             what: "state of health",
             value: level,
@@ -198,87 +287,56 @@ impl Health {
     }
 }
 
-/// Age of the vehicle at `at`, days.
-pub fn age_days(profile: &Profile, at: Time) -> f64 {
-    at.since(profile.delivered_at).days_f64()
-}
-
-pub fn update(vehicle: &mut Vehicle, step: &mut Step, set: &RuleSet) {
-    let charging = vehicle.segment.kind == SegmentKind::Charge;
-    let open = vehicle.estimates.health.as_ref().is_some_and(|health| health.session.is_some());
-    if !charging {
-        if open {
-            end_session(vehicle, step, set);
+fn update(state: &mut State, observed: &Observed<'_>, given: &Given<'_>, features: &mut Features<'_>) {
+    if observed.segment.kind != SegmentKind::Charge {
+        if let State::Health(health) = state
+            && let Some(session) = health.session.take()
+        {
+            end_session(health, session, observed, given, features);
         }
         return;
     }
-    let (Some(amperes), Some(soc)) =
-        (measured(vehicle, step, set.known.pack_amperes), measured(vehicle, step, set.known.soc))
-    else {
-        return;
-    };
-    let is_warm = [set.known.cell_temp_max, set.known.cell_temp_min]
-        .into_iter()
-        .all(|slot| recent(vehicle, step.at, slot, 120).is_some_and(|celsius| WARM.contains(&celsius)));
-    let health = vehicle.estimates.health.get_or_insert_with(|| Box::new(Health::new()));
-    let fresh = Session {
-        ah: 0.0,
-        from_soc: soc as f32,
-        soc: soc as f32,
-        amperes: amperes as f32,
-        at: step.at,
-        secs: 0.0,
-        covered: 0.0,
-        warm: 0.0,
-        sound: true,
-    };
-    let Some(session) = &mut health.session else {
-        health.session = Some(fresh);
-        return;
-    };
-    let gap = step.at.since(session.at);
-    let secs = gap.secs_f64();
-    let rise = soc - f64::from(session.soc);
-    session.secs += secs as f32;
-    if gap <= GAP {
-        session.covered += secs as f32;
-        session.ah += (f64::midpoint(amperes, f64::from(session.amperes)) * secs / 3_600.0) as f32;
+    let (Some(amperes), Some(soc)) = (features.measured(AMPERES), features.measured(GAUGE)) else { return };
+    let is_warm =
+        [HOTTEST, COLDEST].into_iter().all(|place| features.recent(place, 120).is_some_and(|own| WARM.contains(&own)));
+    let State::Health(health) = state.or(|| State::Health(Box::new(Health::new()))) else { return };
+    match &mut health.session {
+        Some(session) => session.take(amperes, soc, is_warm, observed.at),
+        None => health.session = Some(Session::begin(amperes, soc, observed.at)),
     }
-    session.warm += if is_warm { secs as f32 } else { 0.0 };
-    session.sound &= (MOST_FALL..=MOST_RISE * (secs / 60.0).max(1.0)).contains(&rise);
-    (session.soc, session.amperes, session.at) = (soc as f32, amperes as f32, step.at);
 }
 
-fn end_session(vehicle: &mut Vehicle, step: &mut Step, set: &RuleSet) {
-    let nominal = set.catalogue.model(&vehicle.profile.model).and_then(|model| model.nominal.pack_ah);
-    let (age_days, is_young) =
-        (age_days(&vehicle.profile, step.at), step.at.since(vehicle.profile.delivered_at) < YOUNG);
-    let Some(health) = &mut vehicle.estimates.health else { return };
-    let (Some(session), Some(nominal)) = (health.session.take(), nominal) else { return };
-    let change = f64::from(session.soc - session.from_soc);
-    let ah = f64::from(session.ah);
-    let whole = f64::from(session.covered) >= COVERAGE * f64::from(session.secs);
-    let warm = f64::from(session.warm) >= WARM_SHARE * f64::from(session.secs);
-    let slow = ah / (f64::from(session.secs) / 3_600.0).max(1e-3) < MOST_RATE * nominal;
-    // A meter that counts the other way round weighs nothing.
-    let charged = ah > 0.0;
-    if change < LEAST_CHANGE || !charged || !whole || !warm || !session.sound || !slow {
+fn end_session(
+    health: &mut Health,
+    session: Session,
+    observed: &Observed<'_>,
+    given: &Given<'_>,
+    features: &mut Features<'_>,
+) {
+    let Some(nominal) = given.pack_ah() else { return };
+    if !session.weighs(nominal) {
         return;
     }
+    let (age_days, is_young) = (given.age_days(observed.at), observed.at.since(given.profile.delivered_at) < YOUNG);
+    let change = session.change();
     let since = health.seen.pass(session.at).days_f64();
-    if !health.weigh(100.0 * ah / change, change, nominal, age_days, is_young, since) {
+    if !health.weigh(100.0 * f64::from(session.ah) / change, change, nominal, age_days, is_young, since) {
         return;
     }
-    let (level, dated, line) = (health.level(), health.is_dated(), health.line());
-    if let Some((level, _)) = level {
-        emit(vehicle, step, set.known.health, level);
+    if let Some((level, _)) = health.level() {
+        features.emit(HEALTH, level);
     }
-    if dated {
-        let age = age_days / YEAR;
+    if health.is_dated() {
+        let (line, age) = (health.line(), age_days / YEAR);
         let [_, central, _] = line.reaches(WARRANTY.0, age);
-        emit(vehicle, step, set.known.health_days, (central - age).max(0.0) * YEAR);
+        features.emit(DAYS_LEFT, (central - age).max(0.0) * YEAR);
         if age < WARRANTY.1 {
-            emit(vehicle, step, set.known.health_risk, 100.0 * line.below(WARRANTY.0, WARRANTY.1));
+            features.emit(RISK, 100.0 * line.below(WARRANTY.0, WARRANTY.1));
         }
     }
+}
+
+fn forecasts(state: &State, latest: &Latest<'_>, given: &Given<'_>) -> Vec<Forecast> {
+    let State::Health(health) = state else { return Vec::new() };
+    health.forecast(given.age_days(latest.newest) / YEAR).into_iter().collect()
 }

@@ -3,13 +3,53 @@
 use crate::learned::forecast::{EIGHTY, within};
 use serde::{Deserialize, Serialize};
 
+use super::State;
+use super::entry::{EmitAt, Entry, Foresight, ReadAt};
+use super::feature::{Features, Latest};
+use super::given::{Given, Observed};
+use super::stamp::{DAILY, Stamp};
+use super::states::read;
 use super::trend::Trend;
-use super::{Stamp, emit, measured, recent};
 use crate::learned::forecast::Forecast;
-use crate::observed::step::Step;
-use crate::rule_set::RuleSet;
-use crate::state::Vehicle;
 use crate::unit::Span;
+
+pub const ENTRY: Entry = Entry {
+    key: "imbalance",
+    what: "how far the cells of a traction battery drift apart at rest, and whether it is always the same one",
+    wakes: &[
+        "Vehicle.Powertrain.TractionBattery.CellVoltage.Max",
+        "Vehicle.Powertrain.TractionBattery.CellVoltage.Min",
+    ],
+    reads: &[
+        "Vehicle.Powertrain.TractionBattery.CellVoltage.IdMin",
+        "Vehicle.Powertrain.TractionBattery.CurrentCurrent",
+        "Vehicle.Powertrain.TractionBattery.StateOfCharge.Current",
+    ],
+    emits: &[
+        "Feature.Powertrain.TractionBattery.CellImbalance",
+        "Feature.Powertrain.TractionBattery.CellImbalanceSlope",
+        "Feature.Powertrain.TractionBattery.LowestCellShare",
+    ],
+    components: &[COMPONENT],
+    update,
+    foresight: Some(Foresight { estimator: ESTIMATOR, forecasts }),
+    restart: |state, _| *state = State::None,
+    move_by: |state, by| {
+        if let State::Imbalance(imbalance) = state {
+            imbalance.day.move_by(by);
+        }
+    },
+    read: |bytes| read(bytes).map(State::Imbalance),
+    ..Entry::PLAIN
+};
+const HIGHEST: ReadAt = ReadAt(0);
+const LOWEST: ReadAt = ReadAt(1);
+const LOWEST_ID: ReadAt = ReadAt(2);
+const AMPERES: ReadAt = ReadAt(3);
+const CHARGE: ReadAt = ReadAt(4);
+const SPREAD: EmitAt = EmitAt(0);
+const SLOPE: EmitAt = EmitAt(1);
+const SAME_SHARE: EmitAt = EmitAt(2);
 
 /// Cells have settled after this rest.
 const REST: Span = Span::from_mins(20);
@@ -17,8 +57,9 @@ const REST: Span = Span::from_mins(20);
 const RESTING: f64 = 0.05;
 /// Where the open-circuit voltage of NCM cells is flat enough to compare them, percent.
 const FLAT: std::ops::RangeInclusive<f64> = 30.0..=90.0;
-/// What a forecast is about.
-pub(super) const COMPONENT: &str = "traction.battery.cells";
+/// Its name among the calibrations, and what a forecast is about.
+const ESTIMATOR: &str = "cells";
+const COMPONENT: &str = "traction.battery.cells";
 const HALF_LIFE: f64 = 30.0;
 /// DOMAIN 5.8: an order at 100 mV.
 const LIMIT: f64 = 100.0;
@@ -37,11 +78,6 @@ pub struct Imbalance {
 }
 
 impl Imbalance {
-    /// Moves what is remembered by a step of the clock.
-    pub fn move_by(&mut self, by: Span) {
-        self.day.move_by(by);
-    }
-
     /// Ends a day; gives mean, slope per month and the share of days with the same lowest cell.
     fn end_day(&mut self, since: f64) -> (f64, Option<f64>) {
         let mean = f64::from(self.sum) / f64::from(self.count.max(1));
@@ -50,10 +86,10 @@ impl Imbalance {
         (mean, self.trend.line_with(DAY_SD).map(|line| line.slope * 30.436_875))
     }
 
-    pub fn forecast(&self) -> Option<Forecast> {
+    fn forecast(&self) -> Option<Forecast> {
         let line = self.trend.line_with(DAY_SD).filter(|_| self.trend.count() >= 7)?;
         Some(Forecast {
-            estimator: "cells",
+            estimator: ESTIMATOR,
             component: COMPONENT.to_owned(),
             what: "spread of cell voltages at rest",
             value: line.level,
@@ -68,25 +104,16 @@ impl Imbalance {
     }
 }
 
-pub fn update(vehicle: &mut Vehicle, step: &mut Step, set: &RuleSet) {
-    let known = &set.known;
-    let (Some(max), Some(min)) = (measured(vehicle, step, known.cell_max), measured(vehicle, step, known.cell_min))
-    else {
-        return;
-    };
-    let capacity = set.catalogue.model(&vehicle.profile.model).and_then(|model| model.nominal.pack_ah);
-    let amperes = recent(vehicle, step.at, known.pack_amperes, 60).unwrap_or(0.0);
-    let still = capacity.is_some_and(|ah| amperes.abs() < RESTING * ah);
-    let settled = step.at.since(vehicle.segment.since) >= REST && vehicle.segment.parked_for(step.at).is_some();
-    let flat = recent(vehicle, step.at, known.soc, 3_600).is_some_and(|soc| FLAT.contains(&soc));
-    if !still || !settled || !flat {
+fn update(state: &mut State, observed: &Observed<'_>, given: &Given<'_>, features: &mut Features<'_>) {
+    let (Some(max), Some(min)) = (features.measured(HIGHEST), features.measured(LOWEST)) else { return };
+    if !is_at_rest(observed, given, features) {
         return;
     }
-    let lowest = recent(vehicle, step.at, known.cell_min_id, 60).map_or(0, |id| id as u16);
-    let imbalance = vehicle.estimates.imbalance.get_or_insert_default();
+    let lowest = features.recent(LOWEST_ID, 60).map_or(0, |id| id as u16);
+    let State::Imbalance(imbalance) = state.or(|| State::Imbalance(Box::default())) else { return };
     let mut found = None;
-    if imbalance.day.is_over(step.at, super::DAILY) {
-        let since = imbalance.day.pass(step.at).days_f64();
+    if imbalance.day.is_over(observed.at, DAILY) {
+        let since = imbalance.day.pass(observed.at).days_f64();
         if imbalance.count > 0 {
             found = Some(imbalance.end_day(since));
             imbalance.same = imbalance.same << 1 | u32::from(lowest == imbalance.lowest);
@@ -97,10 +124,24 @@ pub fn update(vehicle: &mut Vehicle, step: &mut Step, set: &RuleSet) {
     imbalance.count = imbalance.count.saturating_add(1);
     let share = 100.0 * f64::from(imbalance.same.count_ones()) / f64::from(imbalance.trend.count().clamp(1, 32));
     if let Some((mean, slope)) = found {
-        emit(vehicle, step, known.imbalance, mean);
-        emit(vehicle, step, known.lowest_cell_share, share);
+        features.emit(SPREAD, mean);
+        features.emit(SAME_SHARE, share);
         if let Some(slope) = slope {
-            emit(vehicle, step, known.imbalance_slope, slope);
+            features.emit(SLOPE, slope);
         }
     }
+}
+
+/// Whether cells can be compared: no current, settled, and where their voltage is flat enough.
+fn is_at_rest(observed: &Observed<'_>, given: &Given<'_>, features: &Features<'_>) -> bool {
+    let amperes = features.recent(AMPERES, 60).unwrap_or(0.0);
+    let settled = observed.lasts() >= REST && observed.parked_for().is_some();
+    settled
+        && features.recent(CHARGE, 3_600).is_some_and(|soc| FLAT.contains(&soc))
+        && given.pack_ah().is_some_and(|ah| amperes.abs() < RESTING * ah)
+}
+
+fn forecasts(state: &State, _: &Latest<'_>, _: &Given<'_>) -> Vec<Forecast> {
+    let State::Imbalance(imbalance) = state else { return Vec::new() };
+    imbalance.forecast().into_iter().collect()
 }

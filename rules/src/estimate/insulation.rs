@@ -3,16 +3,38 @@
 use crate::learned::forecast::{EIGHTY, within};
 use serde::{Deserialize, Serialize};
 
+use super::State;
+use super::entry::{EmitAt, Entry, Foresight, ReadAt};
+use super::feature::{Features, Latest};
+use super::given::{Given, Observed};
+use super::stamp::{DAILY, Stamp};
+use super::states::read;
 use super::trend::{Line, Trend};
-use super::{Stamp, emit};
 use crate::learned::forecast::Forecast;
-use crate::observed::known::Known;
-use crate::observed::step::Step;
-use crate::state::Vehicle;
-use crate::unit::Span;
 
-/// What a forecast is about.
-pub(super) const COMPONENT: &str = "traction.insulation";
+pub const ENTRY: Entry = Entry {
+    key: "insulation",
+    what: "when the falling insulation of a traction battery comes to its limit",
+    wakes: &["Feature.Powertrain.TractionBattery.InsulationPerVolt"],
+    emits: &["Feature.Powertrain.TractionBattery.InsulationDaysLeft"],
+    components: &[COMPONENT],
+    update,
+    foresight: Some(Foresight { estimator: ESTIMATOR, forecasts }),
+    restart: |state, _| *state = State::None,
+    move_by: |state, by| {
+        if let State::Insulation(insulation) = state {
+            insulation.day.move_by(by);
+        }
+    },
+    read: |bytes| read(bytes).map(State::Insulation),
+    ..Entry::PLAIN
+};
+const PER_VOLT: ReadAt = ReadAt(0);
+const DAYS_LEFT: EmitAt = EmitAt(0);
+
+/// Its name among the calibrations, and what a forecast is about.
+const ESTIMATOR: &str = "insulation";
+const COMPONENT: &str = "traction.insulation";
 const HALF_LIFE: f64 = 15.0;
 /// Alternating-current coupled limit, ohm/V.
 const LIMIT: f64 = 500.0;
@@ -31,22 +53,17 @@ pub struct Insulation {
 }
 
 impl Insulation {
-    /// Moves what is remembered by a step of the clock.
-    pub fn move_by(&mut self, by: Span) {
-        self.day.move_by(by);
-    }
-
     /// The line, if it falls for certain.
     fn falling(&self) -> Option<Line> {
         let line = self.trend.line_with(DAY_SD).filter(|_| self.trend.count() >= DAYS)?;
         (line.slope < T * line.slope_se).then_some(line)
     }
 
-    pub fn forecast(&self) -> Option<Forecast> {
+    fn forecast(&self) -> Option<Forecast> {
         let line = self.trend.line_with(DAY_SD).filter(|_| self.trend.count() >= DAYS)?;
         let due = self.falling().and_then(|line| line.due(LIMIT.ln(), true));
         Some(Forecast {
-            estimator: "insulation",
+            estimator: ESTIMATOR,
             component: COMPONENT.to_owned(),
             what: "insulation",
             value: line.level.exp(),
@@ -62,13 +79,12 @@ impl Insulation {
 }
 
 /// Takes ohm per volt as they come.
-pub fn update(vehicle: &mut Vehicle, step: &mut Step, known: &Known) {
-    let Some(slot) = known.insulation_per_volt.filter(|slot| step.touched.contains(*slot)) else { return };
-    let value = vehicle.last(Some(slot)).value;
-    let insulation = vehicle.estimates.insulation.get_or_insert_default();
+fn update(state: &mut State, observed: &Observed<'_>, _: &Given<'_>, features: &mut Features<'_>) {
+    let Some(value) = features.measured(PER_VOLT) else { return };
+    let State::Insulation(insulation) = state.or(|| State::Insulation(Box::default())) else { return };
     let mut falling = None;
-    if insulation.day.is_over(step.at, super::DAILY) {
-        let since = insulation.day.pass(step.at).days_f64();
+    if insulation.day.is_over(observed.at, DAILY) {
+        let since = insulation.day.pass(observed.at).days_f64();
         if insulation.count > 0 {
             let mean = f64::from(insulation.sum) / f64::from(insulation.count);
             insulation.trend.take(since, mean, HALF_LIFE);
@@ -79,6 +95,11 @@ pub fn update(vehicle: &mut Vehicle, step: &mut Step, known: &Known) {
     insulation.sum += value.max(1.0).ln() as f32;
     insulation.count = insulation.count.saturating_add(1);
     if let Some(line) = falling {
-        emit(vehicle, step, known.insulation_days, line.reaches(LIMIT.ln()).unwrap_or(0.0));
+        features.emit(DAYS_LEFT, line.reaches(LIMIT.ln()).unwrap_or(0.0));
     }
+}
+
+fn forecasts(state: &State, _: &Latest<'_>, _: &Given<'_>) -> Vec<Forecast> {
+    let State::Insulation(insulation) = state else { return Vec::new() };
+    insulation.forecast().into_iter().collect()
 }

@@ -1,10 +1,20 @@
 //! Pending fault codes on their way to confirmed, DOMAIN 2.4: a code that fails on ever more of its trips matures.
 
-use super::emit;
+use super::State;
+use super::entry::{EmitAt, Entry, Occasion};
+use super::feature::Features;
+use super::given::{Given, Observed};
 use crate::observed::fault_cycle::FaultPhase;
-use crate::observed::known::Known;
-use crate::observed::step::Step;
-use crate::state::Vehicle;
+
+pub const ENTRY: Entry = Entry {
+    key: "maturing",
+    what: "the chance that the worst pending fault code comes to be confirmed",
+    occasions: &[Occasion::Faults],
+    emits: &["Feature.FaultCode.MaturingChance"],
+    update,
+    ..Entry::PLAIN
+};
+const CHANCE: EmitAt = EmitAt(0);
 
 /// Of four codes that show up once, one stays: weight of the prior, in trips, and its share.
 const PRIOR_TRIPS: f64 = 4.0;
@@ -13,11 +23,11 @@ const PRIOR: f64 = 0.25;
 const TRIPS: u32 = 5;
 
 /// The chance of the worst pending code, percent; nothing where none is pending.
-pub fn update(vehicle: &mut Vehicle, step: &mut Step, known: &Known) {
-    let pending = vehicle.faults.iter().filter(|cycle| cycle.phase == FaultPhase::Pending);
+fn update(_: &mut State, observed: &Observed<'_>, _: &Given<'_>, features: &mut Features<'_>) {
+    let pending = observed.faults.iter().filter(|cycle| cycle.phase == FaultPhase::Pending);
     let worst = pending.map(|cycle| chance(cycle.trips)).fold(0.0, f64::max);
-    if worst > 0.0 || vehicle.last(known.maturing).value > 0.0 {
-        emit(vehicle, step, known.maturing, worst);
+    if worst > 0.0 || features.emitted(CHANCE).value > 0.0 {
+        features.emit(CHANCE, worst);
     }
 }
 

@@ -3,10 +3,25 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{emit, measured};
-use crate::observed::known::Known;
-use crate::observed::step::Step;
-use crate::state::Vehicle;
+use super::State;
+use super::entry::{EmitAt, Entry, ReadAt};
+use super::feature::Features;
+use super::given::{Given, Observed};
+use super::states::read;
+
+pub const ENTRY: Entry = Entry {
+    key: "oil",
+    what: "how much oil the engine burns, from the distance between a full sump and the low mark",
+    wakes: &["Vehicle.Powertrain.CombustionEngine.EngineOil.Level"],
+    emits: &["Feature.Powertrain.CombustionEngine.OilConsumption"],
+    components: &["engine.oil"],
+    update,
+    // A repair restarts nothing: the level that was full stays so.
+    read: |bytes| read(bytes).map(State::Oil),
+    ..Entry::PLAIN
+};
+const LEVEL: ReadAt = ReadAt(0);
+const CONSUMPTION: EmitAt = EmitAt(0);
 
 /// Litres between the marks of a dipstick.
 const BETWEEN_MARKS: f64 = 1.0;
@@ -31,7 +46,7 @@ impl Default for Oil {
 impl Oil {
     /// Takes a level; litres per 1,000 km when it has just come to the low mark. The first stretch counts as well:
     /// whatever was burnt before it was heard of makes it an upper bound of distance, and so of nothing less.
-    fn take(&mut self, is_low: bool, km: f32) -> Option<f64> {
+    pub fn take(&mut self, is_low: bool, km: f32) -> Option<f64> {
         if self.full_km.is_nan() {
             self.is_low = is_low;
             self.full_km = if is_low { f32::NAN } else { km };
@@ -51,15 +66,16 @@ impl Oil {
     }
 }
 
-pub fn update(vehicle: &mut Vehicle, step: &mut Step, known: &Known) {
-    let Some(level) = measured(vehicle, step, known.oil_level) else { return };
-    let km = vehicle.odometer.km as f32;
+fn update(state: &mut State, observed: &Observed<'_>, _: &Given<'_>, features: &mut Features<'_>) {
+    let Some(level) = features.measured(LEVEL) else { return };
+    let km = observed.odometer_km as f32;
     if km.is_nan() {
         return;
     }
-    let consumption = vehicle.estimates.oil.take(known.is_oil_low(level), km);
-    if let Some(consumption) = consumption {
-        emit(vehicle, step, known.oil_consumption, consumption);
+    let is_low = matches!(features.word(LEVEL, level), Some("LOW" | "CRITICALLY_LOW"));
+    let State::Oil(oil) = state.or(|| State::Oil(Oil::default())) else { return };
+    if let Some(consumption) = oil.take(is_low, km) {
+        features.emit(CONSUMPTION, consumption);
     }
 }
 

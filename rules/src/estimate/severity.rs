@@ -3,10 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Turn, measured, recent};
+use super::given::Observed;
+use crate::compact::SlotSet;
 use crate::observed::known::Known;
-use crate::observed::step::Step;
-use crate::state::Vehicle;
+use crate::observed::readings::Readings;
 use crate::unit::{Span, Time};
 
 /// Time constant, days.
@@ -62,6 +62,36 @@ impl Severity {
         if factor < ANNOUNCED { factor } else { 1.0 }
     }
 
+    /// Takes a step on the last readings, of which `touched` are new.
+    pub fn update(&mut self, observed: &Observed<'_>, last: &Readings, touched: &SlotSet, known: &Known) {
+        let recent = |slot, secs| last.last(slot).within(observed.at, secs);
+        let measured =
+            |slot: Option<_>| slot.filter(|slot| touched.contains(*slot)).map(|slot| last.last(Some(slot)).value);
+        if observed.turn.ended {
+            // What has no engine cannot be cold.
+            let warm = recent(known.coolant, 600).is_none_or(|celsius| celsius >= NOT_WARM);
+            let at_s = observed.at.micros().div_euclid(1_000_000).clamp(0, i64::from(u32::MAX)) as u32;
+            self.end_trip(observed.odometer_km, warm, at_s);
+        }
+        if observed.turn.began {
+            self.trip = Trip { from_km: observed.odometer_km as f32, ..Trip::default() };
+        }
+        let Some(speed) = measured(known.speed) else { return };
+        let gap = observed.pause.secs_f64();
+        if !(0.0..=GAP).contains(&gap) || observed.turn.began {
+            return;
+        }
+        let high = recent(known.rpm, 60).is_some_and(|rpm| rpm > HIGH_RPM);
+        let harsh = measured(known.harsh).unwrap_or(0.0);
+        let extreme = recent(known.ambient, 3_600).is_some_and(|celsius| !COMFORT.contains(&celsius));
+        let trip = &mut self.trip;
+        trip.secs += gap as f32;
+        trip.idle += if speed < IDLE_KMH { gap as f32 } else { 0.0 };
+        trip.high += if high { gap as f32 } else { 0.0 };
+        trip.harsh = trip.harsh.max(harsh as f32);
+        trip.extreme |= extreme;
+    }
+
     fn end_trip(&mut self, km: f64, warm: bool, at_s: u32) {
         let trip = self.trip;
         let driven = km - f64::from(trip.from_km);
@@ -79,31 +109,4 @@ impl Severity {
         self.score += (weight * (score.clamp(0.0, 1.0) - f64::from(self.score))) as f32;
         self.last_s = at_s;
     }
-}
-
-pub fn update(vehicle: &mut Vehicle, step: &mut Step, turn: Turn, known: &Known) {
-    let at_s = step.at.micros().div_euclid(1_000_000).clamp(0, i64::from(u32::MAX)) as u32;
-    let km = vehicle.odometer.km;
-    if turn.ended {
-        // What has no engine cannot be cold.
-        let warm = recent(vehicle, step.at, known.coolant, 600).is_none_or(|celsius| celsius >= NOT_WARM);
-        vehicle.estimates.severity.end_trip(km, warm, at_s);
-    }
-    if turn.began {
-        vehicle.estimates.severity.trip = Trip { from_km: km as f32, ..Trip::default() };
-    }
-    let Some(speed) = measured(vehicle, step, known.speed) else { return };
-    let gap = step.pause.secs_f64();
-    if !(0.0..=GAP).contains(&gap) || turn.began {
-        return;
-    }
-    let high = recent(vehicle, step.at, known.rpm, 60).is_some_and(|rpm| rpm > HIGH_RPM);
-    let harsh = measured(vehicle, step, known.harsh).unwrap_or(0.0);
-    let extreme = recent(vehicle, step.at, known.ambient, 3_600).is_some_and(|celsius| !COMFORT.contains(&celsius));
-    let trip = &mut vehicle.estimates.severity.trip;
-    trip.secs += gap as f32;
-    trip.idle += if speed < IDLE_KMH { gap as f32 } else { 0.0 };
-    trip.high += if high { gap as f32 } else { 0.0 };
-    trip.harsh = trip.harsh.max(harsh as f32);
-    trip.extreme |= extreme;
 }

@@ -5,15 +5,59 @@ use crate::learned::forecast::{EIGHTY, within};
 use crate::unit::normal::phi;
 use serde::{Deserialize, Serialize};
 
+use super::State;
+use super::entry::{EmitAt, Entry, Foresight, ReadAt, WHEELS};
 use super::fall::Fall;
+use super::feature::{Features, Latest};
+use super::given::{Given, Observed};
+use super::stamp::Stamp;
+use super::states::read;
 use super::trend::{Line, Trend};
-use super::{Stamp, emit, measured, recent};
 use crate::learned::forecast::{Due, Forecast};
-use crate::observed::known::Known;
 use crate::observed::segment::SegmentKind;
-use crate::observed::step::Step;
-use crate::state::Vehicle;
-use crate::unit::Span;
+use crate::unit::{Span, Time};
+use crate::vehicle::Component;
+
+pub const ENTRY: Entry = Entry {
+    key: "tyre",
+    what: "cold pressure of each tyre, leaks against the other wheel of its axle, and the loss while driving",
+    wakes: &["Vehicle.Chassis.Axle.{each}.Tire.Pressure"],
+    reads: &[
+        "Vehicle.Chassis.Axle.{each}.Tire.AirTemperature",
+        "Vehicle.Exterior.AirTemperature",
+        "Attribute.TyrePlacardPressure",
+    ],
+    emits: &[
+        "Feature.Chassis.Axle.{each}.Tire.ColdPressure",
+        "Feature.Chassis.Axle.{each}.Tire.ColdDrop",
+        "Feature.Chassis.Axle.{each}.Tire.PressureRate",
+        "Feature.Chassis.Axle.{each}.Tire.LeakRate",
+        "Feature.Chassis.Axle.{each}.Tire.DaysLeft",
+    ],
+    components: &["chassis.tyre.{each}"],
+    update,
+    foresight: Some(Foresight { estimator: ESTIMATOR, forecasts }),
+    restart,
+    move_by: |state, by| {
+        if let State::Tyres(wheels) = state {
+            wheels.iter_mut().for_each(|wheel| wheel.move_by(by));
+        }
+    },
+    read: |bytes| read(bytes).map(State::Tyres),
+    ..Entry::PLAIN
+};
+const PRESSURE: ReadAt = ReadAt(0);
+const TEMPERATURE: ReadAt = ReadAt(4);
+const AMBIENT: ReadAt = ReadAt(8);
+const PLACARD: ReadAt = ReadAt(9);
+const COLD_PRESSURE: EmitAt = EmitAt(0);
+const COLD_DROP: EmitAt = EmitAt(4);
+const RATE: EmitAt = EmitAt(8);
+const LEAK: EmitAt = EmitAt(12);
+const DAYS_LEFT: EmitAt = EmitAt(16);
+
+/// Its name among the calibrations.
+const ESTIMATOR: &str = "tyre";
 
 /// Air pressure at sea level, kPa; gauge to absolute.
 const ATMOSPHERE: f64 = 101.3;
@@ -150,8 +194,7 @@ fn median(a: Kpa, b: Kpa, c: Kpa) -> Kpa {
 }
 
 impl Wheel {
-    /// Moves what is remembered by a step of the clock.
-    pub fn move_by(&mut self, by: Span) {
+    fn move_by(&mut self, by: Span) {
         self.cold_at.move_by(by);
         self.loss.move_by(by);
     }
@@ -186,7 +229,7 @@ impl Wheel {
     }
 
     /// When a tyre comes to the limit of the pressure monitor.
-    pub fn forecast(&self, component: &str, placard: f64) -> Option<Forecast> {
+    fn forecast(&self, component: &str, placard: f64) -> Option<Forecast> {
         let cold = Some(self.cold.get()).filter(|kpa| !kpa.is_nan())?;
         let line = self.trend.line_with(PAIR_SD).filter(|_| self.trend.count() >= READINGS)?;
         let above = (cold - LIMIT_SHARE * placard).max(0.0);
@@ -197,7 +240,7 @@ impl Wheel {
             (leak > 0.0).then(|| Due { early: days(rate + spread), central: days(rate), late: days(rate - spread) });
         let chance = |horizon: f64| phi((rate * horizon - above) / (line.slope_se * horizon).max(0.5));
         Some(Forecast {
-            estimator: "tyre",
+            estimator: ESTIMATOR,
             component: component.to_owned(),
             what: "loss of pressure",
             value: rate,
@@ -212,78 +255,92 @@ impl Wheel {
     }
 }
 
-pub fn update(vehicle: &mut Vehicle, step: &mut Step, known: &Known) {
-    let cold = vehicle.segment.parked_for(step.at).is_some_and(|parked| parked >= COLD);
-    let driving = vehicle.segment.kind == SegmentKind::Trip;
-    let most = recent_placard(vehicle, known).map_or(f64::INFINITY, |placard| HIGHEST * placard);
-    for index in 0..4 {
-        let gauge = measured(vehicle, step, known.tyre_pressure[index]);
+fn update(state: &mut State, observed: &Observed<'_>, _: &Given<'_>, features: &mut Features<'_>) {
+    let cold = observed.parked_for().is_some_and(|parked| parked >= COLD);
+    let driving = observed.segment.kind == SegmentKind::Trip;
+    let most = placard(features).map_or(f64::INFINITY, |placard| HIGHEST * placard);
+    for index in 0..WHEELS.len() {
+        let gauge = features.measured(PRESSURE.of(index));
         let Some(gauge) = gauge.filter(|gauge| *gauge <= most) else { continue };
-        // The air about a wheel that tells its own temperature is another one by some kelvins, 8 kPa in the sun.
-        let tells = known.tyre_temperature[index].filter(|slot| step.at.since(vehicle.last(Some(*slot)).at) <= TELLS);
-        let celsius = match tells {
-            Some(own) => recent(vehicle, step.at, Some(own), 600),
-            None => recent(vehicle, step.at, known.ambient, 3_600).filter(|_| cold),
-        };
-        let at_20 = celsius.map(|celsius| (gauge + ATMOSPHERE) * 293.15 / (celsius + 273.15) - ATMOSPHERE);
-        if let Some(at_20) = at_20.filter(|_| cold) {
-            take_cold(vehicle, step, index, at_20, known);
+        let State::Tyres(wheels) = state.or(|| State::Tyres(Box::default())) else { return };
+        if cold && let Some(celsius) = celsius(index, observed.at, features) {
+            let at_20 = (gauge + ATMOSPHERE) * 293.15 / (celsius + 273.15) - ATMOSPHERE;
+            take_cold(wheels, index, at_20, observed.at, features);
         }
         if driving {
             // Not compensated: a tyre warms by 1 to 2 kPa a minute, and what it is compensated with may be missing.
-            take_driving(vehicle, step, index, gauge, known);
+            if let Some(rate) = wheels[index].loss.take(gauge, observed.at, RATE_OVER, RATE_AT_MOST) {
+                features.emit(RATE.of(index), rate);
+            }
         } else {
-            vehicle.estimates.tyres[index].loss = Fall::default();
+            wheels[index].loss = Fall::default();
         }
     }
 }
 
-fn take_cold(vehicle: &mut Vehicle, step: &mut Step, index: usize, at_20: f64, known: &Known) {
-    let wheel = &mut vehicle.estimates.tyres[index];
-    if !wheel.cold_at.is_over(step.at, NEXT_COLD) {
+/// Of the air in a tyre that stood for long.
+fn celsius(index: usize, at: Time, features: &Features<'_>) -> Option<f64> {
+    // The air about a wheel that tells its own temperature is another one by some kelvins, 8 kPa in the sun.
+    let tells = at.since(features.last(TEMPERATURE.of(index)).at) <= TELLS;
+    if tells { features.recent(TEMPERATURE.of(index), 600) } else { features.recent(AMBIENT, 3_600) }
+}
+
+fn placard(features: &Features<'_>) -> Option<f64> {
+    Some(features.last(PLACARD).value).filter(|kpa| *kpa > 0.0)
+}
+
+fn take_cold(wheels: &mut [Wheel; 4], index: usize, at_20: f64, at: Time, features: &mut Features<'_>) {
+    let wheel = &mut wheels[index];
+    if !wheel.cold_at.is_over(at, NEXT_COLD) {
         return;
     }
     let is_first = wheel.cold == Kpa::UNKNOWN;
-    let (before, since) = (wheel.cold.get(), wheel.cold_at.pass(step.at));
+    let (before, since) = (wheel.cold.get(), wheel.cold_at.pass(at));
     wheel.cold = Kpa::new(at_20);
     wheel.fall = if since <= COMPARABLE { Kpa::new(before - at_20) } else { Kpa::UNKNOWN };
-    emit(vehicle, step, known.tyre_cold_pressure[index], at_20);
+    features.emit(COLD_PRESSURE.of(index), at_20);
     // Both wheels of the axle report in one sample; the second one completes the comparison.
     let mate = index ^ 1;
-    let (own, other) = (&vehicle.estimates.tyres[index], &vehicle.estimates.tyres[mate]);
+    let (own, other) = (&wheels[index], &wheels[mate]);
     if other.cold_at == own.cold_at {
         let (own_fall, other_fall) = (own.fall.get(), other.fall.get());
         // Weather and altitude move both; only a fall of one of them is a leak.
         let shared = own_fall.min(other_fall).clamp(-SHARED_RISE, SHARED_FALL);
         if !own_fall.is_nan() && !other_fall.is_nan() {
-            emit(vehicle, step, known.tyre_cold_drop[index], own_fall - shared);
-            emit(vehicle, step, known.tyre_cold_drop[mate], other_fall - shared);
+            features.emit(COLD_DROP.of(index), own_fall - shared);
+            features.emit(COLD_DROP.of(mate), other_fall - shared);
         }
-        compare(vehicle, step, [index, mate], if is_first { 0.0 } else { since.days_f64() }, known);
+        compare(wheels, [index, mate], if is_first { 0.0 } else { since.days_f64() }, features);
     }
 }
 
 /// Both wheels of an axle against each other; who rises against a leaking mate does not leak.
-fn compare(vehicle: &mut Vehicle, step: &mut Step, axle: [usize; 2], days: f64, known: &Known) {
-    let placard = recent_placard(vehicle, known);
-    let cold = axle.map(|index| vehicle.estimates.tyres[index].cold.get());
+fn compare(wheels: &mut [Wheel; 4], axle: [usize; 2], days: f64, features: &mut Features<'_>) {
+    let placard = placard(features);
+    let cold = axle.map(|index| wheels[index].cold.get());
     for (index, above_mate, kpa) in [(axle[0], cold[0] - cold[1], cold[0]), (axle[1], cold[1] - cold[0], cold[1])] {
-        let wheel = &mut vehicle.estimates.tyres[index];
+        let wheel = &mut wheels[index];
         wheel.compare(kpa, above_mate, days);
         let leak = wheel.leak();
-        emit(vehicle, step, known.tyre_leak[index], leak);
+        features.emit(LEAK.of(index), leak);
         if let Some(placard) = placard.filter(|_| leak > 0.0) {
-            emit(vehicle, step, known.tyre_days[index], ((kpa - LIMIT_SHARE * placard) / leak).clamp(0.0, 10_000.0));
+            features.emit(DAYS_LEFT.of(index), ((kpa - LIMIT_SHARE * placard) / leak).clamp(0.0, 10_000.0));
         }
     }
 }
 
-fn recent_placard(vehicle: &Vehicle, known: &Known) -> Option<f64> {
-    known.placard.map(|slot| vehicle.last(Some(slot)).value).filter(|kpa| *kpa > 0.0)
+fn forecasts(state: &State, latest: &Latest<'_>, _: &Given<'_>) -> Vec<Forecast> {
+    let State::Tyres(wheels) = state else { return Vec::new() };
+    let placard = latest.value(PLACARD);
+    let of = |(wheel, place): (&Wheel, &str)| wheel.forecast(&format!("chassis.tyre.{place}"), placard);
+    wheels.iter().zip(WHEELS).filter_map(of).collect()
 }
 
-fn take_driving(vehicle: &mut Vehicle, step: &mut Step, index: usize, kpa: f64, known: &Known) {
-    if let Some(rate) = vehicle.estimates.tyres[index].loss.take(kpa, step.at, RATE_OVER, RATE_AT_MOST) {
-        emit(vehicle, step, known.tyre_rate[index], rate);
+fn restart(state: &mut State, component: &Component) {
+    let State::Tyres(wheels) = state else { return };
+    for (wheel, place) in wheels.iter_mut().zip(WHEELS) {
+        if component.same_branch(&Component::new(&format!("chassis.tyre.{place}"))) {
+            *wheel = Wheel::default();
+        }
     }
 }

@@ -8,12 +8,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::entry::plan::items::{Anchor, ItemState, Items};
-use crate::entry::plan::{self, Combinator, Item, Meters, Phase};
-use crate::observed::step::Step;
-use crate::rule_set::RuleSet;
-use crate::state::Vehicle;
+use crate::entry::plan::{self, Combinator, Item, Meters, Phase, Plan};
 use crate::unit::{Span, Time};
-use crate::vehicle::{Profile, Slot};
+use crate::vehicle::Profile;
 
 /// Weight of a new day: half-life 28 days of its class.
 const WEIGHT: f64 = 0.024_45;
@@ -61,8 +58,8 @@ pub struct Usage {
 }
 
 impl Usage {
-    pub fn new(profile: &Profile, set: &RuleSet) -> Self {
-        let count = set.catalogue.item_codes().len();
+    /// `items`: service items of the catalogue.
+    pub fn new(profile: &Profile, items: usize) -> Self {
         let mut usage = Self {
             day: NO_DAY,
             day_km: f32::NAN,
@@ -72,13 +69,13 @@ impl Usage {
             utc_offset_h: 8,
             workday: Class::default(),
             weekend: Class::default(),
-            items: Items::new(count),
+            items: Items::new(items),
         };
-        usage.take_profile(profile, set);
+        usage.take_profile(profile);
         usage
     }
 
-    pub fn take_profile(&mut self, profile: &Profile, _set: &RuleSet) {
+    pub fn take_profile(&mut self, profile: &Profile) {
         self.utc_offset_h = profile.attributes.get("UtcOffset").map_or(8, |hours| hours as i8);
     }
 
@@ -95,9 +92,9 @@ impl Usage {
         self.weekend = Class::default();
     }
 
-    /// An item was done at this odometer and time.
-    pub fn anchor(&mut self, item: &str, km: f64, at: Time, set: &RuleSet) {
-        let index = set.catalogue.item_codes().iter().position(|code| code == item);
+    /// An item was done at this odometer and time; `codes` are those of the catalogue.
+    pub fn anchor(&mut self, item: &str, km: f64, at: Time, codes: &[String]) {
+        let index = codes.iter().position(|code| code == item);
         let Some(index) = index else { return };
         // A record of an older service must not undo a newer one.
         if self.items.anchor(index).is_none_or(|known| !known.done || known.at() <= at) {
@@ -105,9 +102,8 @@ impl Usage {
         }
     }
 
-    /// Takes over what another set's items know, by code.
-    pub fn carry(&mut self, from: &RuleSet, to: &RuleSet) {
-        let (old, new) = (from.catalogue.item_codes(), to.catalogue.item_codes());
+    /// Takes over what the items of another catalogue know, by code.
+    pub fn carry(&mut self, old: &[String], new: &[String]) {
         let place = |code: &String| old.iter().position(|known| known == code);
         let mut items = Items::new(new.len());
         for (index, old) in new.iter().map(place).enumerate().filter_map(|(index, old)| Some((index, old?))) {
@@ -197,6 +193,79 @@ impl Usage {
         let sigma = (variance * n.abs() / (per_day * per_day) + (HABIT * n).powi(2)).sqrt();
         (n, sigma)
     }
+
+    /// The start of the next local day up to `to` that has not been passed.
+    pub fn next_day(&mut self, to: Time) -> Option<Time> {
+        let today = self.local_day(to);
+        if self.day == NO_DAY {
+            self.day = today;
+        }
+        self.day = self.day.max(today - MOST_DAYS);
+        (today > self.day).then(|| self.start_of(self.day + 1))
+    }
+
+    /// Passes the start of a day: closes the day before, in which `newest` may have been measured. Says whether there
+    /// was one; the items are then to be judged again.
+    pub fn begin_day(&mut self, km: f64, newest: Time) -> bool {
+        if self.day == NO_DAY {
+            return false;
+        }
+        let had_reading = newest >= self.start_of(self.day);
+        self.end_day(self.day, km, had_reading);
+        self.day += 1;
+        true
+    }
+
+    /// When the next day starts, in measured time.
+    pub fn wake(&self) -> Option<Time> {
+        (self.day != NO_DAY).then(|| self.start_of(self.day + 1))
+    }
+
+    pub fn take_engine_hours(&mut self, hours: f64) {
+        self.engine_h = hours as f32;
+    }
+
+    /// The odometer moved. Says whether far enough for what is due to be judged again.
+    pub fn take_odometer(&mut self, km: f64) -> bool {
+        if self.day_km.is_nan() {
+            self.day_km = km as f32;
+        }
+        // NaN is not near.
+        let is_near = (km - f64::from(self.judged_km)).abs() < PACE_KM;
+        !is_near
+    }
+
+    /// Computes every item's state as of `now`.
+    pub fn judge(&mut self, driven: &Driven<'_>, plan: &Plan, now: Time) {
+        let km = driven.km;
+        self.judged_km = km as f32;
+        for (index, item) in plan.items(driven.profile.powertrain) {
+            if self.items.anchor(index).is_none() && km.is_finite() {
+                // A used car without records: its intervals start at what is known, the present odometer.
+                let used = item.first().km.is_some_and(|first| km > f64::from(first) * USED);
+                let anchor = if used {
+                    Anchor::new(km, self.engine_h, now, false)
+                } else {
+                    Anchor::new(0.0, 0.0, driven.profile.delivered_at, false)
+                };
+                self.items.set_anchor(index, anchor);
+            }
+            if let Some(anchor) = self.items.anchor(index) {
+                let state = self.state_of(item, anchor, km, now, driven.severity);
+                self.items.set(index, state);
+            }
+        }
+    }
+}
+
+/// What service items are judged by besides the plan.
+#[derive(Clone, Copy, Debug)]
+pub struct Driven<'a> {
+    pub profile: &'a Profile,
+    /// Odometer, km; NaN before the first reading that was believed.
+    pub km: f64,
+    /// [`Severity::factor`](super::severity::Severity::factor): the share of an interval that is left of it.
+    pub severity: f64,
 }
 
 impl Class {
@@ -209,84 +278,6 @@ impl Class {
         let mean = mean + weight * (km - mean);
         self.mean = mean as f32;
         self.variance = ((1.0 - weight) * (variance + weight * (km - mean).powi(2))) as f32;
-    }
-}
-
-/// The start of the next local day up to `to` that has not been passed.
-pub fn next_day(vehicle: &mut Vehicle, to: Time) -> Option<Time> {
-    let usage = &mut vehicle.estimates.usage;
-    let today = usage.local_day(to);
-    if usage.day == NO_DAY {
-        usage.day = today;
-    }
-    usage.day = usage.day.max(today - MOST_DAYS);
-    (today > usage.day).then(|| usage.start_of(usage.day + 1))
-}
-
-/// Passes the start of a day: closes the day before and judges the calendar.
-pub fn begin_day(vehicle: &mut Vehicle, day_start: Time, set: &RuleSet) {
-    let (km, newest) = (vehicle.odometer.km, vehicle.newest);
-    let usage = &mut vehicle.estimates.usage;
-    if usage.day == NO_DAY {
-        return;
-    }
-    let had_reading = newest >= usage.start_of(usage.day);
-    usage.end_day(usage.day, km, had_reading);
-    usage.day += 1;
-    recompute(vehicle, day_start, set);
-}
-
-/// When the next day starts, in measured time.
-pub fn wake(vehicle: &Vehicle) -> Option<Time> {
-    let usage = &vehicle.estimates.usage;
-    (usage.day != NO_DAY).then(|| usage.start_of(usage.day + 1))
-}
-
-/// The odometer moved: service states follow at once.
-pub fn update(vehicle: &mut Vehicle, step: &mut Step, set: &RuleSet) {
-    let touched = |slot: Option<Slot>| slot.is_some_and(|slot| step.touched.contains(slot));
-    if touched(set.known.engine_hours) {
-        vehicle.estimates.usage.engine_h = vehicle.last(set.known.engine_hours).value as f32;
-    }
-    if !touched(set.known.odometer) {
-        return;
-    }
-    let usage = &mut vehicle.estimates.usage;
-    if usage.day_km.is_nan() {
-        usage.day_km = vehicle.odometer.km as f32;
-    }
-    // NaN is not near.
-    if !set.wanted.service || (vehicle.odometer.km - f64::from(usage.judged_km)).abs() < PACE_KM {
-        return;
-    }
-    recompute(vehicle, step.at, set);
-    step.service = true;
-}
-
-/// Computes every item's state as of `now`.
-pub fn recompute(vehicle: &mut Vehicle, now: Time, set: &RuleSet) {
-    let Some(plan) = set.catalogue.plan_of(&vehicle.profile.model) else { return };
-    let km = vehicle.odometer.km;
-    let delivered_at = vehicle.profile.delivered_at;
-    let powertrain = vehicle.profile.powertrain;
-    let severity = vehicle.estimates.severity.factor();
-    let usage = &mut vehicle.estimates.usage;
-    usage.judged_km = km as f32;
-    for (index, item) in plan.items(powertrain) {
-        if usage.items.anchor(index).is_none() && km.is_finite() {
-            // A used car without records: its intervals start at what is known, the present odometer.
-            let used = item.first().km.is_some_and(|first| km > f64::from(first) * USED);
-            let anchor = if used {
-                Anchor::new(km, usage.engine_h, now, false)
-            } else {
-                Anchor::new(0.0, 0.0, delivered_at, false)
-            };
-            usage.items.set_anchor(index, anchor);
-        }
-        if let Some(anchor) = usage.items.anchor(index) {
-            let state = usage.state_of(item, anchor, km, now, severity);
-            usage.items.set(index, state);
-        }
     }
 }
 

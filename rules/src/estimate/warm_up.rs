@@ -3,15 +3,57 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::State;
+use super::entry::{EmitAt, Entry, Occasion, ReadAt};
 use super::fall::Fall;
+use super::feature::Features;
+use super::given::{Given, Observed};
 use super::shift::Shift;
-use super::{Stamp, Turn, emit, measured, recent};
+use super::stamp::Stamp;
+use super::states::read;
 use crate::entry::norm::Feature;
-use crate::observed::known::Known;
-use crate::observed::step::Step;
-use crate::rule_set::RuleSet;
-use crate::state::Vehicle;
 use crate::unit::{Span, Time};
+use crate::vehicle::Powertrain;
+
+pub const ENTRY: Entry = Entry {
+    key: "warm_up",
+    what: "how fast the coolant warms, whether cold starts take longer than they should, and what the thermostat holds",
+    wakes: &["Vehicle.Powertrain.CombustionEngine.EngineCoolant.Temperature"],
+    occasions: &[Occasion::Segment],
+    reads: &[
+        "Vehicle.Exterior.AirTemperature",
+        "Vehicle.OBD.IntakeTemp",
+        "Vehicle.Speed",
+        "Vehicle.Powertrain.CombustionEngine.Speed",
+    ],
+    emits: &[
+        "Feature.Powertrain.CombustionEngine.CoolantRate",
+        "Feature.Powertrain.CombustionEngine.WarmUpRise",
+        "Feature.Powertrain.CombustionEngine.RegulationFall",
+    ],
+    components: &["engine.cooling"],
+    update,
+    restart: |state, _| {
+        if let State::WarmUp(own) = state {
+            **own = WarmUp { rise: own.rise, began: own.began, ..WarmUp::default() };
+        }
+    },
+    move_by: |state, by| {
+        if let State::WarmUp(own) = state {
+            own.move_by(by);
+        }
+    },
+    read: |bytes| read(bytes).map(State::WarmUp),
+    ..Entry::PLAIN
+};
+const COOLANT: ReadAt = ReadAt(0);
+const AMBIENT: ReadAt = ReadAt(1);
+const INTAKE_AIR: ReadAt = ReadAt(2);
+const SPEED: ReadAt = ReadAt(3);
+const RPM: ReadAt = ReadAt(4);
+const RATE: EmitAt = EmitAt(0);
+const RISE: EmitAt = EmitAt(1);
+const REGULATION_FALL: EmitAt = EmitAt(2);
 
 const OVER: Span = Span::from_secs(30);
 const AT_MOST: Span = Span::from_mins(3);
@@ -92,8 +134,7 @@ impl Start {
 }
 
 impl WarmUp {
-    /// Moves what is remembered by a step of the clock.
-    pub fn move_by(&mut self, by: Span) {
+    fn move_by(&mut self, by: Span) {
         self.rise.move_by(by);
         for stamp in [&mut self.began, &mut self.plateau.at] {
             stamp.move_by(by);
@@ -102,79 +143,78 @@ impl WarmUp {
             start.at = start.at.stepped(by);
         }
     }
-
-    pub fn restart(&mut self) {
-        *self = Self { rise: self.rise, began: self.began, ..Self::default() };
-    }
-
-    pub const fn shift(&self) -> &Shift {
-        &self.shift
-    }
 }
 
-pub fn update(vehicle: &mut Vehicle, step: &mut Step, turn: Turn, set: &RuleSet) {
-    if turn.ended {
-        give_up(vehicle, step, set);
-        end_plateau(vehicle, step, set);
+fn update(state: &mut State, observed: &Observed<'_>, given: &Given<'_>, features: &mut Features<'_>) {
+    let coolant = features.measured(COOLANT);
+    // Every vehicle makes trips; those that cannot have an engine's coolant need no memory of when they began.
+    if matches!(state, State::None) && coolant.is_none() && given.profile.powertrain == Powertrain::Bev {
+        return;
     }
-    if turn.began {
-        let own = &mut vehicle.estimates.warm_up;
-        (own.began, own.plateau) = (Stamp::at(step.at), Plateau::default());
+    let State::WarmUp(own) = state.or(|| State::WarmUp(Box::default())) else { return };
+    if observed.turn.ended {
+        give_up(own, given, features);
+        end_plateau(own, given, features);
     }
-    let Some(celsius) = measured(vehicle, step, set.known.coolant) else { return };
-    take_rate(vehicle, step, celsius, set);
-    let began = std::mem::take(&mut vehicle.estimates.warm_up.began);
-    if began.is_set() {
-        let is_cold = is_cold(vehicle, step, celsius, &set.known);
-        let start = Start { from: celsius as f32, secs: 0.0, last: celsius as f32, at: step.at };
-        let soon = began.until(step.at) <= AT_MOST;
-        vehicle.estimates.warm_up.start = (is_cold && soon).then(|| Box::new(start));
+    if observed.turn.began {
+        (own.began, own.plateau) = (Stamp::at(observed.at), Plateau::default());
     }
-    hold(vehicle, step, celsius, set);
-    warm(vehicle, step, celsius, set);
+    let Some(celsius) = coolant else { return };
+    take_rate(own, celsius, observed.at, features);
+    begin(own, celsius, observed.at, features);
+    hold(own, celsius, observed.at, features);
+    warm(own, celsius, observed.at, given, features);
 }
 
-/// Whether an engine stood until it was as warm as the air, by the first temperature of a trip.
-pub(super) fn is_cold(vehicle: &Vehicle, step: &Step, celsius: f64, known: &Known) -> bool {
-    // A cold engine's intake air is the air outside.
-    let outside =
-        recent(vehicle, step.at, known.ambient, 3_600).or_else(|| recent(vehicle, step.at, known.intake_air, 60));
+/// The first temperature of a trip says whether its start is a cold one.
+fn begin(own: &mut WarmUp, celsius: f64, at: Time, features: &Features<'_>) {
+    let began = std::mem::take(&mut own.began);
+    if !began.is_set() {
+        return;
+    }
+    let outside = features.recent(AMBIENT, 3_600).or_else(|| features.recent(INTAKE_AIR, 60));
+    let start = Start { from: celsius as f32, secs: 0.0, last: celsius as f32, at };
+    let soon = began.until(at) <= AT_MOST;
+    own.start = (is_cold(celsius, outside) && soon).then(|| Box::new(start));
+}
+
+/// Whether an engine stood until it was as warm as the air, by the first temperature of a trip. A cold engine's intake
+/// air is the air outside.
+pub(super) fn is_cold(celsius: f64, outside: Option<f64>) -> bool {
     celsius < COLD && outside.is_some_and(|outside| (celsius - outside).abs() <= COLD_WITHIN)
 }
 
 /// Takes what the coolant is under way, for the time since it was last told.
-fn hold(vehicle: &mut Vehicle, step: &Step, celsius: f64, set: &RuleSet) {
-    let works = recent(vehicle, step.at, set.known.speed, 60).is_some_and(|speed| speed > UNDER_LOAD);
-    let runs = recent(vehicle, step.at, set.known.rpm, 60).is_none_or(|rpm| rpm > 0.0);
-    let plateau = &mut vehicle.estimates.warm_up.plateau;
-    let secs = plateau.at.pass(step.at).secs_f64();
+fn hold(own: &mut WarmUp, celsius: f64, at: Time, features: &Features<'_>) {
+    let works = features.recent(SPEED, 60).is_some_and(|speed| speed > UNDER_LOAD);
+    let runs = features.recent(RPM, 60).is_none_or(|rpm| rpm > 0.0);
+    let secs = own.plateau.at.pass(at).secs_f64();
     if works && runs && secs > 0.0 && secs <= GAP {
-        plateau.take(celsius, secs as f32);
+        own.plateau.take(celsius, secs as f32);
     }
 }
 
 /// What a whole trip was held at.
-fn end_plateau(vehicle: &mut Vehicle, step: &mut Step, set: &RuleSet) {
-    let plateau = vehicle.estimates.warm_up.plateau;
-    let frost = recent(vehicle, step.at, set.known.ambient, 3_600).is_some_and(|ambient| ambient < FROST);
-    let norm = set.catalogue.norms.of(Feature::Regulation, &vehicle.profile.model);
-    let Some(norm) = norm.filter(|_| plateau.secs >= HELD && !frost) else { return };
-    let regulation = &mut vehicle.estimates.warm_up.regulation;
-    regulation.take(f64::from(plateau.mean), &norm);
-    let fall = regulation.down();
-    emit(vehicle, step, set.known.regulation_fall, fall);
-}
-
-fn warm(vehicle: &mut Vehicle, step: &mut Step, celsius: f64, set: &RuleSet) {
-    let works = recent(vehicle, step.at, set.known.speed, 60).is_some_and(|speed| speed > UNDER_LOAD);
-    let pace = recent(vehicle, step.at, set.known.rpm, 60).map_or(1.0, |rpm| rpm / USUAL_RPM);
-    let Some(start) = &mut vehicle.estimates.warm_up.start else { return };
-    let gap = step.at.since(start.at).secs_f64();
-    if gap > GAP {
-        // Nothing is known of what happened meanwhile.
-        vehicle.estimates.warm_up.start = None;
+fn end_plateau(own: &mut WarmUp, given: &Given<'_>, features: &mut Features<'_>) {
+    let frost = features.recent(AMBIENT, 3_600).is_some_and(|ambient| ambient < FROST);
+    if own.plateau.secs < HELD || frost {
         return;
     }
+    let Some(norm) = given.norm(Feature::Regulation) else { return };
+    own.regulation.take(f64::from(own.plateau.mean), &norm);
+    features.emit(REGULATION_FALL, own.regulation.down());
+}
+
+fn warm(own: &mut WarmUp, celsius: f64, at: Time, given: &Given<'_>, features: &mut Features<'_>) {
+    let Some(start) = &mut own.start else { return };
+    let gap = at.since(start.at).secs_f64();
+    if gap > GAP {
+        // Nothing is known of what happened meanwhile.
+        own.start = None;
+        return;
+    }
+    let works = features.recent(SPEED, 60).is_some_and(|speed| speed > UNDER_LOAD);
+    let pace = features.recent(RPM, 60).map_or(1.0, |rpm| rpm / USUAL_RPM);
     let before = f64::from(start.last);
     let reached = celsius >= WARM;
     // Between two readings it warms evenly: without this a sampling of 30 s would be the scatter.
@@ -182,40 +222,38 @@ fn warm(vehicle: &mut Vehicle, step: &mut Step, celsius: f64, set: &RuleSet) {
     if works {
         start.secs += (gap * share * pace) as f32;
     }
-    (start.last, start.at) = (celsius as f32, step.at);
+    (start.last, start.at) = (celsius as f32, at);
     if reached {
         let (ratio, from) = (f64::from(start.secs) / start.expected(), f64::from(start.from));
-        vehicle.estimates.warm_up.start = None;
+        own.start = None;
         if ratio > 0.05 {
-            take(vehicle, step, ratio, from, set);
+            take(own, ratio, from, given, features);
         }
     }
 }
 
 /// A trip ended before the engine was warm: if that took longer than it may, so much is known.
-fn give_up(vehicle: &mut Vehicle, step: &mut Step, set: &RuleSet) {
-    let Some(start) = vehicle.estimates.warm_up.start.take() else { return };
-    let Some(norm) = set.catalogue.norms.of(Feature::WarmUp, &vehicle.profile.model) else { return };
+fn give_up(own: &mut WarmUp, given: &Given<'_>, features: &mut Features<'_>) {
+    let Some(start) = own.start.take() else { return };
+    let Some(norm) = given.norm(Feature::WarmUp) else { return };
     let ratio = f64::from(start.secs) / start.expected();
     let from = f64::from(start.from);
     let spread = (norm.between.powi(2) + norm.within.powi(2)).sqrt();
     if ratio > 0.0 && ratio.ln() - norm.per_k * (from - MILD) > norm.mean + SURELY_SLOW * spread {
-        take(vehicle, step, ratio, from, set);
+        take(own, ratio, from, given, features);
     }
 }
 
 /// One cold start: its time over the expected one, and from what temperature.
-fn take(vehicle: &mut Vehicle, step: &mut Step, ratio: f64, from: f64, set: &RuleSet) {
-    let Some(norm) = set.catalogue.norms.of(Feature::WarmUp, &vehicle.profile.model) else { return };
-    let shift = &mut vehicle.estimates.warm_up.shift;
-    shift.take(ratio.ln() - norm.per_k * (from - MILD), &norm);
-    let rise = shift.up();
-    emit(vehicle, step, set.known.warm_up_rise, rise);
+fn take(own: &mut WarmUp, ratio: f64, from: f64, given: &Given<'_>, features: &mut Features<'_>) {
+    let Some(norm) = given.norm(Feature::WarmUp) else { return };
+    own.shift.take(ratio.ln() - norm.per_k * (from - MILD), &norm);
+    features.emit(RISE, own.shift.up());
 }
 
-fn take_rate(vehicle: &mut Vehicle, step: &mut Step, celsius: f64, set: &RuleSet) {
+fn take_rate(own: &mut WarmUp, celsius: f64, at: Time, features: &mut Features<'_>) {
     // A rise is a fall of what is missing.
-    if let Some(rate) = vehicle.estimates.warm_up.rise.take(-celsius, step.at, OVER, AT_MOST) {
-        emit(vehicle, step, set.known.coolant_rate, rate);
+    if let Some(rate) = own.rise.take(-celsius, at, OVER, AT_MOST) {
+        features.emit(RATE, rate);
     }
 }

@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use crate::learned::Outlook;
 use crate::unit::normal::phi;
 
 /// Half of an 80 % interval, in standard deviations.
@@ -12,13 +11,13 @@ pub const EIGHTY: f64 = 1.281_55;
 pub const HORIZONS: [f64; 3] = [7.0, 14.0, 30.0];
 
 /// Every estimator that forecasts, by the name its calibration has.
-pub const ESTIMATORS: [&str; 7] =
+pub const FORECASTERS: [&str; 7] =
     ["battery12v", "brake_pads", "cells", "exhaust_fluid", "insulation", "state_of_health", "tyre"];
 
 /// A forecast about one part of a vehicle, as of its newest reading.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Forecast {
-    /// One of [`ESTIMATORS`].
+    /// One of [`FORECASTERS`].
     pub estimator: &'static str,
     /// Key of the component in the catalogue.
     pub component: String,
@@ -82,4 +81,11 @@ pub struct Due {
     pub central: f64,
     /// Infinite where it may never be.
     pub late: f64,
+}
+
+/// What a forecast says of the future.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Outlook {
+    pub within: Option<[f64; 3]>,
+    pub due: Option<Due>,
 }

@@ -13,8 +13,9 @@ mod precision;
 mod reliability;
 mod task;
 
-pub use calibration::{CalibrationEntry, CalibrationTable, FOLLOWED_DAYS, Followed, Held, Map, Outlook, calibrate};
+pub use calibration::{CalibrationEntry, CalibrationTable, FOLLOWED_DAYS, Followed, Held, Map, calibrate};
 pub use cohort::{Bands, Cohort, CohortEntry, CohortHead, CohortSpec, CohortSpecs, CohortTable, Cohorts, NO_MODEL};
+pub use forecast::Outlook;
 pub use precision::{
     Demotion, ENOUGH, HALF_LIFE_DAYS, Judged, PRIOR_PRECISION, Precision, PrecisionTable, Tally, learn,
 };

@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::compact::SlotSet;
 use crate::observed::last::Last;
 use crate::unit::{Span, Time};
+use crate::vehicle::Slot;
 
 const WORDS: usize = SlotSet::CAPACITY / 64;
 
@@ -93,6 +94,12 @@ impl Readings {
         };
         let instant = self.instants.get(usize::from(*self.instants_of.get(place.value)?))?;
         Some(Last { value, at: instant.at() })
+    }
+
+    /// The same where a catalogue may not have the signal; [`Last::NEVER`] where nothing is known.
+    #[inline]
+    pub fn last(&self, slot: Option<Slot>) -> Last {
+        slot.and_then(|slot| self.get(slot.index())).unwrap_or(Last::NEVER)
     }
 
     /// Takes a value; a slot beyond the end is left out.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::entry::signal::Signal;
 use crate::observed::known::Known;
-use crate::state::Vehicle;
+use crate::observed::readings::Readings;
 use crate::unit::{Span, Time};
 
 /// A vehicle without ignition signal whose readings pause this long has ended its trip.
@@ -70,11 +70,15 @@ impl Segment {
     }
 }
 
-/// What a step did to trips: after a pause that was not noticed, one ends and one begins.
+/// What a step did to segments: after a pause that was not noticed, one trip ends and one begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Turn {
+    /// Of a trip.
     pub began: bool,
+    /// Of a trip.
     pub ended: bool,
+    /// Another segment began, of whatever kind.
+    pub changed: bool,
 }
 
 /// Of a second; wraps after thirteen years, and only differences count.
@@ -82,51 +86,73 @@ pub fn tenths(span: Span) -> u32 {
     (span.micros() / 100_000) as u32
 }
 
-/// Moves the segment on to `at`, `pause` after the step before.
-pub fn advance(vehicle: &mut Vehicle, at: Time, pause: Span, known: &Known) -> Turn {
-    let ignition = vehicle.last(known.ignition);
-    let switched_on = (ignition.at != Time::NEVER).then(|| known.is_on(ignition.value));
-    let off_at = Some(ignition.at).filter(|at| *at != Time::NEVER && known.is_off(ignition.value));
-    let (in_trip, keyed) = (vehicle.segment.kind == SegmentKind::Trip, vehicle.segment.keyed);
-    let fresh = |slot| {
-        let last = vehicle.last(slot);
-        // What was read before it was switched off says nothing of it now, and no trip begins by an old reading.
-        let over = if in_trip { keyed && off_at.is_some_and(|off_at| last.at <= off_at) } else { last.at < at };
-        (!over && at.since(last.at) <= MOTION_GAP).then_some(last.value)
-    };
-    let moving = fresh(known.speed).is_some_and(|speed| speed > 1.0);
-    let turning = fresh(known.rpm).is_some_and(|rpm| rpm > 300.0);
-    let running = moving || turning || switched_on == Some(true);
-    let charging = known.charging.is_some_and(|slot| vehicle.last(Some(slot)).value > 0.5);
+impl Segment {
+    /// Moves on to `at`, `pause` after the step before, by the last readings.
+    pub fn advance(&mut self, last: &Readings, at: Time, pause: Span, known: &Known) -> Turn {
+        let seen = self.seen(last, at, known);
+        let gap = at.since(self.running_at);
+        let paused = self.kind == SegmentKind::Trip && gap > TRIP_GAP;
+        let kind = self.next_kind(&seen, paused);
+        let began = kind == SegmentKind::Trip && (self.kind != SegmentKind::Trip || paused);
+        let ended = self.kind == SegmentKind::Trip && (began || kind != SegmentKind::Trip);
+        let changed = kind != self.kind || began;
+        if changed {
+            self.kind = kind;
+            self.since = at;
+        }
+        if began {
+            self.trip += 1;
+            self.trip_moving_s = 0.0;
+        } else if seen.moving && gap <= MOTION_GAP {
+            self.moving = self.moving.wrapping_add(tenths(gap));
+            self.trip_moving_s += gap.secs_f64() as f32;
+        } else if kind == SegmentKind::Charge && pause <= MOTION_GAP {
+            self.charging = self.charging.wrapping_add(tenths(pause));
+        }
+        self.keyed = kind == SegmentKind::Trip && (seen.switched_on == Some(true) || (self.keyed && !began));
+        if seen.running {
+            self.running_at = at;
+        }
+        Turn { began, ended, changed }
+    }
 
-    let segment = &mut vehicle.segment;
-    let gap = at.since(segment.running_at);
-    let paused = segment.kind == SegmentKind::Trip && gap > TRIP_GAP;
-    let kind = match (running, charging) {
-        (true, _) => SegmentKind::Trip,
-        (false, true) => SegmentKind::Charge,
-        // Readings go on after a stop without ignition signal: a red light is no parking place.
-        (false, false) if segment.kind == SegmentKind::Trip && switched_on.is_none() && !paused => SegmentKind::Trip,
-        (false, false) => SegmentKind::Park,
-    };
-    let began = kind == SegmentKind::Trip && (segment.kind != SegmentKind::Trip || paused);
-    let ended = segment.kind == SegmentKind::Trip && (began || kind != SegmentKind::Trip);
-    if kind != segment.kind || began {
-        segment.kind = kind;
-        segment.since = at;
+    fn seen(&self, last: &Readings, at: Time, known: &Known) -> Seen {
+        let ignition = last.last(known.ignition);
+        let switched_on = (ignition.at != Time::NEVER).then(|| known.is_on(ignition.value));
+        let off_at = Some(ignition.at).filter(|at| *at != Time::NEVER && known.is_off(ignition.value));
+        let in_trip = self.kind == SegmentKind::Trip;
+        let fresh = |slot| {
+            let last = last.last(slot);
+            // What was read before it was switched off says nothing of it now, and no trip begins by an old reading.
+            let over =
+                if in_trip { self.keyed && off_at.is_some_and(|off_at| last.at <= off_at) } else { last.at < at };
+            (!over && at.since(last.at) <= MOTION_GAP).then_some(last.value)
+        };
+        let moving = fresh(known.speed).is_some_and(|speed| speed > 1.0);
+        let turning = fresh(known.rpm).is_some_and(|rpm| rpm > 300.0);
+        let charging = known.charging.is_some_and(|slot| last.last(Some(slot)).value > 0.5);
+        Seen { switched_on, moving, running: moving || turning || switched_on == Some(true), charging }
     }
-    if began {
-        segment.trip += 1;
-        segment.trip_moving_s = 0.0;
-    } else if moving && gap <= MOTION_GAP {
-        segment.moving = segment.moving.wrapping_add(tenths(gap));
-        segment.trip_moving_s += gap.secs_f64() as f32;
-    } else if kind == SegmentKind::Charge && pause <= MOTION_GAP {
-        segment.charging = segment.charging.wrapping_add(tenths(pause));
+
+    fn next_kind(&self, seen: &Seen, paused: bool) -> SegmentKind {
+        match (seen.running, seen.charging) {
+            (true, _) => SegmentKind::Trip,
+            (false, true) => SegmentKind::Charge,
+            // Readings go on after a stop without ignition signal: a red light is no parking place.
+            (false, false) if self.kind == SegmentKind::Trip && seen.switched_on.is_none() && !paused => {
+                SegmentKind::Trip
+            }
+            (false, false) => SegmentKind::Park,
+        }
     }
-    segment.keyed = kind == SegmentKind::Trip && (switched_on == Some(true) || (segment.keyed && !began));
-    if running {
-        segment.running_at = at;
-    }
-    Turn { began, ended }
+}
+
+/// What the last readings say of the moment.
+struct Seen {
+    /// By the ignition, if it ever said anything.
+    switched_on: Option<bool>,
+    moving: bool,
+    /// The engine or the drive is on.
+    running: bool,
+    charging: bool,
 }

@@ -1,7 +1,7 @@
 //! Walks over the rules of a mask.
 
 use crate::compact::RuleMask;
-use crate::rule_set::Rule;
+use crate::rule_set::rule::Rule;
 
 /// Iterates over the rules of a mask.
 pub struct InMask<'a> {

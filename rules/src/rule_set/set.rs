@@ -6,52 +6,19 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use super::rule::Rule;
 use crate::catalogue::Catalogue;
 use crate::compact::{MASK_WORDS, RuleMask, SlotSet};
 use crate::entry::model::Model;
 use crate::entry::rule::{Mode, RuleKind, RuleNo, RuleSource, about};
+use crate::estimate::ESTIMATORS;
 use crate::language::expr::{self, ExprError, Program};
-use crate::learned::{CohortSpecs, CohortTable, Cohorts, Demotion, PRIOR_PRECISION, Precision};
-use crate::observed::known::{Known, Wanted};
+use crate::learned::{CohortSpecs, CohortTable, Cohorts, PRIOR_PRECISION, Precision};
+use crate::observed::known::Known;
 use crate::observed::window::WindowSpecs;
-use crate::rule_set::InMask;
+use crate::rule_set::{EstimatorSet, InMask};
 use crate::unit::{Severity, Span};
 use crate::vehicle::{Component, KnownTraits, Profile, Slot, VehicleId};
-
-/// One instance of a rule.
-#[derive(Clone, Debug)]
-pub struct Rule {
-    pub no: RuleNo,
-    /// As it runs: a demoted rule is a shadow here, whatever its author wrote.
-    pub source: Arc<RuleSource>,
-    /// How often it is right, by the verdicts on this version.
-    pub precision: f64,
-    /// What was learned of this version, if anything.
-    pub learned: Option<Arc<Precision>>,
-    /// Value of `each`; empty for plain rules.
-    pub subject: String,
-    /// `None`: the component of the fault code that matched.
-    pub component: Option<Component>,
-    pub when: Program,
-    pub clear: Option<Program>,
-    /// First cell of `when` and of `clear` in the vehicle's cells.
-    pub when_cell: usize,
-    pub clear_cell: usize,
-    pub shows: Vec<Slot>,
-    pub by_code: bool,
-}
-
-impl Rule {
-    /// Why it runs as a shadow although its author made it live.
-    pub fn demotion(&self) -> Option<&Demotion> {
-        self.learned.as_ref()?.demoted.as_ref()
-    }
-
-    /// Cells of both programs; those of `clear` follow those of `when`.
-    pub fn cells(&self) -> usize {
-        self.when.cells() + self.clear.as_ref().map_or(0, Program::cells)
-    }
-}
 
 /// Why a catalogue cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +41,7 @@ pub struct RuleSet {
     pub catalogue: Arc<Catalogue>,
     pub rules: Vec<Rule>,
     pub known: Known,
-    pub wanted: Wanted,
+    pub estimators: EstimatorSet,
     /// Words of a mask that are in use.
     words: usize,
     /// By slot, as many words each.
@@ -101,8 +68,8 @@ impl RuleSet {
         let mut errors = Vec::new();
         let mut set = Self {
             hash,
-            known: Known::find(&catalogue),
-            wanted: Wanted::default(),
+            known: Known::find(&catalogue.signals),
+            estimators: EstimatorSet::default(),
             words: 0,
             by_slot: Vec::new(),
             by_fault: [0; MASK_WORDS],
@@ -375,7 +342,8 @@ impl RuleSet {
             }
         }
         let service = self.by_service.iter().any(|word| *word != 0);
-        self.wanted = Wanted::find(&self.known, service, |slot| self.is_read(slot));
+        self.estimators =
+            EstimatorSet::resolve(ESTIMATORS, &self.catalogue.signals, service, |slot| self.is_read(slot));
         // What can end by a reading must be asked at every reading: silence ends with any of them.
         for (slot, _) in self.catalogue.signals.iter() {
             for rule in &self.rules {

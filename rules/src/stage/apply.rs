@@ -5,6 +5,7 @@ use uuid::Uuid;
 use crate::case::{Case, Proposal};
 use crate::stage::effect::{Effect, Effects, NoticeEffect, OrderEffect};
 use crate::stage::scope::StepScope;
+use crate::stage::service;
 use crate::unit::{Text, Time};
 use crate::vehicle::{Command, Component, OrderMove, ReviewAnswer};
 
@@ -132,8 +133,8 @@ impl StepScope<'_> {
 
     fn service_done(&mut self, item: &str, odometer_km: f64, at: Time) {
         let newest = self.vehicle.newest.max(at);
-        self.vehicle.estimates.usage.anchor(item, odometer_km, at, self.set);
-        crate::estimate::usage::recompute(self.vehicle, newest, self.set);
+        self.vehicle.estimates.usage.anchor(item, odometer_km, at, self.set.catalogue.item_codes());
+        service::judge(self.vehicle, newest, self.set);
     }
 }
 

@@ -74,7 +74,7 @@ impl Vehicle {
         self.former.clear();
         let busy = |slot: &Slot| self.segment.busy(to.catalogue.signals.get(*slot));
         self.unchanged = to.stuck().iter().map(busy).collect();
-        self.estimates.usage.carry(from, to);
+        self.estimates.usage.carry(from.catalogue.item_codes(), to.catalogue.item_codes());
         self.carry_windows(from, to);
         self.watches.carry(from, to, counterpart);
         for finding in self.cases.iter_mut().flat_map(|case| &mut case.findings) {

@@ -7,14 +7,14 @@
 use crate::case::FindingKey;
 use crate::compact::{RuleMask, SlotSet};
 use crate::entry::rule::RuleNo;
-use crate::estimate::traction;
 use crate::language::expr::{self, Cell, Tri, View};
 use crate::learned::Cohort;
 use crate::observed::last::Last;
 use crate::observed::step::Step;
 use crate::observed::window::Windows;
 use crate::rule_set::{Rule, RuleSet};
-use crate::stage::evaluate::take_outcome;
+use crate::stage::estimate;
+use crate::state::outcome::take_outcome;
 use crate::state::watches::{Doubt, Watch, Watches};
 use crate::state::{Vehicle, is_obsolete};
 use crate::vehicle::Slot;
@@ -54,19 +54,12 @@ fn suppose(vehicle: &mut Vehicle, step: &Step, set: &RuleSet) {
     let (mut touched, mut waiting) = (step.touched, SlotSet::default());
     for suspect in &*vehicle.suspects {
         waiting.insert(suspect.slot);
-        if let Some(feature) = traction::feature_of(suspect.slot, &set.known) {
-            waiting.insert(feature);
-        }
+        set.estimators.following(suspect.slot).iter().for_each(|feature| waiting.insert(feature));
         if vehicle.last.get(suspect.slot.index()).is_some_and(|last| last.at == step.at) {
             touched.insert(suspect.slot);
         }
     }
-    let features = traction::features(&vehicle.last, &touched, step.at, &set.known);
-    let real = features.map(|feature| feature.and_then(|(slot, _)| Some((slot, vehicle.last.get(slot.index())?))));
-    for ((slot, value), _) in features.into_iter().zip(&real).filter_map(|(feature, real)| feature.zip(*real)) {
-        vehicle.last.set(slot.index(), Last { value, at: step.at });
-        touched.insert(slot);
-    }
+    let replaced = estimate::suppose(vehicle, step, &mut touched, set);
     let mut mask = set.touched(&touched, step.faults, step.service);
     let readers = set.touched(&waiting, false, false);
     mask.iter_mut().zip(&readers).for_each(|(word, readers)| *word &= readers);
@@ -88,7 +81,7 @@ fn suppose(vehicle: &mut Vehicle, step: &Step, set: &RuleSet) {
             watches.suppose(rule, &view, segment.trip);
         }
     }
-    for (slot, last) in real.into_iter().flatten() {
+    for (slot, last) in replaced {
         vehicle.last.set(slot.index(), last);
     }
 }
@@ -173,9 +166,7 @@ fn readers(slots: impl IntoIterator<Item = Slot>, set: &RuleSet) -> RuleMask {
     let mut all = SlotSet::default();
     for slot in slots {
         all.insert(slot);
-        if let Some(feature) = traction::feature_of(slot, &set.known) {
-            all.insert(feature);
-        }
+        set.estimators.following(slot).iter().for_each(|feature| all.insert(feature));
     }
     set.touched(&all, false, false)
 }

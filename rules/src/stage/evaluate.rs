@@ -6,7 +6,7 @@
 use crate::case::{FindingChange, FindingKey, Opened};
 use crate::compact::RuleMask;
 use crate::entry::fault_code::FaultCode;
-use crate::entry::rule::{Evidence, Per, RuleKind};
+use crate::entry::rule::RuleKind;
 use crate::language::expr::{self, Cell, Program, Tri, View};
 use crate::learned::Cohort;
 use crate::observed::step::Step;
@@ -16,6 +16,7 @@ use crate::stage::doubt::consider;
 use crate::stage::effect::Effects;
 use crate::stage::evidence::{evidence_of, reason_of};
 use crate::stage::scope::StepScope;
+use crate::state::outcome::take_outcome;
 use crate::state::watches::Watch;
 use crate::state::{Vehicle, is_obsolete};
 use crate::unit::{Severity, Text, Time};
@@ -214,34 +215,6 @@ fn gather(vehicle: &mut Vehicle, rule: &Rule, key: FindingKey, held: Tri, now: T
         }
         _ => held,
     }
-}
-
-/// Takes a verdict into the evidence of a rule; one that is unknown is none.
-pub(crate) fn take_outcome(watch: &mut Watch, evidence: Evidence, held: Tri, trip: u32, now: Time) -> Tri {
-    if held == Tri::Unknown {
-        return Tri::Unknown;
-    }
-    let period = match evidence.per {
-        Per::Sample => i32::MAX,
-        Per::Trip => trip as i32,
-        Per::Day => now.day(),
-    };
-    if watch.period != period || evidence.per == Per::Sample {
-        watch.outcomes <<= 1;
-        watch.judged <<= 1;
-        watch.period = period;
-    }
-    let window = u32::MAX >> (32 - u32::from(evidence.of.clamp(1, 32)));
-    // The last word of a period is its outcome.
-    watch.outcomes = ((watch.outcomes & !1) | u32::from(held == Tri::True)) & window;
-    watch.judged = (watch.judged | 1) & window;
-    let enough = watch.outcomes.count_ones() >= u32::from(evidence.n);
-    let none = watch.outcomes == 0 && watch.judged == window;
-    if enough {
-        return Tri::True;
-    }
-    // An open finding ends only with a full window in which nothing was true.
-    if watch.open_at().is_some() && !none { Tri::Unknown } else { Tri::False }
 }
 
 fn ended(rule: &Rule, key: FindingKey, opened_at: Time, now: Time) -> FindingChange {

@@ -5,7 +5,6 @@
 
 use crate::compact::SlotSet;
 use crate::entry::signal::Signal;
-use crate::estimate;
 use crate::observed::last::Last;
 use crate::observed::odometer::Odometry;
 use crate::observed::segment;
@@ -13,9 +12,9 @@ use crate::observed::step::Step;
 use crate::observed::suspect::Suspect;
 use crate::observed::window::{Extent, Window};
 use crate::rule_set::RuleSet;
-use crate::stage::doubt;
 use crate::stage::effect::{Effects, KeptReading};
 use crate::stage::scope::StepScope;
+use crate::stage::{doubt, estimate};
 use crate::state::Vehicle;
 use crate::state::faults::{begin_trip, conditions, fold_faults};
 use crate::state::plausible::{self, Claim, Judged};
@@ -58,7 +57,7 @@ pub fn fold(scope: &mut StepScope<'_>, sample: &Sample, received_at: Time) -> St
     }
     vehicle.newest = at;
     effects.settled += 1;
-    let turn = segment::advance(vehicle, at, step.pause, &set.known);
+    let turn = vehicle.segment.advance(&vehicle.last, at, step.pause, &set.known);
     if turn.began {
         step.faults |= begin_trip(vehicle);
     }

@@ -5,7 +5,6 @@
 //! what must be the same everywhere must be one function; the lane adds decoding and the commit.
 
 use crate::case::FindingChange;
-use crate::estimate::usage;
 use crate::language::expr;
 use crate::rule_set::RuleSet;
 use crate::stage::apply::{apply, seen};
@@ -16,6 +15,7 @@ use crate::stage::fold::{fold, keep_late};
 use crate::stage::peek::peek;
 use crate::stage::respond::respond;
 use crate::stage::scope::StepScope;
+use crate::stage::service;
 use crate::state::Vehicle;
 use crate::state::settle::{Arrival, BACKFILL_AGE, Bounds, Settled};
 use crate::unit::{Span, Time};
@@ -166,8 +166,8 @@ fn next_absence(vehicle: &Vehicle, from: Time, set: &RuleSet) -> Option<Time> {
 /// Judges calendar due dates at every start of a day up to `to`, so that it does not matter
 /// whether a reading or a Timer came first.
 fn pass_days(scope: &mut StepScope<'_>, to: Time) {
-    while let Some(day_start) = usage::next_day(scope.vehicle, to) {
-        usage::begin_day(scope.vehicle, day_start, scope.set);
+    while let Some(day_start) = scope.vehicle.estimates.usage.next_day(to) {
+        service::begin_day(scope.vehicle, day_start, scope.set);
         let changes = evaluate_mask(scope, *scope.set.by_service(), day_start);
         decide_and_respond(scope, changes);
     }
@@ -181,7 +181,7 @@ pub fn wake(vehicle: &Vehicle, set: &RuleSet, bounds: &Bounds) -> Option<Time> {
     let silent = waiting.is_none() && backfill.is_none() && vehicle.newest != Time::NEVER;
     let judged = silent.then(|| {
         let absence = next_absence(vehicle, vehicle.newest.max(vehicle.judged), set);
-        absence.into_iter().chain(usage::wake(vehicle)).min().map(|at| at + bounds.lateness)
+        absence.into_iter().chain(vehicle.estimates.usage.wake()).min().map(|at| at + bounds.lateness)
     });
     [waiting, backfill, snooze, judged.flatten()].into_iter().flatten().min()
 }

@@ -8,6 +8,7 @@ pub mod ahead;
 pub mod clock;
 mod clock_step;
 pub mod faults;
+pub(crate) mod outcome;
 pub(crate) mod plausible;
 pub mod settle;
 pub mod watches;
@@ -123,7 +124,7 @@ impl Vehicle {
             faults: List::new(),
             healed: List::new(),
             storm: faults::Storm::default(),
-            estimates: Estimates::new(&profile, set),
+            estimates: Estimates::new(&profile, set.catalogue.item_codes().len()),
             watches: Watches::new(set),
             windows: Sparse::new(set.windows.len()),
             cases: Vec::new(),
@@ -147,12 +148,12 @@ impl Vehicle {
         for (slot, value) in set.attributes_of(&self.profile) {
             self.last.set(slot.index(), Last { value, at: Time::from_micros(0) });
         }
-        self.estimates.take_profile(&self.profile, set);
+        self.estimates.usage.take_profile(&self.profile);
         self.watches.rescope(&self.id, &self.profile, set);
     }
 
     pub fn last(&self, slot: Option<Slot>) -> Last {
-        slot.and_then(|slot| self.last.get(slot.index())).unwrap_or(Last::NEVER)
+        self.last.last(slot)
     }
 
     /// What an expression sees at `now`.

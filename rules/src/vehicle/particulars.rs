@@ -8,14 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use chrono::{NaiveDate, NaiveTime};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::unit::{Locale, Time};
-pub use crate::vehicle::Profile;
-use crate::vehicle::SignalNo;
+pub use crate::vehicle::SignalNo;
 
 /// The opaque id of a vehicle, as in its topic: 1 to 64 of `A-Z a-z 0-9 . _ -`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -169,12 +167,4 @@ pub struct Particulars {
     pub delivered_at: Time,
     /// Vehicle attributes that rules may compare with, such as `tyre_placard_kpa`.
     pub attributes: Attributes,
-}
-
-impl Profile {
-    /// No vehicle of its model year was built before; a year the calendar does not have says nothing.
-    pub fn built_from(&self) -> Time {
-        let year = i32::from(self.model_year) - 1;
-        NaiveDate::from_yo_opt(year, 1).map_or(Time::NEVER, |day| Time::from(day.and_time(NaiveTime::MIN).and_utc()))
-    }
 }

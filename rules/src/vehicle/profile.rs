@@ -9,6 +9,7 @@ use std::hash::{Hash, Hasher};
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use chrono::{NaiveDate, NaiveTime};
 use serde::ser::SerializeStruct as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
@@ -37,6 +38,14 @@ pub struct Traits {
     pub consents: BTreeSet<Purpose>,
     pub allowed: Option<BTreeSet<SignalNo>>,
     pub attributes: Attributes,
+}
+
+impl Profile {
+    /// No vehicle of its model year was built before; a year the calendar does not have says nothing.
+    pub fn built_from(&self) -> Time {
+        let year = i32::from(self.model_year) - 1;
+        NaiveDate::from_yo_opt(year, 1).map_or(Time::NEVER, |day| Time::from(day.and_time(NaiveTime::MIN).and_utc()))
+    }
 }
 
 impl Profile {

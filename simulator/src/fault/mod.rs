@@ -262,6 +262,25 @@ mod tests {
         }
     }
 
+    /// The recipe "add a planted fault", as a file here would write it.
+    const DUMMY: Fault = Fault {
+        key: "dummy",
+        description: "The wire is loose, for a test.",
+        powertrains: ENGINE,
+        components: &["engine.control"],
+        strain: |stage, strain| strain.intake_wire_open |= stage.progress > 0.0,
+        crossed: |frame, _| frame.codes.iter().any(|report| report.code == "P0113"),
+        ..BASE
+    };
+
+    #[test]
+    fn a_fault_that_is_added_bends_the_physics() {
+        let stage = Stage { strength: 1.0, rate: 0.0, progress: 1.0, days: 1.0, secs: 86_400.0, place: 0, trips: 1 };
+        let mut strain = Strain::default();
+        (DUMMY.strain)(&stage, &mut strain);
+        assert!(strain.intake_wire_open && DUMMY.component(0) == "engine.control");
+    }
+
     #[test]
     fn every_fault_is_unique_described_and_does_something() {
         let mut keys = BTreeSet::new();

@@ -1,5 +1,7 @@
 //! The estimated health of new traction batteries against the true one, and the forecast of 80 %.
 
+use rules::estimate::State;
+use rules::estimate::health::ENTRY;
 use rules::rule_set::RuleSet;
 use rules::unit::{Span, Time};
 use serde::Serialize;
@@ -92,7 +94,7 @@ fn look(known: &mut Known, life: &super::life::Life<'_>, truth: &Vehicle, days: 
         known.truth.truncate(1);
         known.truth.push((age, health));
     }
-    let Some(estimate) = &life.vehicle().estimates.health else { return };
+    let Some(State::Health(estimate)) = life.vehicle().estimates.state(ENTRY.key) else { return };
     for (place, months) in AGES.into_iter().enumerate() {
         if known.errors[place].is_none() && days >= months as f64 * 30.44 {
             known.errors[place] = estimate.level().map(|(level, _)| level - health);

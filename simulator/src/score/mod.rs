@@ -125,7 +125,7 @@ mod tests {
 
     use rules::catalogue::Catalogue;
     use rules::learned::date::{DateEntry, Dates, LEAST_COVERAGE};
-    use rules::learned::forecast::ESTIMATORS;
+    use rules::learned::forecast::FORECASTERS;
 
     type Floors = BTreeMap<String, BTreeMap<String, f64>>;
 
@@ -166,12 +166,12 @@ mod tests {
     fn every_estimator_says_how_well_its_dates_hold_and_its_probabilities_have_a_floor() {
         let catalogue = Catalogue::builtin().unwrap();
         let floors = floors();
-        for estimator in ESTIMATORS {
+        for estimator in FORECASTERS {
             let own = catalogue.dates.iter().find(|entry| entry.estimator == estimator);
             let measured_by = &own.unwrap_or_else(|| panic!("{estimator} has no [[date]]")).measured_by;
             assert_eq!(*measured_by, format!("reliability.{estimator}.interval.covered"));
         }
-        for estimator in ESTIMATORS {
+        for estimator in FORECASTERS {
             let figure = format!("reliability.{estimator}.told.calibration_error");
             assert!(floors.get(&figure).is_some_and(|floor| floor.contains_key("most")), "{figure}");
         }

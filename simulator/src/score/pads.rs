@@ -1,5 +1,7 @@
 //! The forecast distance left of brake pads against what the true wear leaves.
 
+use rules::estimate::State;
+use rules::estimate::brake_pad::ENTRY;
 use serde::Serialize;
 
 use super::figures::median;
@@ -30,7 +32,7 @@ impl PadWatch {
     pub fn look(&mut self, life: &Life<'_>, truth: &Vehicle) {
         let body = truth.body();
         let (worn, km) = (body.brakes.worn(&body.strain), body.odometer_m / 1_000.0);
-        let Some(pads) = &life.vehicle().estimates.pads else { return };
+        let Some(State::BrakePads(pads)) = life.vehicle().estimates.state(ENTRY.key) else { return };
         for wheel in 0..4 {
             match &mut self.0[wheel] {
                 None => {

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use rules::estimate::{self, WHEELS};
-use rules::learned::forecast::ESTIMATORS;
+use rules::estimate::WHEELS;
+use rules::learned::forecast::FORECASTERS;
 use rules::learned::{CalibrationTable, Followed, Held, Outlook, calibrate};
+use rules::stage::estimate;
 use rules::unit::{Span, Time};
 
 use super::life::Life;
@@ -127,7 +128,7 @@ pub fn score(by_vehicle: &[Vec<Followed>]) -> BTreeMap<String, Held> {
     };
     let judged: Vec<Followed> = half(1).flat_map(|(_, own)| own.iter().map(told)).collect();
     let of = |estimator: &str| Held::of(judged.iter().filter(|one| one.estimator == estimator));
-    ESTIMATORS.into_iter().map(|estimator| (estimator.to_owned(), of(estimator))).collect()
+    FORECASTERS.into_iter().map(|estimator| (estimator.to_owned(), of(estimator))).collect()
 }
 
 #[cfg(test)]

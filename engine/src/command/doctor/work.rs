@@ -85,11 +85,11 @@ fn commands(oldest: f64, engine_runs: bool) -> Check {
 
 fn journal(oldest: f64, kept: Span) -> Check {
     const NAME: &str = "engine.journal";
-    // Partitions are days, and the sweep comes by the hour.
+    // Partitions are days, and the job that drops them comes by the half-hour.
     let latest = kept.secs_f64() + Span::from_days(2).secs_f64();
     let hours = oldest / 3_600.0;
     if oldest > latest {
-        let remedy = "the sweep drops a day once snapshots hold all of it: see sweeps in /metrics and the engine's log";
+        let remedy = "the job `journal` drops a day once snapshots and the archive hold all of it: see jobs in /metrics and the engine's log";
         return Check::doubtful(
             NAME,
             format!("the oldest row is {hours:.0} h old, retention.journal is {kept}"),

@@ -31,7 +31,7 @@ use crate::store::{committed, journal as rows};
 /// Layout of `journal.inputs`. A change that cannot read older rows takes the next number.
 pub const INPUT_LAYOUT: i16 = 3;
 /// Layout of `vehicle_snapshot.state`.
-pub const STATE_LAYOUT: i16 = 8;
+pub const STATE_LAYOUT: i16 = 9;
 
 const ZSTD_LEVEL: i32 = 1;
 const PAGE: i64 = 2_000;

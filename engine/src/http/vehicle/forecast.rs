@@ -4,8 +4,8 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use rules::estimate::forecasts;
 use rules::learned::date::ShownForecast;
+use rules::stage::estimate::forecasts;
 use rules::vehicle::VehicleId;
 use serde::Serialize;
 

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use chrono::TimeDelta;
-use rules::estimate::forecasts;
+use rules::stage::estimate::forecasts;
 use rules::vehicle::VehicleId;
 use serde::Deserialize;
 

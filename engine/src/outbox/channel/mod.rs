@@ -1,29 +1,27 @@
 //! Ways to reach people. To add one: a file here that implements [`Channel`], and a line in
-//! `engine/src/services.rs`, where [`Channels`] are built.
+//! `engine/src/app/services.rs`, where [`Channels`] are built.
 //!
 //! A channel carries a notice and says what became of it; it never decides whether to. When it may
 //! not, cannot or must not now, is settled by the relay's re-check before it is asked.
 
+mod by_connector;
 mod console_inbox;
 mod in_car;
 mod rendering;
 
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use rules::case::Audience;
-use rules::unit::Span;
 use uuid::Uuid;
 
+pub use self::by_connector::ByConnector;
 pub use self::console_inbox::ConsoleInbox;
 pub use self::in_car::{Downlink, InCar};
 pub use self::rendering::{Render, Rendering, render_with};
+pub use crate::connector::{Outcome, Pending};
 use crate::crm::notice::{Reach, Route, Routes};
 use crate::store::notice::Notice;
-
-/// An answer that takes its time.
-pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A notice on its way out.
 #[derive(Clone, Debug)]
@@ -32,21 +30,6 @@ pub struct Delivery {
     pub outbox: Uuid,
     pub notice: Notice,
     pub rendering: Rendering,
-}
-
-/// What became of an attempt; the decision about the next one is in the type.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    Delivered,
-    /// Try again; `after` only if the other side named a time.
-    Retry {
-        after: Option<Span>,
-        why: String,
-    },
-    /// Trying again is pointless.
-    Park {
-        why: String,
-    },
 }
 
 /// A way to reach somebody.

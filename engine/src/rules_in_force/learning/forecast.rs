@@ -7,10 +7,10 @@ use std::sync::{Arc, PoisonError};
 use chrono::{DateTime, Utc};
 use prometheus::{GaugeVec, IntGaugeVec, Opts, Registry};
 use rules::entry::rule::{Mode, RuleKind};
-use rules::estimate;
-use rules::learned::forecast::{Due, ESTIMATORS, Forecast};
+use rules::learned::forecast::{Due, FORECASTERS, Forecast};
 use rules::learned::{BINS, CALIBRATION_FILE, FOLLOWED_DAYS, Followed, Held, Outlook, calibrate};
 use rules::rule_set::RuleSet;
+use rules::stage::estimate;
 use rules::state::Vehicle;
 use rules::unit::{Severity, Span, Time};
 use rules::vehicle::Purpose;
@@ -75,7 +75,7 @@ impl ForecastMetrics {
         for of in [&metrics.brier, &metrics.error, &metrics.coverage, &metrics.said, &metrics.seen] {
             registry.register(Box::new(of.clone()))?;
         }
-        for estimator in ESTIMATORS {
+        for estimator in FORECASTERS {
             metrics.show(estimator, &Held::default());
         }
         Ok(metrics)
@@ -169,14 +169,14 @@ impl Learning {
     ) -> anyhow::Result<()> {
         // An empty model is all of them.
         let mut groups: BTreeMap<(&str, &str), Vec<&Followed>> = BTreeMap::new();
-        for one in followed.iter().filter(|one| ESTIMATORS.contains(&one.estimator.as_str())) {
+        for one in followed.iter().filter(|one| FORECASTERS.contains(&one.estimator.as_str())) {
             for model in ["", &one.model] {
                 groups.entry((&one.estimator, model)).or_default().push(one);
             }
         }
         let held: BTreeMap<_, Held> =
             groups.into_iter().map(|(group, own)| (group, Held::of(own.iter().copied()))).collect();
-        for estimator in ESTIMATORS {
+        for estimator in FORECASTERS {
             self.metrics.forecasts.show(estimator, held.get(&(estimator, "")).unwrap_or(&Held::default()));
         }
         let mut figures = Vec::new();

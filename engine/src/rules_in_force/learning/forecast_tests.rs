@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use rules::estimate;
 use rules::learned::forecast::Forecast;
 use rules::rule_set::RuleSet;
+use rules::stage::estimate;
 use rules::state::Vehicle;
 use rules::unit::Span;
 use simulator::fault::{Magnitude, fault};

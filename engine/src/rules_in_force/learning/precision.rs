@@ -1,6 +1,6 @@
 //! Learning: from technicians' verdicts to the precision of every rule version, and to who hears of it.
 //!
-//! A reconciler like the sweep, which runs it: it reads the verdicts, computes the table, and proposes it as an
+//! A reconciler, which a job runs: it reads the verdicts, computes the table, and proposes it as an
 //! activation if a decision would come out otherwise. Run twice it does nothing.
 
 use std::collections::BTreeMap;

@@ -23,6 +23,7 @@ use crate::metrics::Metrics;
 use crate::refused::Refused;
 use crate::skim::Skim;
 use crate::topic;
+use crate::topics::Topics;
 
 /// What a refusal costs besides its bytes.
 const REFUSAL: u64 = 1_024;
@@ -60,8 +61,9 @@ impl Fault {
 /// Screens one client.
 pub struct Screen {
     role: Role,
-    /// The only topic that a vehicle publishes on.
+    /// The topic of the wire contract that a vehicle publishes on.
     own_topic: Bytes,
+    topics: Topics,
     received: Received,
     /// Publishes sent to the client and not yet acknowledged to the router, in order.
     sent: VecDeque<Sent>,
@@ -100,12 +102,12 @@ impl Turn {
 }
 
 impl Screen {
-    pub fn new(role: Role, received: Received, metrics: Metrics) -> Self {
+    pub fn new(role: Role, topics: Topics, received: Received, metrics: Metrics) -> Self {
         let own_topic = match &role {
             Role::Vehicle(vehicle) => topic::telemetry(vehicle.as_str()).into(),
             Role::Engine => Bytes::new(),
         };
-        Self { role, own_topic, received, sent: VecDeque::new(), subscribing: VecDeque::new(), metrics }
+        Self { role, own_topic, topics, received, sent: VecDeque::new(), subscribing: VecDeque::new(), metrics }
     }
 
     /// Takes what the client sent; true after a DISCONNECT.
@@ -191,7 +193,8 @@ impl Screen {
         let Head { topic, qos, id } = head;
         if self.is_new(qos, id) {
             if self.may_publish(&topic) {
-                let topic = if self.own_topic.is_empty() { topic } else { self.own_topic.clone() };
+                // Its own bytes are let go of where all messages can share some.
+                let topic = if topic == self.own_topic { self.own_topic.clone() } else { topic };
                 // Acknowledged here, so that the router needs not; and never retained: that would
                 // outlive erasure.
                 turn.publish(Publish::new(topic, payload, false));
@@ -219,11 +222,19 @@ impl Screen {
         qos != QoS::ExactlyOnce || self.received.is_new(id)
     }
 
-    fn may_publish(&self, topic: &Bytes) -> bool {
-        match self.role {
-            Role::Vehicle(_) => *topic == self.own_topic,
-            Role::Engine => std::str::from_utf8(topic).is_ok_and(|topic| self.role.may_publish(topic)),
+    /// A vehicle on its own topics only, whatever the dialect.
+    pub fn may_publish(&self, topic: &Bytes) -> bool {
+        let topic_text = || std::str::from_utf8(topic).unwrap_or_default();
+        match &self.role {
+            Role::Vehicle(_) if *topic == self.own_topic => true,
+            Role::Vehicle(vehicle) => self.topics.vehicle_of(topic_text()) == Some(vehicle.as_str()),
+            Role::Engine => self.role.may_publish(topic_text()),
         }
+    }
+
+    fn may_subscribe(&self, filter: &str) -> bool {
+        let hears = self.role == Role::Engine && self.topics.filters().any(|heard| heard == filter);
+        hears || self.role.may_subscribe(filter)
     }
 
     /// The router wants acknowledgements in order; clients may send them as they like.
@@ -243,14 +254,14 @@ impl Screen {
     }
 
     fn subscribe(&mut self, mut subscribe: Subscribe, turn: &mut Turn) {
-        let granted: Vec<bool> = subscribe.filters.iter().map(|filter| self.role.may_subscribe(&filter.path)).collect();
+        let granted: Vec<bool> = subscribe.filters.iter().map(|filter| self.may_subscribe(&filter.path)).collect();
         if let Some(refused) =
             granted.iter().position(|granted| !granted).and_then(|place| subscribe.filters.get(place))
         {
             let (detail, skim) = (format!("subscribed to {}", refused.path), Skim::of(refused.path.as_bytes()));
             self.refuse(Fault::Filter, &detail, skim, turn);
         }
-        subscribe.filters.retain(|filter| self.role.may_subscribe(&filter.path));
+        subscribe.filters.retain(|filter| self.may_subscribe(&filter.path));
         if subscribe.filters.is_empty() {
             let return_codes = granted.iter().map(|_| SubscribeReasonCode::Failure).collect();
             turn.replies.push(Packet::SubAck(SubAck { pkid: subscribe.pkid, return_codes }, None));
@@ -266,7 +277,7 @@ impl Screen {
     /// Answered here: the router does not answer for filters that were never subscribed.
     fn unsubscribe(&mut self, mut unsubscribe: Unsubscribe, turn: &mut Turn) {
         turn.replies.push(Packet::UnsubAck(UnsubAck { pkid: unsubscribe.pkid, reasons: Vec::new() }, None));
-        unsubscribe.filters.retain(|filter| self.role.may_subscribe(filter));
+        unsubscribe.filters.retain(|filter| self.may_subscribe(filter));
         if !unsubscribe.filters.is_empty() {
             turn.onward.push(Packet::Unsubscribe(unsubscribe, None));
         }

@@ -6,7 +6,7 @@ use rumqttd::protocol::{PubRel, PubRelReason, RetainForwardRule};
 use super::*;
 
 fn screen(role: Role) -> Screen {
-    Screen::new(role, Received::default(), Metrics::new(&prometheus::Registry::new()).unwrap())
+    Screen::new(role, Topics::default(), Received::default(), Metrics::new(&prometheus::Registry::new()).unwrap())
 }
 
 fn vehicle() -> Screen {
@@ -155,8 +155,12 @@ fn qos_2_is_delivered_once_until_it_is_released() {
     let refused: usize =
         (0..3).map(|_| told(&take(&mut screen, publish(b"other", QoS::ExactlyOnce, 10, b"z"))).len()).sum();
     assert_eq!(refused, 1);
-    let mut next =
-        Screen::new(screen.role.clone(), screen.into_received(), Metrics::new(&prometheus::Registry::new()).unwrap());
+    let mut next = Screen::new(
+        screen.role.clone(),
+        Topics::default(),
+        screen.into_received(),
+        Metrics::new(&prometheus::Registry::new()).unwrap(),
+    );
     assert_eq!(messages(&take(&mut next, publish(own, QoS::ExactlyOnce, 8, b"y"))), 0, "on the next connection too");
 }
 

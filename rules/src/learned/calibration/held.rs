@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::super::precision::{Z, wilson_lower};
 use super::super::{Coverage, Reliability};
-use super::{CalibrationTable, Followed, Outlook};
+use super::{CalibrationTable, Followed};
 use crate::learned::date::LEAST_COVERAGE;
-use crate::learned::forecast::HORIZONS;
+use crate::learned::forecast::{HORIZONS, Outlook};
 
 /// So many intervals must have been judged before the road outweighs the score card.
 const JUDGED: usize = 100;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::held::Held;
 use super::{Coverage, HALF_LIFE_DAYS};
-use crate::learned::forecast::{Due, EIGHTY, Forecast, HORIZONS};
+use crate::learned::forecast::{Due, EIGHTY, Forecast, HORIZONS, Outlook};
 
 /// Forecasts of one part come once a week and look a month ahead: so much of each is news.
 const NEWS: f64 = 0.25;
@@ -49,13 +49,6 @@ pub struct Followed {
     pub heard_for: f64,
     /// Days since the forecast.
     pub age: f64,
-}
-
-/// What a forecast says of the future.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Outlook {
-    pub within: Option<[f64; 3]>,
-    pub due: Option<Due>,
 }
 
 impl Followed {

@@ -84,3 +84,29 @@ pub static FUNCTIONS: &[Function] = &[
 pub(super) fn find(name: &str) -> Option<&'static Function> {
     FUNCTIONS.iter().find(|function| function.name == name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The recipe "add a function", as a file here would write it.
+    const DUMMY: Function = Function {
+        name: "dummy",
+        signature: "dummy(x)",
+        description: "The amount without its sign, for a test.",
+        example: "dummy(Vehicle.Speed) < 5",
+        behaviour: Behaviour { gap: "as its argument", missing: "unknown", late: LATE, tick: NO_TICK },
+        arguments: (1, 1),
+        check: |checker, call| (math::ABS.check)(checker, call),
+    };
+
+    #[test]
+    fn functions_have_names_of_their_own_and_say_what_they_do() {
+        let all: Vec<&Function> = FUNCTIONS.iter().chain([&DUMMY]).collect();
+        for (place, function) in all.iter().enumerate() {
+            assert!(all.iter().skip(place + 1).all(|other| other.name != function.name), "{}", function.name);
+            assert!(!function.description.is_empty() && !function.example.is_empty(), "{}", function.name);
+            assert!(function.arguments.0 <= function.arguments.1);
+        }
+    }
+}
