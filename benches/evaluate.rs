@@ -12,6 +12,7 @@ use rules::observed::step::Step;
 use rules::rule_set::RuleSet;
 use rules::stage::effect::Effects;
 use rules::stage::evaluate::evaluate;
+use rules::stage::scope::StepScope;
 use rules::state::Vehicle;
 use rules::unit::{Span, Time};
 use rules::vehicle::Slot;
@@ -59,7 +60,7 @@ fn round(vehicles: &mut [Vehicle], set: &RuleSet) -> f64 {
                 faults: false,
                 service: false,
             };
-            evaluate(vehicle, &step, set, &mut effects);
+            evaluate(&mut StepScope::new(vehicle, set, &mut effects), &step);
         }
     }
     let verdicts: u64 = effects.ready.iter().map(|count| u64::from(*count)).sum();

@@ -1,5 +1,7 @@
 //! The recipe "add a dialect", followed at run time: another way to spell messages, over the real embedded broker.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot set its scene fails")]
+
 use std::time::Instant;
 
 use bytes::Bytes;

@@ -21,6 +21,7 @@ pub async fn log_in(
     let account = acting.may(|_| true)?;
     acting.go_on_as(ANYONE).await?;
     account::start_session(acting.conn(), account, token_hash, hours, wall).await?;
+    acting.without_key();
     acting.write_down("account.log_in", &format!("account/{}", account.account_id), &()).await
 }
 
@@ -29,6 +30,7 @@ pub async fn log_out(acting: &mut Acting<'_>, token_hash: &[u8]) -> Result<(), A
     let account = acting.may(|_| true)?;
     acting.go_on_as(ANYONE).await?;
     account::end_session(acting.conn(), token_hash).await?;
+    acting.without_key();
     acting.write_down("account.log_out", &format!("account/{}", account.account_id), &()).await
 }
 
@@ -37,5 +39,6 @@ pub async fn set_locale(acting: &mut Acting<'_>, locale: Locale) -> Result<(), A
     let account = acting.may(|_| true)?;
     acting.go_on_as(ANYONE).await?;
     account::set_locale(acting.conn(), account.account_id, locale).await?;
+    acting.without_key();
     acting.write_down("account.set_locale", &format!("account/{}", account.account_id), &()).await
 }

@@ -128,6 +128,11 @@ impl<'a> Acting<'a> {
         serde_json::from_value(found.outcome).map(Some).map_err(|error| ActError::Broken(error.into()))
     }
 
+    /// An act that may be repeated, such as logging in: each time is an act of its own.
+    pub(super) const fn without_key(&mut self) {
+        self.key = None;
+    }
+
     /// Writes the act down with its outcome; the last thing that an act does.
     pub(super) async fn write_down<T: Serialize>(
         &mut self,

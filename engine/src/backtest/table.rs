@@ -95,6 +95,7 @@ pub(super) enum Cell {
     Number(f64),
     Flag(bool),
     Text(String),
+    #[cfg_attr(not(feature = "parquet"), expect(dead_code, reason = "only Parquet has a type for instants"))]
     Time(Time),
 }
 
