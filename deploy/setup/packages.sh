@@ -15,7 +15,6 @@ made_policy=no
 needs() {
     have cc gcc
     have cc libc6-dev
-    have mold mold
     postgres_bin "" >/dev/null || echo postgresql
     [ "$1" = test ] || return 0
     have mosquitto mosquitto

@@ -283,7 +283,7 @@ fn a_backlog_from_before_a_step_keeps_its_order() {
         message.received_at = last;
     }
     let (without, _) = run(&deliveries, &Steps::new(), Theirs::Stays);
-    assert!(without.iter().any(|effect| effect.get("OpenCase").is_some()), "{without:?}");
+    assert!(without.iter().any(|effect| effect.pointer("/Case/Open").is_some()), "{without:?}");
     for by in [Span::from_days(2), Span::from_days(-2), Span::from_hours(1), Span::from_hours(-1)] {
         assert_eq!(run(&deliveries, &vec![(50, by)], Theirs::Stays).0, without, "{by}");
     }
@@ -295,7 +295,7 @@ fn a_wrong_clock_from_the_start_heals_with_its_correction() {
     let frame = |coolant| Frame { gap: 10, coolant, volts: 14.0, late: 0 };
     let frames: Vec<Frame> = (0..100).map(|index| frame(if index < 50 { 90.0 } else { 124.0 })).collect();
     let warned_at = |decided: &[Value]| {
-        let notices = decided.iter().filter_map(|effect| effect.get("Notify"));
+        let notices = decided.iter().filter_map(|effect| effect.pointer("/Notice/Enqueue"));
         let warned =
             notices.filter(|notice| notice["stage"] == "StopNow").find_map(|notice| notice["created_at"].as_i64());
         Time::from_micros(warned.unwrap_or_else(|| panic!("no stop-now in {decided:?}")))

@@ -32,6 +32,7 @@ severity = "S3"
 probability = 0.9
 operations = ["diagnose_brakes"]
 template = "brake_fluid"
+says = { v = "" }
 purpose = "diagnostics"
 mode = "shadow"
 source = "test"
@@ -61,6 +62,7 @@ codes = ["P1ABC"]
 meaning = { zh-CN = "冷藏箱故障", en = "chiller fault" }
 severity = "S2"
 component = "chassis.brake_fluid"
+cause = { zh-CN = "冷藏箱冷却失效", en = "the chiller no longer cools" }
 source = "test"
 "#;
 

@@ -1,7 +1,7 @@
 //! The recipe of one input: settle, fold, evaluate, decide, respond.
 //!
 //! The lane runs it live, replay runs it with its effects thrown away, and tests, back-test and
-//! score card run it without any shell. It stands here and not in `engine/src/lane/mod.rs`, because
+//! score card run it without any shell. It stands here and not in `engine/src/lane/recipe.rs`, because
 //! what must be the same everywhere must be one function; the lane adds decoding and the commit.
 
 use crate::case::FindingChange;

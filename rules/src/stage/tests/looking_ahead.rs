@@ -17,7 +17,7 @@ impl Scene {
         let crate::entry::signal::Kind::Words(words) = &status.kind else { panic!("no words") };
         let word = |wanted: &str| words.iter().position(|word| word == wanted).unwrap() as f64;
         let readings = vec![
-            Reading { signal: status.no, value: if is_bad { word("ERROR") } else { word("OK") } },
+            Reading { signal: status.no, value: if is_bad { word("ERROR") } else { word("NORMAL") } },
             Reading { signal: signals.by_path(SPEED).unwrap().no, value: 2_000.0 },
         ];
         let measured_at = START + Span::from_secs(seq as i64);
