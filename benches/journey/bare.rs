@@ -18,7 +18,7 @@ use simulator::load::{LoadPlan, LoadReport};
 pub fn measure(plan: &LoadPlan) -> anyhow::Result<LoadReport> {
     let metrics = Metrics::new(&Registry::new())?;
     let queues = LaneQueues::new(1, Limits::default(), &metrics);
-    let mut config = engine::app::broker_config(&Config::default());
+    let mut config = engine::app::broker_config(&Config::default())?;
     config.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let broker = Broker::start(&config, queues.clone(), &metrics).context("starting the bare broker")?;
     let counted = Arc::new(AtomicU64::new(0));

@@ -1,7 +1,7 @@
 //! The slice of estimators: every entry says what it reads, writes and is about, and one that is added needs nothing
 //! else to be run, restarted, stored and read back.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a fixture that cannot be built is a failed test")]
+#![expect(clippy::unwrap_used, reason = "a fixture that cannot be built is a failed test")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -51,7 +51,7 @@ mod tests {
     use std::sync::mpsc::sync_channel;
 
     use indicatif::ProgressBar;
-    use parquet::basic::{Compression, ZstdLevel};
+    use parquet::basic::{Compression, GzipLevel, ZstdLevel};
     use parquet::data_type::{ByteArrayType, DoubleType, Int64Type};
     use parquet::file::properties::WriterProperties;
     use parquet::file::writer::SerializedFileWriter;
@@ -119,7 +119,7 @@ mod tests {
         for compression in [
             Compression::UNCOMPRESSED,
             Compression::SNAPPY,
-            Compression::GZIP(Default::default()),
+            Compression::GZIP(GzipLevel::default()),
             Compression::ZSTD(ZstdLevel::default()),
         ] {
             write(&path, compression);

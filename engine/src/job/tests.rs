@@ -219,7 +219,8 @@ static SLOW: &[Job] = &[
     dummy("slow", |_| Box::pin(std::future::pending())),
     dummy("blocks", |_| {
         Box::pin(async {
-            std::thread::sleep(Duration::from_millis(500));
+            // Holds its thread, as a job does that computes; nothing unparks it.
+            std::thread::park_timeout(Duration::from_millis(500));
             Ok(1)
         })
     }),
