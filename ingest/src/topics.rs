@@ -201,7 +201,7 @@ mod tests {
             (&["a/+/b", "a/x/+"][..], "`a/+/b` and `a/x/+`"),
             (&["a/+", "a/+/#"], "`a/+` and `a/+/#`"),
             (&["premend/+/+/telemetry"], "premend/v1/+/telemetry"),
-            (&["premend/v1/+/#"], "what vehicles are told"),
+            (&["premend/v1/+/#"], "premend/v1/+/telemetry"),
             (&["+/v1/+/down"], "what vehicles are told"),
             (&["a/b"], "no `+`"),
             (&["a/#/+"], "no topic filter"),

@@ -74,7 +74,7 @@ mod tests {
         config.lanes.count = 2;
         let check = files(&config, Some(1_024));
         assert_eq!(check.verdict, Verdict::Doubtful);
-        assert!(check.remedy.contains("8281"), "{check:?}");
+        assert!(check.remedy.contains("8285"), "{check:?}");
         assert_eq!(files(&Config::default(), Some(65_536)).verdict, Verdict::Good);
     }
 
