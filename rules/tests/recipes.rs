@@ -63,6 +63,7 @@ meaning = { zh-CN = "冷藏箱故障", en = "chiller fault" }
 severity = "S2"
 component = "chassis.brake_fluid"
 cause = { zh-CN = "冷藏箱冷却失效", en = "the chiller no longer cools" }
+action = { zh-CN = "检查冷藏箱", en = "check the chiller" }
 source = "test"
 "#;
 
