@@ -52,7 +52,7 @@ impl Arrival {
     /// A publish on one of the topics that are heard.
     pub fn new(topics: &Topics, topic: Bytes, payload: Bytes, arrived: Instant, token: Token) -> Self {
         let text = std::str::from_utf8(&topic).unwrap_or_default();
-        // What is not heard is nobody's; admission says so.
+        // A topic that no filter matches belongs to no vehicle; admission refuses it.
         let unheard = Spelling { place: 0, vehicle: 0..0, dialect: DEFAULT };
         let Spelling { place: filter, vehicle, dialect } = topics.spelling(text).unwrap_or(unheard);
         Self { topic, payload, dialect, filter, vehicle, arrived, token }

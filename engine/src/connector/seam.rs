@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{Outcome, Pending};
 use crate::store::order::Order;
 
-/// A work order as another system is told of it, as it stands at the attempt; no person, no vehicle's papers.
+/// A work order as another system sees it, as it stands at the attempt; no person, no vehicle's papers.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct OrderFacts {
     /// The same at every attempt: lets the receiver drop repeats.

@@ -349,6 +349,11 @@ pub enum Expect {
     Clears,
 }
 
+/// The place of a rule instance in its set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RuleNo(pub u16);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -376,8 +381,3 @@ mod tests {
         assert!((0..100).all(|number| live.runs_on(&id(number))));
     }
 }
-
-/// The place of a rule instance in its set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct RuleNo(pub u16);

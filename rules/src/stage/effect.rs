@@ -85,7 +85,7 @@ pub struct KeptReading {
     pub flags: i16,
 }
 
-/// One decision or plan, by the thing it changes: whoever writes them takes one kind of thing at a time, and a new
+/// One decision or plan, by the thing it changes: the store writes one kind of thing at a time, and a new
 /// effect does not compile until each of them says what it means.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Effect {

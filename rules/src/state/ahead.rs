@@ -6,7 +6,7 @@ use crate::state::Vehicle;
 
 /// The vehicle as it will be once what waits has settled.
 ///
-/// Kept between inputs, as folding everything anew for each message behind a long gap would cost
+/// Kept between inputs, as folding everything again for each message behind a long gap would cost
 /// the square of its length. Derived from the vehicle: never stored, equal to any other.
 #[derive(Clone, Default)]
 pub struct Ahead(pub(crate) Option<Box<Folded>>);

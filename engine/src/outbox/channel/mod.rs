@@ -85,7 +85,7 @@ impl Channels {
         self.0.iter().map(|channel| channel.key()).collect()
     }
 
-    /// By which of them a notice goes out, for whoever enqueues it.
+    /// The channels that a notice goes out by.
     pub fn routes(&self) -> Routes {
         let route = |channel: &Arc<dyn Channel>| Route {
             channel: channel.key(),
